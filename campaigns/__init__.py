@@ -1,0 +1,1 @@
+"""campaigns act: decide, render, send and learn."""

@@ -1,0 +1,1 @@
+"""crm remembers: who customers are, what they did, what they allow and what was said."""

@@ -1,0 +1,1 @@
+"""marketing understands customers, and at its root wires the project."""

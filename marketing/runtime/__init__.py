@@ -1,0 +1,1 @@
+"""Sets up, starts and stops the running set: virtual environment, engines, processes."""

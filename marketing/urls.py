@@ -1,0 +1,11 @@
+"""Where the apps' addresses are mounted."""
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/", admin.site.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("", include("crm.urls")),
+    path("", include("campaigns.urls")),
+]
