@@ -1,0 +1,122 @@
+"""Who they are: customers, the handles they are known by, and their order statistics."""
+
+import random
+from datetime import datetime
+from typing import Self
+
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.db import models
+from django.db.models.functions import Upper
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from crm.choices import IdentityKind
+
+BUCKETS = 10_000
+
+
+def draw_bucket() -> int:
+    """Draw the permanent random number (0–9999) that holdouts and variants hash."""
+    return random.randrange(BUCKETS)  # noqa: S311 (a share, not a secret)
+
+
+class CustomerQuerySet(models.QuerySet["Customer"]):
+    """Chainable questions about customers, each with its negative form."""
+
+    def paused(self, *, now: datetime) -> Self:
+        """Customers to whom staff paused marketing."""
+        return self.filter(pauses__lifted_at__isnull=True, pauses__expires_at__gt=now).distinct()
+
+    def not_paused(self, *, now: datetime) -> Self:
+        """Customers to whom marketing is not paused."""
+        return self.exclude(pauses__lifted_at__isnull=True, pauses__expires_at__gt=now)
+
+
+class Customer(models.Model):
+    """A person we serve, known or anonymous."""
+
+    first_name = models.CharField(_("first name"), max_length=150, blank=True)
+    last_name = models.CharField(_("last name"), max_length=150, blank=True)
+    email = models.CharField(_("e-mail"), max_length=320, blank=True, db_index=True)
+    phone = models.CharField(_("phone"), max_length=20, blank=True, db_index=True)
+    country = models.CharField(_("country"), max_length=2, blank=True)
+    city = models.CharField(_("city"), max_length=150, blank=True)
+    language = models.CharField(_("language"), max_length=10, default="en")
+    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
+    attributes = models.JSONField(_("attributes"), default=dict, blank=True)
+    bucket = models.PositiveSmallIntegerField(_("bucket"), default=draw_bucket, editable=False)
+    created_at = models.DateTimeField(_("since"), db_index=True)
+    last_seen_at = models.DateTimeField(_("last seen"), null=True, blank=True)
+
+    history = HistoricalRecords()
+    objects = CustomerQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("customer")
+        verbose_name_plural = _("customers")
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["country"], name="customer_country"),
+            GinIndex(
+                OpClass(Upper("email"), name="gin_trgm_ops"),
+                OpClass(Upper("first_name"), name="gin_trgm_ops"),
+                OpClass(Upper("last_name"), name="gin_trgm_ops"),
+                OpClass(Upper("phone"), name="gin_trgm_ops"),
+                name="customer_search",
+            ),
+        ]
+        permissions = [("pause_customer", _("Can pause marketing to a person"))]
+
+    def __str__(self) -> str:
+        return self.full_name or self.email or self.phone or f"#{self.pk}"
+
+    @property
+    def full_name(self) -> str:
+        """First and last name in the order that the customer's language uses."""
+        names = (self.first_name, self.last_name)
+        if self.language.startswith("zh"):
+            return "".join(reversed(names))
+        return " ".join(name for name in names if name)
+
+
+class Identity(models.Model):
+    """One handle of a customer: a kind and a normalised value."""
+
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="identities")
+    kind = models.CharField(_("kind"), max_length=20, choices=IdentityKind)
+    value = models.CharField(_("value"), max_length=320)
+    verified_at = models.DateTimeField(_("verified at"), null=True, blank=True)
+    created_at = models.DateTimeField(_("since"))
+
+    class Meta:
+        verbose_name = _("identity")
+        verbose_name_plural = _("identities")
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "value"], name="identity_names_one_customer")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.value}"
+
+
+class OrderStatistics(models.Model):
+    """What a customer's placed orders come to, kept up to date with every order."""
+
+    customer = models.OneToOneField(
+        Customer, models.CASCADE, primary_key=True, related_name="order_statistics"
+    )
+    orders = models.PositiveIntegerField(_("orders"))
+    revenue = models.DecimalField(_("revenue"), max_digits=14, decimal_places=2)
+    first_order_at = models.DateTimeField(_("first order"))
+    last_order_at = models.DateTimeField(_("last order"), db_index=True)
+
+    class Meta:
+        verbose_name = _("order statistics")
+        verbose_name_plural = _("order statistics")
+        indexes = [
+            models.Index(fields=["orders"], name="order_statistics_orders"),
+            models.Index(fields=["revenue"], name="order_statistics_revenue"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.orders} / {self.revenue}"

@@ -1,0 +1,103 @@
+"""What was said, in or out, and how it fared."""
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from crm.choices import Author, Channel, Direction, FailureReason, MessageState, Purpose
+
+from .conversation import Conversation
+from .customer import Customer
+from .template import TemplateVersion
+
+UNHAPPY_STATES = (
+    MessageState.FAILED,
+    MessageState.BOUNCED,
+    MessageState.COMPLAINED,
+    MessageState.IN_DOUBT,
+)
+
+
+class Message(models.Model):
+    """One thing said to or by a customer.
+
+    A templated message keeps version, variables and the hash of its body, from which it can be
+    shown again exactly; a message typed by a person or the bot keeps its text.
+    """
+
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="messages")
+    conversation = models.ForeignKey(
+        Conversation, models.SET_NULL, null=True, blank=True, related_name="messages"
+    )
+    direction = models.CharField(_("direction"), max_length=3, choices=Direction)
+    channel = models.CharField(_("channel"), max_length=20, choices=Channel)
+    purpose = models.CharField(_("purpose"), max_length=20, choices=Purpose)
+    author = models.CharField(_("author"), max_length=20, choices=Author)
+    staff = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    # What it belongs to above, as plain values: ("delivery", 12).
+    source_kind = models.CharField(_("source"), max_length=30, blank=True)
+    source_id = models.BigIntegerField(_("source id"), null=True, blank=True)
+
+    address = models.CharField(_("address"), max_length=320)
+    subject = models.CharField(_("subject"), max_length=998, blank=True)
+    text = models.TextField(_("text"), blank=True)
+    template_version = models.ForeignKey(
+        TemplateVersion, models.PROTECT, null=True, blank=True, related_name="messages"
+    )
+    variables = models.JSONField(_("variables"), null=True, blank=True)
+    body_hash = models.CharField(_("body hash"), max_length=64, blank=True)
+
+    # Deterministic: the Message-ID of a mail, the idempotency key of a provider call.
+    key = models.CharField(_("key"), max_length=200, unique=True)
+    provider = models.CharField(_("provider"), max_length=50, blank=True)
+    provider_message_id = models.CharField(_("provider's id"), max_length=200, blank=True)
+    state = models.CharField(_("state"), max_length=20, choices=MessageState)
+    reason = models.CharField(_("reason"), max_length=30, choices=FailureReason, blank=True)
+    detail = models.CharField(_("detail"), max_length=500, blank=True)
+    # Which worker is handing it over; its journal tells what a crash left.
+    owner = models.CharField(_("owner"), max_length=100, blank=True)
+    lease_until_at = models.DateTimeField(_("lease until"), null=True, blank=True)
+
+    created_at = models.DateTimeField(_("created at"), db_index=True)
+    sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+    delivered_at = models.DateTimeField(_("delivered at"), null=True, blank=True)
+    opened_at = models.DateTimeField(_("opened at"), null=True, blank=True)
+    clicked_at = models.DateTimeField(_("clicked at"), null=True, blank=True)
+    settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(fields=["customer", "-created_at"], name="message_by_customer"),
+            models.Index(fields=["conversation", "created_at"], name="message_by_conversation"),
+            models.Index(fields=["source_kind", "source_id"], name="message_by_source"),
+            models.Index(
+                fields=["id"],
+                condition=models.Q(state="queued"),
+                name="message_queued",
+            ),
+            models.Index(
+                fields=["lease_until_at"],
+                condition=models.Q(state="sending"),
+                name="message_sending",
+            ),
+            models.Index(
+                fields=["provider", "provider_message_id"],
+                condition=~models.Q(provider_message_id=""),
+                name="message_by_provider_id",
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(state__in=UNHAPPY_STATES) | ~models.Q(reason=""),
+                name="an_unhappy_message_has_a_reason",
+            )
+        ]
+        permissions = [("reply_message", _("Can reply to customers"))]
+
+    def __str__(self) -> str:
+        return f"{self.get_channel_display()} #{self.pk}"

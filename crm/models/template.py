@@ -1,0 +1,67 @@
+"""Reusable content: a template, its versions (immutable once used) and their links."""
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from crm.choices import Channel
+
+
+class Template(models.Model):
+    """Content that campaigns and staff send, in numbered versions."""
+
+    name = models.CharField(_("name"), max_length=150, unique=True)
+    channel = models.CharField(_("channel"), max_length=20, choices=Channel)
+    created_at = models.DateTimeField(_("created at"))
+
+    class Meta:
+        verbose_name = _("template")
+        verbose_name_plural = _("templates")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TemplateVersion(models.Model):
+    """What a template said at one time; editing makes a new version."""
+
+    template = models.ForeignKey(Template, models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField(_("version"))
+    subject = models.TextField(_("subject"), blank=True)
+    html = models.TextField(_("HTML"), blank=True)
+    text = models.TextField(_("text"), blank=True)
+    created_at = models.DateTimeField(_("created at"))
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        verbose_name = _("template version")
+        verbose_name_plural = _("template versions")
+        ordering = ["template", "-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["template", "number"], name="one_version_per_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.template} v{self.number}"
+
+
+class TrackedLink(models.Model):
+    """A link of a version, by position; its address may hold Jinja expressions."""
+
+    version = models.ForeignKey(TemplateVersion, models.CASCADE, related_name="links")
+    position = models.PositiveSmallIntegerField(_("position"))
+    url = models.TextField(_("address"))
+
+    class Meta:
+        verbose_name = _("tracked link")
+        verbose_name_plural = _("tracked links")
+        ordering = ["version", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["version", "position"], name="one_link_per_position")
+        ]
+
+    def __str__(self) -> str:
+        return self.url

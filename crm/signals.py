@@ -1,0 +1,9 @@
+"""The news crm announces, always after the commit; receivers above only queue ids."""
+
+from django.dispatch import Signal
+
+events_recorded = Signal()  # provides: event_ids, customer_ids
+orders_recorded = Signal()  # provides: customer_ids
+consent_changed = Signal()  # provides: customer_ids
+message_received = Signal()  # provides: message_id, conversation_id
+messages_settled = Signal()  # provides: message_ids

@@ -1,0 +1,5 @@
+"""The public addresses of crm."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

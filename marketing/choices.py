@@ -1,0 +1,44 @@
+"""The words of marketing: kinds of segments, scores and runs."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class SegmentKind(models.TextChoices):
+    """How a segment finds its members."""
+
+    RULE = "rule", _("Rules")
+    LIST = "list", _("Fixed list")
+    CLUSTER = "cluster", _("Customer cluster")
+
+
+class OverrideMode(models.TextChoices):
+    """Which way staff put a person by hand."""
+
+    INCLUDE = "include", _("Always in")
+    EXCLUDE = "exclude", _("Never in")
+
+
+class ScoreKind(models.TextChoices):
+    """What a score is about."""
+
+    BUYS_90_DAYS = "buys_90_days", _("Buys within 90 days")
+
+
+class RunKind(models.TextChoices):
+    """What a training run fits."""
+
+    BUYS_90_DAYS = "buys_90_days", _("Buys within 90 days")
+    CLUSTERS = "clusters", _("Customer clusters")
+
+
+class RunState(models.TextChoices):
+    """How a training run stands."""
+
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    USED = "used", _("In use")
+    REPLACED = "replaced", _("Replaced by a newer run")
+    NOT_USED = "not_used", _("Not better than the baseline")
+    REFUSED = "refused", _("Not enough data")
+    FAILED = "failed", _("Failed")

@@ -1,0 +1,6 @@
+"""The news marketing announces, always after the commit; receivers above only queue ids."""
+
+from django.dispatch import Signal
+
+segment_refreshed = Signal()  # provides: segment_id, entered, left
+scores_computed = Signal()  # provides: kind, run_id
