@@ -1,0 +1,145 @@
+"""What every adapter promises: the data that crosses its border and the protocol it fulfils."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar, Protocol
+
+# Outcome.state
+SENT = "sent"
+FAILED = "failed"
+IN_DOUBT = "in_doubt"
+
+# Outcome.reason; the first group may be tried again after `retry_after` seconds.
+DEFERRED = "deferred"
+UNREACHABLE = "unreachable"
+RATE_LIMITED = "rate_limited"
+REJECTED = "rejected"
+SENDER_REFUSED = "sender_refused"
+INVALID_ADDRESS = "invalid_address"
+UNAUTHORIZED = "unauthorized"
+UNANSWERED = "unanswered"
+RETRYABLE_REASONS = frozenset({DEFERRED, UNREACHABLE, RATE_LIMITED})
+REASONS = RETRYABLE_REASONS | {
+    REJECTED,
+    SENDER_REFUSED,
+    INVALID_ADDRESS,
+    UNAUTHORIZED,
+    UNANSWERED,
+}
+
+# CallbackNews.kind
+SENT_NEWS = "sent"
+DELIVERED = "delivered"
+BOUNCED = "bounced"
+COMPLAINED = "complained"
+FAILED_NEWS = "failed"
+UNKNOWN = "unknown"
+NEWS_KINDS = frozenset({SENT_NEWS, DELIVERED, BOUNCED, COMPLAINED, FAILED_NEWS, UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where one provider is reached and with which secrets; what `registry.adapter_for` takes."""
+
+    provider: str
+    url: str
+    api_key: str = field(default="", repr=False)
+    callback_secret: str = field(default="", repr=False)
+    callback_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message to hand over; its `key` is deterministic: Message-ID or idempotency key."""
+
+    message_id: int
+    key: str
+    sender: str
+    recipient: str
+    subject: str = ""
+    html: str = ""
+    text: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    envelope_sender: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How handing over fared; a failure with `retry_after` (seconds) may be tried again."""
+
+    message_id: int
+    state: str
+    provider_message_id: str = ""
+    reason: str = ""
+    detail: str = ""
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackRequest:
+    """A provider's HTTP call to us as plain data; header names are lower case."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackNews:
+    """What became of a message, in our words; `raw` keeps the provider's."""
+
+    provider_message_id: str
+    key: str
+    kind: str
+    occurred_at: datetime
+    recipient: str
+    reason: str
+    raw: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A message a person sent to us; `in_reply_to` is our key where the channel knows it."""
+
+    channel: str
+    sender: str
+    recipient: str
+    body: str
+    provider_message_id: str
+    occurred_at: datetime
+    subject: str = ""
+    in_reply_to: str = ""
+
+
+class CallbackRefused(Exception):  # noqa: N818 - it names what happened, as the views say it
+    """The callback is not proven to come from the provider, or cannot be read."""
+
+
+class Journal(Protocol):
+    """Where an adapter notes how far each message of the batch has gone (see channels.journal)."""
+
+    def mark(self, index: int, state: int) -> None:
+        """Note the state of the message at this place of the batch."""
+
+
+class Adapter(Protocol):
+    """One provider: hands messages over and reads its callbacks."""
+
+    channel: ClassVar[str]
+
+    def __init__(self, account: Account) -> None:
+        """Remember the account; connect only when the first message goes."""
+
+    def send_many(self, batch: Sequence[Outgoing], *, journal: Journal) -> Iterator[Outcome]:
+        """Hand every message over and yield exactly one outcome for each, in any order."""
+
+    def verify_callback(self, request: CallbackRequest) -> None:
+        """Return if the callback is proven genuine and fresh, raise CallbackRefused otherwise."""
+
+    def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
+        """Translate the callback into our words."""
+
+    def close(self) -> None:
+        """Let go of kept connections."""

@@ -1,0 +1,64 @@
+"""How many SMS a text makes: GSM-7 in septets or UCS-2 in 16-bit units, as providers bill it."""
+
+import unicodedata
+from dataclasses import dataclass
+
+GSM_7 = "GSM-7"
+UCS_2 = "UCS-2"
+
+_BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_ESCAPED = frozenset("\f^{}\\[~]|€")
+_SINGLE = {GSM_7: 160, UCS_2: 70}
+_JOINED = {GSM_7: 153, UCS_2: 67}
+
+
+@dataclass(frozen=True, slots=True)
+class SmsLength:
+    """The encoding a text needs, its units (septets or 16-bit units) and how many SMS it makes."""
+
+    encoding: str
+    units: int
+    segments: int
+
+
+def measure(text: str) -> SmsLength:
+    """Count the SMS of a text; what reads as one character is never torn between two SMS."""
+    gsm = all(character in _BASIC or character in _ESCAPED for character in text)
+    encoding = GSM_7 if gsm else UCS_2
+    sizes = [_septets(c) for c in text] if gsm else _cluster_sizes(text)
+    units = sum(sizes)
+    if units <= _SINGLE[encoding]:
+        return SmsLength(encoding, units, 1)
+    return SmsLength(encoding, units, _pack(sizes, _JOINED[encoding]))
+
+
+def _septets(character: str) -> int:
+    return 2 if character in _ESCAPED else 1
+
+
+def _cluster_sizes(text: str) -> list[int]:
+    sizes: list[int] = []
+    for character in text:
+        size = 2 if ord(character) > 0xFFFF else 1
+        if sizes and _joins_the_one_before(character):
+            sizes[-1] += size
+        else:
+            sizes.append(size)
+    return sizes
+
+
+def _joins_the_one_before(character: str) -> bool:
+    skin_tone = "\U0001f3fb" <= character <= "\U0001f3ff"
+    return skin_tone or unicodedata.category(character) in {"Mn", "Me"}
+
+
+def _pack(sizes: list[int], room: int) -> int:
+    segments, used = 1, 0
+    for size in sizes:
+        if used + size > room:
+            segments, used = segments + 1, 0
+        used += size
+    return segments
