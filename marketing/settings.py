@@ -4,8 +4,11 @@ from pathlib import Path
 
 import environ
 from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
+
+from marketing.navigation import SIDEBAR, TEAL
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -19,7 +22,8 @@ DEBUG = env.bool("DEBUG", default=False)
 # The address under which customers and staff reach this installation.
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 ALLOWED_HOSTS = env.list(
-    "ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", environ.urlparse(PUBLIC_URL).hostname]
+    "ALLOWED_HOSTS",
+    default=["localhost", "127.0.0.1", "[::1]", environ.urlparse(PUBLIC_URL).hostname],
 )
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
@@ -94,10 +98,14 @@ DATABASES["default"].update(
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+}
 
 # Celery only rings: no results, no late acks; the rows say what is to be done.
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL.replace("unix://", "redis+socket://"))
+CELERY_BROKER_URL = env.str(
+    "CELERY_BROKER_URL", default=REDIS_URL.replace("unix://", "redis+socket://")
+)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_TIME_LIMIT = 1800
@@ -198,5 +206,13 @@ LOGGING = {
 UNFOLD = {
     "SITE_TITLE": "Rapport",
     "SITE_HEADER": "Rapport",
-    "SITE_SUBHEADER": _("crm · marketing · campaigns"),
+    "SITE_SUBHEADER": _("Customers, campaigns, conversations"),
+    "SITE_SYMBOL": "forum",
+    "SHOW_LANGUAGES": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "6px",
+    "STYLES": [lambda request: static("crm/admin.css")],
+    "DASHBOARD_CALLBACK": "marketing.admin.dashboard.fill",
+    "COLORS": {"primary": TEAL},
+    "SIDEBAR": SIDEBAR,
 }

@@ -1,0 +1,68 @@
+"""What every admin screen is made of: read-only ledgers, panels, cards and one-verb posts."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.utils.http import url_has_allowed_host_and_scheme
+from unfold.admin import ModelAdmin
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A part of the customer page: a title, the template that draws it, what it draws."""
+
+    title: str
+    template: str
+    context: Mapping[str, Any] = field(default_factory=dict)
+    is_wide: bool = False
+
+
+@dataclass(frozen=True)
+class Card:
+    """A part of the dashboard."""
+
+    title: str
+    template: str
+    context: Mapping[str, Any] = field(default_factory=dict)
+    is_wide: bool = False
+
+
+class LedgerAdmin(ModelAdmin):  # type: ignore[misc]
+    """Rows that are looked at, never edited, added or deleted by hand."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+def post_once(
+    request: HttpRequest, *, permission: str, back_to: str, call: Callable[[], str]
+) -> HttpResponse:
+    """Answer a POST that calls one operation: say what was done, or why not, and go back."""
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    if not request.user.has_perm(permission):
+        raise PermissionDenied
+    try:
+        messages.success(request, call())
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    return HttpResponseRedirect(safe_address(request, fallback=back_to))
+
+
+def safe_address(request: HttpRequest, *, fallback: str) -> str:
+    """The page the form names in `next`, where that is one of ours."""
+    wanted = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()}):
+        return wanted
+    return fallback

@@ -1,0 +1,148 @@
+"""The admin's accent and sidebar: every page staff use, grouped by the work they do."""
+
+from typing import Any
+
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+
+def _page(title: Any, icon: str, name: str, permission: str) -> dict[str, Any]:
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{name}"),
+        "permission": lambda request: request.user.has_perm(permission),
+    }
+
+
+# The accent of the admin.
+TEAL = {
+    "50": "oklch(98.4% .014 180.72)",
+    "100": "oklch(95.3% .051 180.801)",
+    "200": "oklch(91% .096 180.426)",
+    "300": "oklch(85.5% .138 181.071)",
+    "400": "oklch(77.7% .152 181.912)",
+    "500": "oklch(70.4% .14 182.503)",
+    "600": "oklch(51.1% .096 186.391)",
+    "700": "oklch(43.7% .078 188.216)",
+    "800": "oklch(38.6% .063 188.416)",
+    "900": "oklch(33% .05 188)",
+    "950": "oklch(27.7% .046 192.524)",
+}
+
+SIDEBAR: dict[str, Any] = {
+    "show_search": True,
+    "command_search": True,
+    "show_all_applications": False,
+    "navigation": [
+        {
+            "items": [
+                {
+                    "title": _("Dashboard"),
+                    "icon": "space_dashboard",
+                    "link": reverse_lazy("admin:index"),
+                },
+                _page(_("Inbox"), "inbox", "crm_inbox", "crm.use_inbox"),
+                _page(
+                    _("Outbox"), "outbox", "crm_caughtmessage_changelist", "crm.view_caughtmessage"
+                ),
+            ],
+        },
+        {
+            "title": _("Customers"),
+            "separator": True,
+            "items": [
+                _page(_("Customers"), "group", "crm_customer_changelist", "crm.view_customer"),
+                _page(
+                    _("Segments"),
+                    "donut_small",
+                    "marketing_segment_changelist",
+                    "marketing.view_segment",
+                ),
+                _page(_("Orders"), "receipt_long", "crm_order_changelist", "crm.view_order"),
+                _page(_("Products"), "sell", "crm_product_changelist", "crm.view_product"),
+                _page(_("Events"), "timeline", "crm_event_changelist", "crm.view_event"),
+            ],
+        },
+        {
+            "title": _("Campaigns"),
+            "separator": True,
+            "items": [
+                _page(
+                    _("Campaigns"),
+                    "campaign",
+                    "campaigns_campaign_changelist",
+                    "campaigns.view_campaign",
+                ),
+                _page(_("Templates"), "draft", "crm_template_changelist", "crm.view_template"),
+                _page(
+                    _("Deliveries"),
+                    "send",
+                    "campaigns_delivery_changelist",
+                    "campaigns.view_delivery",
+                ),
+                _page(_("Messages"), "mail", "crm_message_changelist", "crm.view_message"),
+            ],
+        },
+        {
+            "title": _("Understanding"),
+            "separator": True,
+            "items": [
+                _page(
+                    _("Training runs"),
+                    "model_training",
+                    "marketing_trainingrun_changelist",
+                    "marketing.view_trainingrun",
+                ),
+                _page(
+                    _("Customer clusters"),
+                    "bubble_chart",
+                    "marketing_cluster_changelist",
+                    "marketing.view_cluster",
+                ),
+                _page(
+                    _("Intents"),
+                    "psychology",
+                    "marketing_intent_changelist",
+                    "marketing.view_intent",
+                ),
+                _page(
+                    _("Bot answers"),
+                    "smart_toy",
+                    "campaigns_answer_changelist",
+                    "campaigns.view_answer",
+                ),
+                _page(
+                    _("Canned replies"),
+                    "quickreply",
+                    "campaigns_cannedreply_changelist",
+                    "campaigns.view_cannedreply",
+                ),
+            ],
+        },
+        {
+            "title": _("Records"),
+            "separator": True,
+            "collapsible": True,
+            "items": [
+                _page(
+                    _("Consent decisions"),
+                    "verified_user",
+                    "crm_consentdecision_changelist",
+                    "crm.view_consentdecision",
+                ),
+                _page(
+                    _("Suppressions"), "block", "crm_suppression_changelist", "crm.view_suppression"
+                ),
+                _page(
+                    _("Imports"), "upload_file", "crm_importrun_changelist", "crm.view_importrun"
+                ),
+                _page(_("Callbacks"), "webhook", "crm_callback_changelist", "crm.view_callback"),
+                _page(_("Staff"), "badge", "auth_user_changelist", "auth.view_user"),
+                _page(
+                    _("Roles"), "admin_panel_settings", "auth_group_changelist", "auth.view_group"
+                ),
+            ],
+        },
+    ],
+}
