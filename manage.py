@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Runs Django's management commands."""
+"""Sets itself up on a bare Python, then runs `start`, `test` or a management command."""
 
-import os
 import sys
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketing.settings")
-    from django.core.management import execute_from_command_line
+    if sys.version_info < (3, 11):
+        sys.exit("rapport: Python 3.11 or newer is needed; this is %d.%d." % sys.version_info[:2])
+    from marketing.runtime import entry
 
-    execute_from_command_line(sys.argv)
+    sys.exit(entry.run(sys.argv))

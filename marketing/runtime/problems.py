@@ -1,0 +1,5 @@
+"""What may be wrong with the machine, said to a person."""
+
+
+class RuntimeProblem(Exception):
+    """One clear sentence that says what is wrong and what to do about it."""

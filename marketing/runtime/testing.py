@@ -1,0 +1,71 @@
+"""`manage.py test`: pytest against engines that are made for it and thrown away."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from marketing.runtime import bootstrap, engines, environment, places, session
+
+OWN_PARALLELISM = ("-n", "--numprocesses", "-p", "--pdb", "--dist")
+
+
+def main(arguments: list[str]) -> int:
+    """Run pytest with these arguments and return its exit code."""
+    for variable in environment.ENGINES.values():
+        # Tests empty databases: one that is used for anything else must be named on purpose.
+        os.environ.pop(variable, None)
+        if named := os.environ.get(f"TEST_{variable}"):
+            os.environ[variable] = named
+    with ExitStack() as held:
+        folder = held.enter_context(tempfile.TemporaryDirectory(prefix="rapport-test-"))
+        here = places.Places(Path(folder).resolve() / "var")
+        os.environ["RAPPORT_VAR"] = str(here.var)
+        places.make(here)
+        environment.load(here)
+        wanted = environment.prepare_engines(here, durable=False)
+        held.callback(_remove_sockets, here)
+        held.enter_context(session.running(wanted, here.log))
+        return _pytest(arguments)
+
+
+def parallel(arguments: list[str]) -> list[str]:
+    """How many processes to use, where the caller does not say: one for a picked test."""
+    if any(argument.startswith(OWN_PARALLELISM) for argument in arguments):
+        return []
+    files = [argument for argument in arguments if argument.split("::")[0].endswith(".py")]
+    return [] if files and len(files) <= 2 else ["-n", "auto"]
+
+
+def _pytest(arguments: list[str]) -> int:
+    command = (sys.executable, "-m", "pytest", *parallel(arguments), *arguments)
+    # The terminal's Ctrl-C reaches pytest too: it ends with its own summary, we wait for that.
+    interrupt = signal.signal(signal.SIGINT, _leave_it_to_pytest)
+    terminate = signal.signal(signal.SIGTERM, _exit_in_order)
+    launched = engines.launched(command, signal.SIGTERM, "plain")
+    process = subprocess.Popen(launched, cwd=bootstrap.BASE_DIR)
+    try:
+        return process.wait()
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+        signal.signal(signal.SIGINT, interrupt)
+        signal.signal(signal.SIGTERM, terminate)
+
+
+def _leave_it_to_pytest(number: int, frame: object) -> None:
+    """Do nothing; unlike an ignored signal this is not inherited by pytest."""
+
+
+def _exit_in_order(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
+
+
+def _remove_sockets(here: places.Places) -> None:
+    for path in here.sockets().iterdir():
+        path.unlink()
+    here.sockets().rmdir()

@@ -1,0 +1,71 @@
+"""What all tests share: a Valkey database per worker, the clock, the browser, the corpora."""
+
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def _own_valkey_database() -> None:
+    """Give every xdist worker a database number of its own, before anything connects."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if not worker:
+        return
+    address, _, _ = settings.REDIS_URL.partition("?")
+    number = int(worker.removeprefix("gw")) + 1
+    settings.REDIS_URL = os.environ["REDIS_URL"] = f"{address}?db={number}"
+    settings.CACHES["default"]["LOCATION"] = settings.REDIS_URL
+    broker, _, _ = settings.CELERY_BROKER_URL.partition("?")
+    settings.CELERY_BROKER_URL = f"{broker}?virtual_host={number}"
+
+
+_own_valkey_database()
+
+
+def chromium() -> str | None:
+    """The Chromium of this machine, or the one that CHROMIUM names."""
+    named = os.environ.get("CHROMIUM")
+    return named or next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests say why they are skipped where there is no Chromium."""
+    if chromium():
+        return
+    reason = "no Chromium found: install it, or name it in CHROMIUM"
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A moment for operations that take one: a Tuesday in spring, noon."""
+    return datetime(2026, 4, 14, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def shared_folder() -> Path:
+    """The corpora and data sets that are too large for the checkout."""
+    beside = Path(settings.BASE_DIR).parent / "shared"
+    folder = Path(os.environ.get("RAPPORT_SHARED", beside))
+    if not folder.is_dir():
+        pytest.skip(f"no shared corpora in {folder}: name their folder in RAPPORT_SHARED")
+    return folder
+
+
+@pytest.fixture
+def shared_corpora(shared_folder: Path) -> Path:
+    """Real-world inputs: addresses, bounces, attacks, segments."""
+    return shared_folder / "corpora"
+
+
+@pytest.fixture
+def shared_data(shared_folder: Path) -> Path:
+    """Real data sets, the Online Retail file among them."""
+    return shared_folder / "data"
