@@ -45,3 +45,9 @@ customer_panels = Registry("Customer panel")
 template_variables = Registry("Template variable")
 # (request, now) -> Card: what apps above show on the dashboard.
 dashboard_cards = Registry("Dashboard card")
+# (customer, now) -> [OverrideRow]: overrides that apps above keep for a customer, newest first.
+customer_overrides = Registry("Customer override")
+# (conversation) -> [(shortcut, text)]: ready replies that staff call up with “/” in the inbox.
+reply_shortcuts = Registry("Reply shortcut")
+# (conversation, now) -> Panel: what apps above show beside a conversation.
+inbox_panels = Registry("Inbox panel")

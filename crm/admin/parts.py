@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -32,6 +33,24 @@ class Card:
     is_wide: bool = False
 
 
+@dataclass(frozen=True)
+class OverrideRow:
+    """One manual override of a customer, as the overrides tab lists it.
+
+    `lift_url` takes a POST with `next`; it is empty where the override is not in force any more.
+    """
+
+    what: str
+    reason: str
+    set_by: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    lifted_at: datetime | None = None
+    lifted_by: str = ""
+    lift_url: str = ""
+    lift_fields: Mapping[str, str] = field(default_factory=dict)
+
+
 class LedgerAdmin(ModelAdmin):  # type: ignore[misc]
     """Rows that are looked at, never edited, added or deleted by hand."""
 
@@ -46,7 +65,7 @@ class LedgerAdmin(ModelAdmin):  # type: ignore[misc]
 
 
 def post_once(
-    request: HttpRequest, *, permission: str, back_to: str, call: Callable[[], str]
+    request: HttpRequest, *, permission: str, back_to: str, call: Callable[[], object]
 ) -> HttpResponse:
     """Answer a POST that calls one operation: say what was done, or why not, and go back."""
     if request.method != "POST":
@@ -54,7 +73,7 @@ def post_once(
     if not request.user.has_perm(permission):
         raise PermissionDenied
     try:
-        messages.success(request, call())
+        messages.success(request, str(call()))
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     return HttpResponseRedirect(safe_address(request, fallback=back_to))
