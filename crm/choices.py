@@ -46,6 +46,7 @@ class DecisionSource(models.TextChoices):
     PREFERENCES = "preferences", _("Preference page")
     KEYWORD = "keyword", _("Reply keyword")
     STAFF = "staff", _("Staff")
+    COMPLAINT = "complaint", _("Complaint")
 
 
 class SuppressionReason(models.TextChoices):
@@ -119,6 +120,7 @@ class FailureReason(models.TextChoices):
     NEVER_HANDED_OVER = "never_handed_over", _("A worker stopped before handing it over")
     CONNECTION_LOST = "connection_lost", _("The connection was lost before an answer came")
     WORKER_LOST = "worker_lost", _("A worker stopped while handing it over")
+    NOT_ALLOWED = "not_allowed", _("Held back by consent or suppression")
     UNKNOWN = "unknown", _("Unknown")
 
 
@@ -142,6 +144,13 @@ class CallbackState(models.TextChoices):
     RECEIVED = "received", _("Received")
     PROCESSED = "processed", _("Processed")
     FAILED = "failed", _("Failed")
+
+
+class ApiScope(models.TextChoices):
+    """What a key of the API may do."""
+
+    READ = "read", _("Read customers and their history")
+    WRITE = "write", _("Write customers, events, orders and products")
 
 
 class ImportState(models.TextChoices):

@@ -1,5 +1,6 @@
 """The rows of crm."""
 
+from .api_key import ApiKey
 from .callback import Callback
 from .consent import Consent, ConsentDecision, MarketingPause, Suppression
 from .conversation import Conversation, Note
@@ -12,6 +13,7 @@ from .outbox import CaughtMessage
 from .template import Template, TemplateVersion, TrackedLink
 
 __all__ = [
+    "ApiKey",
     "Callback",
     "CaughtMessage",
     "Consent",

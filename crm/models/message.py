@@ -58,6 +58,9 @@ class Message(models.Model):
     detail = models.CharField(_("detail"), max_length=500, blank=True)
     # Which worker is handing it over; its journal tells what a crash left.
     owner = models.CharField(_("owner"), max_length=100, blank=True)
+    # How often it was handed over so far, and when a message that was put off is tried again.
+    attempts = models.PositiveSmallIntegerField(_("tries"), default=0)
+    due_at = models.DateTimeField(_("due at"), null=True, blank=True)
     lease_until_at = models.DateTimeField(_("lease until"), null=True, blank=True)
 
     created_at = models.DateTimeField(_("created at"), db_index=True)
