@@ -83,6 +83,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
             ],
+            "libraries": {"rapport": "crm.admin.tags"},
         },
     },
 ]
@@ -139,6 +140,14 @@ SMS_API_KEY = env.str("SMS_API_KEY", default="simulator")
 # Signs callbacks of the SMS provider; made at first start where it is not given.
 SMS_CALLBACK_SECRET = env.str("SMS_CALLBACK_SECRET", default=SECRET_KEY)
 SHOP_CURRENCY = env.str("SHOP_CURRENCY", default="EUR")
+
+# A launch can be taken back for this long before anything is planned.
+LAUNCH_UNDO_SECONDS = env.int("LAUNCH_UNDO_SECONDS", default=10)
+# At most this many marketing messages a channel and person in so many days; 0 is no cap.
+CAMPAIGN_FREQUENCY_CAP = env.int("CAMPAIGN_FREQUENCY_CAP", default=7)
+CAMPAIGN_FREQUENCY_CAP_DAYS = env.int("CAMPAIGN_FREQUENCY_CAP_DAYS", default=7)
+# How many workers send one campaign side by side.
+CAMPAIGN_SENDERS = env.int("CAMPAIGN_SENDERS", default=2)
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
@@ -211,7 +220,11 @@ UNFOLD = {
     "SHOW_LANGUAGES": True,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",
-    "STYLES": [lambda request: static("crm/admin.css")],
+    "STYLES": [
+        lambda request: static("crm/admin.css"),
+        lambda request: static("crm/screens.css"),
+    ],
+    "SCRIPTS": [lambda request: static("crm/admin.js")],
     "DASHBOARD_CALLBACK": "marketing.admin.dashboard.fill",
     "COLORS": {"primary": TEAL},
     "SIDEBAR": SIDEBAR,
