@@ -1,0 +1,30 @@
+"""Rendering: the only code that knows Jinja2; compile a template once, render it for many, safely.
+
+A context holds plain data only (see `plain.check_plain`). What a template may name is frozen in
+`names.FILTERS`, `names.GLOBALS` and `names.TESTS`; size, time and memory are capped in `limits`.
+"""
+
+from crm.rendering.compiled import (
+    CompiledTemplate,
+    LinkContext,
+    Rendered,
+    compile_template,
+)
+from crm.rendering.errors import RenderError
+from crm.rendering.names import FILTERS, GLOBALS, PROVIDED_VARIABLES, TESTS
+from crm.rendering.plain import check_plain
+from crm.rendering.slots import LinkSlot
+
+__all__ = [
+    "FILTERS",
+    "GLOBALS",
+    "PROVIDED_VARIABLES",
+    "TESTS",
+    "CompiledTemplate",
+    "LinkContext",
+    "LinkSlot",
+    "RenderError",
+    "Rendered",
+    "check_plain",
+    "compile_template",
+]

@@ -1,0 +1,261 @@
+"""A template compiled once and rendered for many."""
+
+import re
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from types import TracebackType
+from typing import Any
+
+from jinja2 import Template, UndefinedError, nodes
+from markupsafe import escape
+
+from crm.rendering import errors, limits
+from crm.rendering.errors import RenderError
+from crm.rendering.guard import parse, restrain, variables_of
+from crm.rendering.limits import MAX_OUTPUT
+from crm.rendering.markup import inline_css, plain_text, squeeze, text_source
+from crm.rendering.masks import mask
+from crm.rendering.plain import check_plain
+from crm.rendering.sandbox import Sandbox
+from crm.rendering.slots import Hop, LinkSlot, Slotted, addresses, cut_slots, without_marks
+
+_HTML = Sandbox(autoescape=True)
+_TEXT = Sandbox(autoescape=False)
+_FILENAME = "<template>"
+_SAFE_ADDRESS = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkContext:
+    """The addresses one message carries; an empty `click_url` renders it untracked."""
+
+    unsubscribe_url: str
+    preferences_url: str
+    view_url: str = ""
+    click_url: str = ""
+    pixel_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What one person gets."""
+
+    subject: str
+    html: str
+    text: str
+
+
+@dataclass(frozen=True)
+class CompiledTemplate:
+    """A checked template; `variables` are the paths it uses, `links` its tracked links."""
+
+    channel: str
+    variables: frozenset[str]
+    links: tuple[LinkSlot, ...]
+    _subject: Template = field(repr=False)
+    _text: Template | None = field(repr=False)
+    _slotted: Slotted | None = field(repr=False)
+    _html_source: str = field(repr=False)
+
+    def render(self, *, variables: Mapping[str, Any], links: LinkContext) -> Rendered:
+        """Render for one person, within the caps; RenderError says what staff can mend."""
+        context = self._context(variables, links)
+        with limits.budget():
+            subject = " ".join(_run(self._subject, context, "subject").split())
+            html = self._render_html(context, tracked=bool(links.click_url))
+            if self._text is not None:
+                text = _run(self._text, context, "text")
+                return Rendered(subject, html, text if self.channel == "sms" else squeeze(text))
+            return Rendered(subject, html, plain_text(html) if html else "")
+
+    def render_many(
+        self, items: Iterable[tuple[Mapping[str, Any], LinkContext]]
+    ) -> Iterator[Rendered | RenderError]:
+        """Render for each; one poisoned recipient gives an error and stops nobody else."""
+        for variables, links in items:
+            try:
+                yield self.render(variables=variables, links=links)
+            except RenderError as error:
+                yield error
+
+    def render_link(self, *, position: int, variables: Mapping[str, Any]) -> str:
+        """The address behind a tracked link of one person's message; LookupError if none is."""
+        for link in self.links:
+            if link.position == position and not link.dynamic:
+                return link.url_source
+        context = self._context(variables, LinkContext("", ""))
+        with limits.budget():
+            address = addresses(_run(self._marked, context, "html"))[position]
+        if not _SAFE_ADDRESS.match(address):
+            raise LookupError(f"Link {position} does not lead to a web address.")
+        return address
+
+    def _render_html(self, context: dict[str, Any], *, tracked: bool) -> str:
+        if self._slotted is None:
+            return ""
+        try:
+            if tracked:
+                return _run(self._tracked, context, "html")
+            return without_marks(_run(self._marked, context, "html"))
+        except RenderError as error:
+            raise self._with_author_line(error, context) from None
+
+    def _with_author_line(self, error: RenderError, context: dict[str, Any]) -> RenderError:
+        """The line in what staff wrote: inlining and slots have moved lines in what ran."""
+        if error.reason in {errors.TOO_SLOW, errors.TOO_BIG}:
+            return RenderError(error.reason, error.message, part=error.part)
+        try:
+            _run(_compile(_HTML, self._html_source, "html"), context, "html")
+        except RenderError as original:
+            return original
+        return RenderError(error.reason, error.message, part=error.part)
+
+    def _context(self, variables: Mapping[str, Any], links: LinkContext) -> dict[str, Any]:
+        try:
+            check_plain(variables)
+        except TypeError as error:
+            raise RenderError(errors.FORBIDDEN, str(error)) from error
+        hops = {f"hop{s.position}_": Hop(s.position) for s in self.links if s.dynamic}
+        return {
+            "language": "en",
+            "timezone": "UTC",
+            **variables,
+            **hops,
+            "click_": escape(links.click_url),
+            "pixel_": links.pixel_url,
+            "unsubscribe_url": links.unsubscribe_url,
+            "preferences_url": links.preferences_url,
+            "view_url": links.view_url,
+            "pixel_url": links.pixel_url,
+        }
+
+    @cached_property
+    def _tracked(self) -> Template:
+        return _compile(_HTML, self._slotted.tracked if self._slotted else "", "html")
+
+    @cached_property
+    def _marked(self) -> Template:
+        return _compile(_HTML, self._slotted.marked if self._slotted else "", "html")
+
+
+@lru_cache(maxsize=256)
+def compile_template(
+    *, channel: str, subject: str = "", html: str = "", text: str = ""
+) -> CompiledTemplate:
+    """Check and compile a template; the same content is compiled once per process.
+
+    Without a text part, one is made of the HTML. Channels without HTML ignore subject and HTML.
+    """
+    if channel != "email":
+        subject = html = ""
+    used = _variables(_TEXT, subject, "subject") | _variables(_HTML, html, "html")
+    used |= _variables(_TEXT, text, "text")
+    slotted = _slots(html)
+    compiled = CompiledTemplate(
+        channel=channel,
+        variables=used,
+        links=slotted.links if slotted else (),
+        _subject=_compile(_TEXT, subject, "subject"),
+        _text=_text_part(html, text),
+        _slotted=slotted,
+        _html_source=html,
+    )
+    if slotted:
+        assert compiled._tracked  # so that whatever is wrong shows now, not at the first mail
+    return compiled
+
+
+def _slots(html: str) -> Slotted | None:
+    if not html:
+        return None
+    masked = mask(html)
+    slotted = cut_slots(masked, inline_css(masked))
+    if _reads(slotted.tracked) and _reads(slotted.marked):
+        return slotted
+    return cut_slots(masked, masked.text)
+
+
+def _reads(source: str) -> bool:
+    try:
+        parse(_HTML, source)
+    except RenderError:
+        return False
+    return True
+
+
+def _text_part(html: str, text: str) -> Template | None:
+    if text or not html:
+        return _compile(_TEXT, text, "text")
+    source = text_source(html)
+    try:
+        return _compile(_TEXT, source, "text") if source is not None else None
+    except RenderError:
+        return None
+
+
+def _variables(environment: Sandbox, source: str, part: str) -> frozenset[str]:
+    try:
+        return variables_of(parse(environment, source))
+    except RenderError as error:
+        raise error.placed(part=part) from None
+
+
+@lru_cache(maxsize=1024)
+def _compile(environment: Sandbox, source: str, part: str) -> Template:
+    try:
+        tree = parse(environment, source)
+        restrain(tree)
+        return _to_code(environment, tree)
+    except RenderError as error:
+        raise error.placed(part=part) from None
+
+
+def _to_code(environment: Sandbox, tree: nodes.Template) -> Template:
+    try:
+        with limits.budget():
+            return environment.from_string(tree)
+    except RenderError:
+        raise
+    except (SyntaxError, RecursionError, MemoryError, ValueError, OverflowError) as error:
+        raise RenderError(errors.FAILED, f"The template is nested too deeply: {error}") from None
+    except Exception as error:
+        line = getattr(error, "lineno", 0) or 0
+        raise RenderError(errors.SYNTAX, str(error), line) from None
+
+
+def _run(template: Template, variables: dict[str, Any], part: str) -> str:
+    pieces: list[str] = []
+    size = 0
+    try:
+        for piece in template.root_render_func(template.new_context(variables)):
+            size += len(piece)
+            if size > MAX_OUTPUT:
+                limits.spend(size)
+            pieces.append(piece)
+    except RenderError as error:
+        raise error.placed(line=_line(template, error.__traceback__), part=part) from None
+    except Exception as error:
+        raise _told(error, _line(template, error.__traceback__), part) from error
+    limits.check_time()
+    return "".join(pieces)
+
+
+def _told(error: Exception, line: int, part: str) -> RenderError:
+    if isinstance(error, UndefinedError):
+        return RenderError(errors.UNDEFINED, error.message or "Something is not known.", line, part)
+    if isinstance(error, RecursionError):
+        return RenderError(errors.FAILED, "The template calls itself without end.", line, part)
+    if isinstance(error, MemoryError):
+        return RenderError(errors.TOO_BIG, "The template needs too much memory.", line, part)
+    return RenderError(errors.FAILED, f"{error} ({type(error).__name__})", line, part)
+
+
+def _line(template: Template, trace: TracebackType | None) -> int:
+    lines = [
+        number
+        for frame, number in traceback.walk_tb(trace)
+        if frame.f_code.co_filename == _FILENAME
+    ]
+    return template.get_corresponding_lineno(lines[-1]) if lines else 0

@@ -1,0 +1,221 @@
+"""The filters a template may use: Jinja2's harmless ones under guard, and a marketer's own."""
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any
+
+from jinja2 import Undefined, pass_context, pass_eval_context
+from jinja2.filters import FILTERS as JINJA_FILTERS
+from jinja2.nodes import EvalContext
+from jinja2.runtime import Context
+
+from crm.rendering import limits, wording
+from crm.rendering.errors import FORBIDDEN, TOO_BIG, RenderError
+from crm.rendering.limits import MAX_ITEMS, MAX_WIDTH, check_time, spend, spend_value
+
+Filter = Callable[..., Any]
+# Whatever is random, reaches attributes, or takes escaping away is not among them.
+_FROM_JINJA = (  # noqa: SIM905
+    "abs capitalize count d default dictsort e escape filesizeformat first float int "
+    "items last length list lower map max min reject rejectattr reverse select selectattr "
+    "sort string title trim truncate unique upper urlencode wordcount"
+).split()
+
+_DIRECTIVE = re.compile(r"%(?:\((?P<key>[^)]*)\))?(?P<flags>[#0\- +]*)(?P<width>[\d*.]*)")
+_MAX_STRIPPED = 50_000
+
+
+def guarded(function: Filter) -> Filter:
+    """Check the clock before a filter runs and account for what it makes."""
+
+    @wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        check_time()
+        result = function(*args, **kwargs)
+        spend_value(result)
+        return result
+
+    return run
+
+
+def portion(value: object) -> object:
+    """Let a value into a list made by a template: nothing that nests, so nothing doubles."""
+    entries: Iterable[object] = ()
+    if isinstance(value, list | tuple):
+        entries = value
+    elif isinstance(value, dict):
+        entries = value.values()
+    if any(isinstance(entry, list | tuple | dict) for entry in entries):
+        raise RenderError(FORBIDDEN, "A list made in a template cannot hold nested lists.")
+    return value
+
+
+def replace(value: str, old: str, new: str, count: int | None = None) -> str:
+    """Replace, after reckoning how long the result gets."""
+    found = str(value).count(old) if old else len(value) + 1
+    spend(len(value) + found * max(0, len(new) - len(old)))
+    return str(value).replace(old, new, -1 if count is None else count)
+
+
+@pass_eval_context
+def join(context: EvalContext, value: Iterable[Any], d: str = "", attribute: Any = None) -> Any:
+    """Join a list of bounded length whose parts are bounded too."""
+    parts = []
+    for part in value:
+        parts.append(part)
+        if len(parts) > MAX_ITEMS:
+            raise RenderError(TOO_BIG, f"The template joins over {MAX_ITEMS:,} entries.")
+    if attribute is None:
+        spend(sum(len(str(part)) + len(d) for part in parts))
+    return JINJA_FILTERS["join"](context, parts, d, attribute)
+
+
+def format_(value: str, *args: Any, **kwargs: Any) -> str:
+    """Printf formatting with widths that cannot pad without end."""
+    pattern, directives = str(value), list(_DIRECTIVE.finditer(str(value)))
+    for directive in directives:
+        numbers = directive["width"].split(".")
+        if any(part == "*" or (part.isdigit() and int(part) > MAX_WIDTH) for part in numbers):
+            raise RenderError(FORBIDDEN, f"A formatted value is at most {MAX_WIDTH} wide.")
+    longest = max((len(str(each)) for each in (*args, *kwargs.values())), default=0)
+    spend(len(pattern) + len(directives) * (longest + MAX_WIDTH if longest > 1000 else 0))
+    return pattern % (kwargs or args)
+
+
+def indent(value: str, width: int = 4, first: bool = False) -> str:
+    """Indent lines by a bounded width."""
+    _check_width(width)
+    spend(len(value) + value.count("\n") * width)
+    padded = value.replace("\n", "\n" + " " * width)
+    return " " * width + padded if first else padded
+
+
+def round_(value: float, precision: int = 0) -> float:
+    """Round to a bounded number of places."""
+    _check_width(abs(precision))
+    return round(value, precision)
+
+
+def batch(value: Iterable[Any], size: int, fill_with: Any = None) -> list[list[Any]]:
+    """Cut a list into rows of `size`, the last one filled up where a filler is given."""
+    if not 1 <= size <= MAX_WIDTH:
+        raise RenderError(FORBIDDEN, f"A batch has 1 to {MAX_WIDTH} entries.")
+    portion(fill_with)
+    entries = list(value)
+    rows = [entries[start : start + size] for start in range(0, len(entries), size)]
+    if rows and fill_with is not None:
+        rows[-1] += [fill_with] * (size - len(rows[-1]))
+    return rows
+
+
+def default(value: Any, fallback: Any = "", boolean: bool = False) -> Any:
+    """Take the fallback where the value is not known (or empty, with `boolean`)."""
+    portion(fallback)
+    return fallback if isinstance(value, Undefined) or (boolean and not value) else value
+
+
+def sum_(value: Iterable[Any], attribute: str | None = None, start: float = 0) -> Any:
+    """Add numbers up; `attribute` names the key to take from each entry."""
+    return sum((entry[attribute] if attribute else entry for entry in value), start)
+
+
+def striptags(value: str) -> str:
+    """Drop HTML tags from a text of bounded length."""
+    if len(value) > _MAX_STRIPPED:
+        raise RenderError(TOO_BIG, f"striptags takes at most {_MAX_STRIPPED:,} characters.")
+    plain: str = JINJA_FILTERS["striptags"](value)
+    return plain
+
+
+def plural(count: float, one: str, many: str) -> str:
+    """Choose the word that goes with a count."""
+    return one if count == 1 else many
+
+
+@pass_context
+def money(context: Context, amount: Any, currency: str = "", language: str = "") -> str:
+    """An amount with its currency; both words default to the context's."""
+    code = currency or str(_known(context, "currency", "EUR"))
+    return wording.money(amount, currency=code, language=language or _language(context))
+
+
+@pass_context
+def date(context: Context, value: dt.date, language: str = "", zone: str = "") -> str:
+    """A day in the reader's language and zone."""
+    return wording.date(value, language=language or _language(context), zone=zone or _zone(context))
+
+
+@pass_context
+def datetime(context: Context, value: dt.date, language: str = "", zone: str = "") -> str:
+    """A moment in the reader's language and zone."""
+    return wording.moment(
+        value, language=language or _language(context), zone=zone or _zone(context)
+    )
+
+
+@pass_context
+def weekday(context: Context, value: dt.date, language: str = "", zone: str = "") -> str:
+    """The name of the weekday in the reader's language and zone."""
+    return wording.weekday(
+        value, language=language or _language(context), zone=zone or _zone(context)
+    )
+
+
+@pass_context
+def default_name(context: Context, value: Any, fallback: str = "") -> str:
+    """A name, or a friendly word where there is none."""
+    name = "" if value is None or isinstance(value, Undefined) else str(value).strip()
+    return name or fallback or wording.stranger(_language(context))
+
+
+def build() -> dict[str, Filter]:
+    """Every filter by its name, each under guard."""
+    own: dict[str, Filter] = {
+        "batch": batch,
+        "d": default,
+        "date": date,
+        "datetime": datetime,
+        "default": default,
+        "default_name": default_name,
+        "format": format_,
+        "indent": indent,
+        "join": join,
+        "money": money,
+        "plural": plural,
+        "portion_": portion,
+        "replace": replace,
+        "round": round_,
+        "striptags": striptags,
+        "sum": sum_,
+        "weekday": weekday,
+    }
+    borrowed = {name: JINJA_FILTERS[name] for name in _FROM_JINJA}
+    return {name: guarded(function) for name, function in (borrowed | own).items()}
+
+
+def limited_range(*bounds: int) -> range:
+    """Python's range, of at most 1,000 numbers."""
+    numbers = range(*bounds)
+    if len(numbers) > limits.MAX_RANGE:
+        raise RenderError(TOO_BIG, f"A range has at most {limits.MAX_RANGE:,} numbers.")
+    return numbers
+
+
+def _check_width(width: int) -> None:
+    if not isinstance(width, int) or not 0 <= width <= MAX_WIDTH:
+        raise RenderError(FORBIDDEN, f"A width or precision is at most {MAX_WIDTH}.")
+
+
+def _known(context: Context, name: str, fallback: str) -> object:
+    value = context.parent.get(name)
+    return fallback if value is None else value
+
+
+def _language(context: Context) -> str:
+    return str(_known(context, "language", "en"))
+
+
+def _zone(context: Context) -> str:
+    return str(_known(context, "timezone", "UTC"))

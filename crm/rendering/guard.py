@@ -1,0 +1,119 @@
+"""What is refused in a template before it runs, and the ticks that keep it stoppable."""
+
+from collections.abc import Iterator
+
+from jinja2 import Environment, TemplateError, nodes
+from jinja2.meta import find_undeclared_variables
+
+from crm.rendering.errors import FAILED, FORBIDDEN, SYNTAX, TOO_BIG, RenderError
+from crm.rendering.limits import MAX_NODES, MAX_SOURCE
+
+_REFUSED: dict[type[nodes.Node], str] = {
+    nodes.EvalContextModifier: "Escaping cannot be switched off.",
+    nodes.ScopedEvalContextModifier: "Escaping cannot be switched off.",
+    nodes.Extends: "A template cannot extend another one.",
+    nodes.Include: "A template cannot include another one.",
+    nodes.Import: "A template cannot import another one.",
+    nodes.FromImport: "A template cannot import another one.",
+    nodes.Pow: "Powers are not available in templates.",
+    nodes.NSRef: "Variables cannot be set on an object.",
+}
+_TICKED = (nodes.For, nodes.Macro, nodes.CallBlock, nodes.Block)
+_MACRO_NAMES = frozenset({"varargs", "kwargs"})
+_LITERALS = (nodes.List, nodes.Tuple, nodes.Dict, nodes.Const)
+
+
+def parse(environment: Environment, source: str) -> nodes.Template:
+    """Parse a source of bounded size, or say what is wrong and in which line."""
+    if len(source) > MAX_SOURCE:
+        raise RenderError(TOO_BIG, f"A template has at most {MAX_SOURCE:,} characters.")
+    try:
+        tree = environment.parse(source)
+        if sum(1 for _ in _walk(tree)) > MAX_NODES:
+            raise RenderError(TOO_BIG, "The template is too complicated.")
+        return tree
+    except TemplateError as error:
+        line = getattr(error, "lineno", 0) or 0
+        raise RenderError(SYNTAX, error.message or "The template is broken.", line) from None
+    except (RecursionError, ValueError, OverflowError) as error:
+        raise RenderError(FAILED, f"The template cannot be read: {error}") from None
+
+
+def restrain(tree: nodes.Template) -> None:
+    """Refuse what is not allowed and put a look at the clock into everything that repeats."""
+    for node in list(_walk(tree)):
+        _refuse(node)
+        if isinstance(node, nodes.List | nodes.Tuple | nodes.Dict):
+            _portion_items(node)
+        if isinstance(node, _TICKED):
+            look = nodes.EnvironmentAttribute("tick", lineno=node.lineno)
+            tick = nodes.ExprStmt(look, lineno=node.lineno)
+            tick.set_environment(node.environment or tree.environment)  # type: ignore[arg-type]
+            node.body.insert(0, tick)
+
+
+def variables_of(tree: nodes.Template) -> frozenset[str]:
+    """Every outside variable a template uses, with the path it takes: `customer.first_name`."""
+    try:
+        roots = find_undeclared_variables(tree)
+    except TemplateError as error:
+        line = getattr(error, "lineno", 0) or 0
+        raise RenderError(SYNTAX, error.message or "The template is broken.", line) from None
+    except RecursionError:
+        raise RenderError(FAILED, "The template is nested too deeply.") from None
+    paths = {path for node in _walk(tree) if (path := _path(node)) and path.split(".")[0] in roots}
+    return frozenset(p for p in paths if not any(q.startswith(f"{p}.") for q in paths))
+
+
+def _walk(tree: nodes.Node) -> Iterator[nodes.Node]:
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(reversed(list(node.iter_child_nodes())))
+
+
+def _refuse(node: nodes.Node) -> None:
+    message = _REFUSED.get(type(node))
+    if message:
+        raise RenderError(FORBIDDEN, message, node.lineno)
+    if isinstance(node, nodes.Name) and node.name in _MACRO_NAMES:
+        raise RenderError(FORBIDDEN, f"“{node.name}” is not available.", node.lineno)
+    if isinstance(node, nodes.Call) and (node.dyn_args or node.dyn_kwargs):
+        raise RenderError(FORBIDDEN, "Arguments cannot be unpacked.", node.lineno)
+    if _attribute(node).startswith("_"):
+        raise RenderError(FORBIDDEN, "Names that begin with “_” are private.", node.lineno)
+
+
+def _attribute(node: nodes.Node) -> str:
+    if isinstance(node, nodes.Getattr):
+        return node.attr
+    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
+        return node.arg.value if isinstance(node.arg.value, str) else ""
+    return node.name if isinstance(node, nodes.Name) else ""
+
+
+def _portion_items(literal: nodes.List | nodes.Tuple | nodes.Dict) -> None:
+    if isinstance(literal, nodes.Dict):
+        for pair in literal.items:
+            pair.value = _portioned(pair.value)
+    elif not (isinstance(literal, nodes.Tuple) and literal.ctx != "load"):
+        literal.items = [_portioned(item) for item in literal.items]
+
+
+def _portioned(node: nodes.Expr) -> nodes.Expr:
+    if isinstance(node, _LITERALS):
+        return node
+    wrapped = nodes.Filter(node, "portion_", [], [], None, None, lineno=node.lineno)
+    if node.environment is not None:
+        wrapped.set_environment(node.environment)
+    return wrapped
+
+
+def _path(node: nodes.Node) -> str:
+    if isinstance(node, nodes.Name):
+        return node.name
+    if isinstance(node, nodes.Getattr | nodes.Getitem):
+        inner, name = _path(node.node), _attribute(node)
+        return f"{inner}.{name}" if inner and name else ""
+    return ""

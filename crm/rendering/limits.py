@@ -1,0 +1,64 @@
+"""The caps on one rendering: seconds, characters made, characters put out."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from crm.rendering.errors import TOO_BIG, TOO_SLOW, RenderError
+
+MAX_SOURCE = 200_000  # characters of one part of a template
+MAX_NODES = 20_000  # expressions and statements in one part
+MAX_OUTPUT = 1_000_000  # characters of one rendered part, and of any one string on the way
+MAX_ITEMS = 10_000  # entries of a list made by a template
+MAX_RANGE = 1_000
+MAX_WIDTH = 100  # of a padded or indented value
+MAX_INT_BITS = 512
+MAX_MADE = 16_000_000  # characters made in all by one message, thrown-away ones too
+MAX_SECONDS = 1.0
+
+
+class _Budget(threading.local):
+    def __init__(self) -> None:
+        self.deadline = float("inf")
+        self.left = MAX_MADE
+
+
+_budget = _Budget()
+_clock = time.monotonic
+
+
+@contextmanager
+def budget() -> Iterator[None]:
+    """Give the code inside one message's worth of time and characters."""
+    before = _budget.deadline, _budget.left
+    _budget.deadline, _budget.left = _clock() + MAX_SECONDS, MAX_MADE
+    try:
+        yield
+    finally:
+        _budget.deadline, _budget.left = before
+
+
+def check_time() -> None:
+    """Stop a rendering that has used up its time."""
+    if _clock() > _budget.deadline:
+        raise RenderError(TOO_SLOW, f"The template takes longer than {MAX_SECONDS:g} s.")
+
+
+def spend(characters: int) -> None:
+    """Account for a new string before it is made; stop what grows without measure."""
+    _budget.left -= characters
+    if characters > MAX_OUTPUT or _budget.left < 0:
+        raise RenderError(TOO_BIG, f"The template makes more than {MAX_OUTPUT:,} characters.")
+    if _clock() > _budget.deadline:
+        check_time()
+
+
+def spend_value(value: object) -> None:
+    """Account for a string or list that a filter or method gave back."""
+    if isinstance(value, str):
+        spend(len(value))
+    elif isinstance(value, list | tuple):
+        if len(value) > MAX_ITEMS:
+            raise RenderError(TOO_BIG, f"The template makes a list of over {MAX_ITEMS:,} entries.")
+        spend(8 * len(value))
