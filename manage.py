@@ -4,8 +4,8 @@
 import sys
 
 if __name__ == "__main__":
-    if sys.version_info < (3, 11):
-        sys.exit("rapport: Python 3.11 or newer is needed; this is %d.%d." % sys.version_info[:2])
+    if sys.version_info < (3, 11):  # noqa: UP036
+        sys.exit("rapport: Python 3.11 or newer is needed, and this one is older.")
     from marketing.runtime import entry
 
     sys.exit(entry.run(sys.argv))

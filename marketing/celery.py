@@ -1,7 +1,39 @@
 """The Celery application: tasks are found in each app's `tasks` module."""
 
+import atexit
+from typing import Any
+
 from celery import Celery
+from celery.signals import after_task_publish, beat_init, worker_ready, worker_shutdown
 
 app = Celery("rapport")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_ready.connect
+def _worker_is_up(**_: Any) -> None:
+    _heartbeats().mark("worker")
+
+
+@worker_shutdown.connect
+def _worker_is_down(**_: Any) -> None:
+    _heartbeats().forget("worker")
+
+
+@beat_init.connect
+def _beat_is_up(**_: Any) -> None:
+    _heartbeats().mark("beat")
+    atexit.register(_heartbeats().forget, "beat")
+
+
+@after_task_publish.connect(sender="marketing.tasks.heartbeat")
+def _beat_has_rung(**_: Any) -> None:
+    _heartbeats().mark("beat")
+
+
+def _heartbeats() -> Any:
+    """Imported late: it needs the settings, and this module is imported by them being read."""
+    from marketing import heartbeats
+
+    return heartbeats

@@ -30,6 +30,12 @@ def die_with_parent(parent: int, number: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def follow_parent() -> None:
+    """In a process that a supervised one has forked: end when that one ends."""
+    if os.environ.get("RAPPORT_SUPERVISED"):
+        die_with_parent(os.getppid(), signal.SIGKILL)
+
+
 def ordinary_user() -> int:
     """A user id other than root's that has a name, as initdb asks for one."""
     try:

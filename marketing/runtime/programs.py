@@ -1,0 +1,80 @@
+"""The processes of the running set beside the engines, in the order they start."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from marketing.runtime.bootstrap import BASE_DIR
+from marketing.runtime.children import Program
+from marketing.runtime.engines import Engine
+
+# Small numbers of threads and arenas: many processes share few cores and little memory.
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "MALLOC_ARENA_MAX": "2",
+    "PYTHONUNBUFFERED": "1",
+    "RAPPORT_SUPERVISED": "1",
+}
+WEB_THREADS = "--blocking-threads=8"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the running set listens."""
+
+    host: str
+    web: int
+    live: int
+    smtp: int
+    http: int
+
+
+def export(ports: Ports) -> None:
+    """Tell the children, by their environment, where everything answers."""
+    os.environ.update(ENVIRONMENT)
+    shown = "127.0.0.1" if ports.host in {"0.0.0.0", "::"} else ports.host  # noqa: S104
+    os.environ.setdefault("PUBLIC_URL", f"http://{shown}:{ports.web}")
+    os.environ.setdefault("LIVE_URL", f"http://{shown}:{ports.live}")
+    os.environ["RAPPORT_CATCHER_SMTP_PORT"] = str(ports.smtp)
+    os.environ["RAPPORT_CATCHER_HTTP_PORT"] = str(ports.http)
+
+
+def engine_program(engine: Engine) -> Program:
+    """An engine as a program; it may finish what it writes when the supervisor dies."""
+    stop = engine.stop_signal
+    return Program(engine.name, engine.command, stop, stop, engine.identity)
+
+
+def applications(ports: Ports, *, workers: int) -> list[Program]:
+    """Catcher, workers, schedule, web and live streams."""
+    celery = (sys.executable, "-m", "celery", "-A", "marketing")
+    quiet = ("--loglevel", "WARNING")
+    alone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+    pool = ("--concurrency", str(workers), "--hostname", "worker@rapport")
+    catcher = ("--smtp-port", str(ports.smtp), "--http-port", str(ports.http))
+    return [
+        Program("outbox", (sys.executable, manage(), "outbox", *catcher)),
+        Program("worker", (*celery, "worker", *pool, *alone, *quiet)),
+        # The schedule is in the database; the file would only be left over.
+        Program("beat", (*celery, "beat", "--pidfile=", *quiet)),
+        Program("web", _granian("wsgi", ports.host, ports.web, WEB_THREADS)),
+        Program("live", _granian("asgi", ports.host, ports.live, "--loop=asyncio")),
+    ]
+
+
+def manage() -> str:
+    """The path of manage.py."""
+    return str(Path(BASE_DIR) / "manage.py")
+
+
+def _granian(interface: str, host: str, port: int, *options: str) -> tuple[str, ...]:
+    return (
+        *(sys.executable, "-m", "granian", "--interface", interface),
+        *("--host", host, "--port", str(port), "--http", "1", "--no-ws"),
+        *("--workers", "1", "--log-level", "warning", "--workers-kill-timeout", "3s"),
+        *options,
+        f"marketing.{interface}:application",
+    )
