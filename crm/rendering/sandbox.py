@@ -18,12 +18,14 @@ from crm.rendering.limits import MAX_INT_BITS, check_time, spend, spend_value
 from crm.rendering.slots import Hop
 
 _TEXT_METHODS = frozenset(
-    ("capitalize endswith isdigit lower lstrip rstrip split startswith strip title upper").split()
+    {"capitalize", "isdigit", "lower", "split", "strip", "lstrip", "rstrip", "title", "upper"}
+    | {"startswith", "endswith"}
 )
 _DAY = frozenset(["year", "month", "day", "weekday", "isoformat"])
 _CLOCK = frozenset(["hour", "minute", "second"])
 _LOOP = frozenset(
-    ("changed cycle depth first index index0 last length nextitem previtem revindex").split()
+    {"changed", "cycle", "depth", "first", "index", "index0", "last", "length", "revindex"}
+    | {"nextitem", "previtem"}
 )
 # What may be reached with a dot, per exact type; everything else is simply not there.
 ATTRIBUTES: Mapping[type, frozenset[str]] = {
