@@ -1,0 +1,110 @@
+"""Events: append-only facts about customers, each recorded once."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connection, transaction
+
+from crm.models import Event
+from crm.signals import events_recorded
+
+_CHUNK = 5_000
+
+# Spelt by us about what we did; the customer was not there.
+NOT_SEEN = frozenset(
+    {
+        "message.sent",
+        "message.delivered",
+        "message.bounced",
+        "message.complained",
+        "message.failed",
+        "order.cancelled",
+    }
+)
+
+_RECORD = """
+    INSERT INTO crm_event (customer_id, name, occurred_at, received_at, properties, key)
+    SELECT new.customer_id, new.name, new.occurred_at, %s, new.properties::jsonb, new.key
+    FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::text[], %s::text[])
+         AS new (customer_id, name, occurred_at, properties, key)
+    ON CONFLICT (key) DO NOTHING
+    RETURNING id, customer_id
+"""
+
+_SEE = """
+    UPDATE crm_customer SET last_seen_at = seen.at
+    FROM (SELECT customer_id, max(occurred_at) AS at FROM crm_event
+          WHERE id = ANY(%s) AND NOT name = ANY(%s) GROUP BY customer_id) AS seen
+    WHERE crm_customer.id IN (
+        SELECT id FROM crm_customer WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+    )
+      AND crm_customer.id = seen.customer_id
+      AND (crm_customer.last_seen_at IS NULL OR crm_customer.last_seen_at < seen.at)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """A fact to record; the key names the reporter and their id for it."""
+
+    customer_id: int
+    name: str
+    occurred_at: datetime
+    key: str
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+
+def record(*, event: NewEvent, now: datetime) -> list[int]:
+    """Record one event, unless its key is known."""
+    return record_many(events=[event], now=now)
+
+
+@transaction.atomic
+def record_many(*, events: Sequence[NewEvent], now: datetime) -> list[int]:
+    """Record events and give the ids of those that are new; a replay changes nothing."""
+    rows: list[tuple[int, int]] = []
+    for chunk in _chunks(events):
+        rows += _insert(chunk, now)
+    if not rows:
+        return []
+    event_ids = [event_id for event_id, _ in rows]
+    customer_ids = sorted({customer_id for _, customer_id in rows})
+    _note_seen(event_ids, customer_ids)
+    announce = partial(
+        events_recorded.send, sender=Event, event_ids=event_ids, customer_ids=customer_ids
+    )
+    transaction.on_commit(announce, robust=True)
+    return event_ids
+
+
+def _chunks(events: Sequence[NewEvent]) -> Iterator[Sequence[NewEvent]]:
+    for start in range(0, len(events), _CHUNK):
+        yield events[start : start + _CHUNK]
+
+
+def _insert(events: Sequence[NewEvent], now: datetime) -> list[tuple[int, int]]:
+    # Sorted by key, so that two writers of the same events wait and never deadlock.
+    ordered = sorted(events, key=lambda event: event.key)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _RECORD,
+            [
+                now,
+                [event.customer_id for event in ordered],
+                [event.name for event in ordered],
+                [event.occurred_at for event in ordered],
+                [json.dumps(event.properties, cls=DjangoJSONEncoder) for event in ordered],
+                [event.key for event in ordered],
+            ],
+        )
+        return cursor.fetchall()
+
+
+def _note_seen(event_ids: list[int], customer_ids: list[int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_SEE, [event_ids, list(NOT_SEEN), customer_ids])

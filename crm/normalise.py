@@ -1,0 +1,70 @@
+"""Addresses and codes in the one form that they are compared, hashed and stored in."""
+
+import hashlib
+from functools import lru_cache
+from zoneinfo import available_timezones
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+from phonenumbers import PhoneNumberFormat
+
+_zones: frozenset[str] = frozenset()
+
+
+@lru_cache(maxsize=20_000)
+def email(text: str) -> str:
+    """Give the address in lower case with its domain in Unicode, or nothing if it is none."""
+    text = text.strip()
+    if not text:
+        return ""
+    try:
+        found = validate_email(text, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return ""
+    return found.normalized.lower()
+
+
+@lru_cache(maxsize=20_000)
+def phone(text: str, country: str = "") -> str:
+    """Give the number in E.164, read as dialled in `country`, or nothing if it is none."""
+    text = text.strip()
+    if not text:
+        return ""
+    try:
+        number = phonenumbers.parse(text, country.upper() or None)
+    except phonenumbers.NumberParseException:
+        return ""
+    if not phonenumbers.is_possible_number(number):
+        return ""
+    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+
+
+def address(*, channel: str, text: str) -> str:
+    """Give an address of a channel in its one form; what cannot be read is only trimmed."""
+    read = email(text) if channel == "email" else phone(text)
+    return read or text.strip().lower()
+
+
+def address_hash(*, channel: str, address: str) -> str:
+    """Hash a normalised address, so that a suppression survives the erasure of the person."""
+    return hashlib.sha256(f"{channel}:{address.lower()}".encode()).hexdigest()
+
+
+def country(text: str) -> str:
+    """Give a two-letter country code in capitals, or nothing."""
+    code = text.strip().upper()
+    return code if len(code) == 2 and code.isascii() and code.isalpha() else ""
+
+
+def language(text: str) -> str:
+    """Give a language code in lower case with a hyphen, or nothing if it is too long for one."""
+    code = text.strip().lower().replace("_", "-")
+    return code if len(code) <= 10 else ""
+
+
+def time_zone(text: str) -> str:
+    """Give the name of a time zone that exists, or nothing."""
+    global _zones  # noqa: PLW0603 - reading the zones costs a walk through a folder
+    if not _zones:
+        _zones = frozenset(available_timezones())
+    return text if text in _zones else ""

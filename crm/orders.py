@@ -1,0 +1,283 @@
+"""Orders and products: take them in, cancel, and keep each customer's statistics true."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connection, transaction
+
+from crm import events
+from crm.choices import OrderState
+from crm.models import Order, OrderLine, Product
+from crm.signals import orders_recorded
+
+
+class UnknownProduct(LookupError):  # noqa: N818 - it names what is missing
+    """An order names a product that has not been recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewProduct:
+    """A product as the shop describes it."""
+
+    sku: str
+    name: str
+    price: Decimal
+    currency: str
+    description: str = ""
+    category: str = ""
+    brand: str = ""
+    url: str = ""
+    image_url: str = ""
+    is_active: bool = True
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """One product in an order; a return has a negative quantity."""
+
+    sku: str
+    quantity: int
+    unit_price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """An order as the shop reports it; the same number again replaces what was known."""
+
+    number: str
+    customer_id: int | None
+    placed_at: datetime
+    currency: str
+    lines: tuple[NewLine, ...]
+    state: str = OrderState.PLACED
+
+    @property
+    def total(self) -> Decimal:
+        """What the lines come to."""
+        return sum((line.quantity * line.unit_price for line in self.lines), Decimal(0))
+
+
+@transaction.atomic
+def record_products(*, products: Sequence[NewProduct], now: datetime) -> dict[str, int]:
+    """Add or renew products and give their ids by SKU."""
+    latest = {product.sku: product for product in products}
+    rows = Product.objects.bulk_create(
+        [
+            Product(
+                sku=product.sku,
+                name=product.name,
+                description=product.description,
+                category=product.category,
+                brand=product.brand,
+                price=product.price,
+                currency=product.currency,
+                url=product.url,
+                image_url=product.image_url,
+                is_active=product.is_active,
+                created_at=product.created_at or now,
+            )
+            for _, product in sorted(latest.items())
+        ],
+        update_conflicts=True,
+        unique_fields=["sku"],
+        update_fields=[
+            "name",
+            "description",
+            "category",
+            "brand",
+            "price",
+            "currency",
+            "url",
+            "image_url",
+            "is_active",
+        ],
+        batch_size=2000,
+    )
+    return {row.sku: row.pk for row in rows}
+
+
+@transaction.atomic
+def record_many(*, orders: Sequence[NewOrder], now: datetime) -> dict[str, int]:
+    """Take orders in with their lines and give their ids by number.
+
+    Locks the orders it renews, refreshes the statistics of every customer touched and records
+    `order.placed` (and `order.cancelled`) on their timelines.
+    """
+    latest = {order.number: order for order in orders}
+    if not latest:
+        return {}
+    product_ids = _product_ids({line.sku for order in latest.values() for line in order.lines})
+    before = _lock(latest)
+    ids = _upsert(latest.values())
+    OrderLine.objects.filter(order_id__in=[ids[number] for number in before]).delete()
+    _insert_lines(latest.values(), ids, product_ids)
+    touched = {order.customer_id for order in latest.values()} | set(before.values())
+    _finish([latest[number] for number in sorted(latest)], touched, now)
+    return ids
+
+
+@transaction.atomic
+def cancel_many(*, numbers: Collection[str], cancelled_at: datetime, now: datetime) -> int:
+    """Cancel placed orders: they leave the statistics, the timeline says so."""
+    placed = Order.objects.filter(number__in=numbers, state=OrderState.PLACED)
+    orders = list(placed.order_by("pk").select_for_update())
+    Order.objects.filter(pk__in=[order.pk for order in orders]).update(state=OrderState.CANCELLED)
+    events.record_many(
+        events=[
+            events.NewEvent(
+                customer_id=order.customer_id,
+                name="order.cancelled",
+                occurred_at=cancelled_at,
+                key=_event_key(order.number, OrderState.CANCELLED),
+                properties={"number": order.number, "total": float(order.total)},
+            )
+            for order in orders
+            if order.customer_id is not None
+        ],
+        now=now,
+    )
+    _refresh({order.customer_id for order in orders})
+    return len(orders)
+
+
+def refresh_statistics(*, customer_ids: Collection[int]) -> None:
+    """Count the placed orders of these customers again."""
+    ids = list(customer_ids)
+    with transaction.atomic(), connection.cursor() as cursor:
+        # A statement of its own: the count below must see what the lock waited for.
+        cursor.execute(_LOCK_CUSTOMERS, [ids])
+        cursor.execute(_REFRESH, [ids, ids])
+
+
+_LOCK_CUSTOMERS = "SELECT id FROM crm_customer WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+
+_REFRESH = """
+    WITH fresh AS (
+        SELECT o.customer_id, count(*) AS orders, sum(o.total) AS revenue,
+               min(o.placed_at) AS first_order_at, max(o.placed_at) AS last_order_at
+        FROM crm_order o
+        WHERE o.customer_id = ANY(%s) AND o.state = 'placed' GROUP BY o.customer_id
+    ), gone AS (
+        DELETE FROM crm_orderstatistics s
+        WHERE s.customer_id = ANY(%s)
+          AND NOT EXISTS (SELECT FROM fresh WHERE fresh.customer_id = s.customer_id)
+    )
+    INSERT INTO crm_orderstatistics (customer_id, orders, revenue, first_order_at, last_order_at)
+    SELECT customer_id, orders, revenue, first_order_at, last_order_at FROM fresh
+    ON CONFLICT (customer_id) DO UPDATE SET
+        orders = excluded.orders, revenue = excluded.revenue,
+        first_order_at = excluded.first_order_at, last_order_at = excluded.last_order_at
+"""
+
+_UPSERT = """
+    INSERT INTO crm_order (number, customer_id, state, placed_at, currency, total)
+    SELECT number, customer_id, state, placed_at, currency, total
+    FROM jsonb_to_recordset(%s) AS new (number text, customer_id bigint, state text,
+        placed_at timestamptz, currency text, total numeric)
+    ON CONFLICT (number) DO UPDATE SET
+        customer_id = excluded.customer_id, state = excluded.state,
+        placed_at = excluded.placed_at, currency = excluded.currency, total = excluded.total
+    RETURNING number, id
+"""
+
+_INSERT_LINES = """
+    INSERT INTO crm_orderline (order_id, product_id, quantity, unit_price)
+    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::numeric[])
+"""
+
+
+def _product_ids(skus: set[str]) -> dict[str, int]:
+    found = dict(Product.objects.filter(sku__in=skus).values_list("sku", "pk"))
+    if missing := sorted(skus - set(found)):
+        raise UnknownProduct(
+            f"{len(missing)} products are not known, {missing[0]!r} among them; "
+            "record the products before their orders."
+        )
+    return found
+
+
+def _lock(numbers: Iterable[str]) -> dict[str, int | None]:
+    """The orders that exist already, and whose they were."""
+    known = Order.objects.filter(number__in=list(numbers)).order_by("pk").select_for_update()
+    return dict(known.values_list("number", "customer_id"))
+
+
+def _upsert(orders: Iterable[NewOrder]) -> dict[str, int]:
+    rows = [
+        {
+            "number": order.number,
+            "customer_id": order.customer_id,
+            "state": order.state,
+            "placed_at": order.placed_at,
+            "currency": order.currency,
+            "total": order.total,
+        }
+        for order in sorted(orders, key=lambda order: order.number)
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_UPSERT, [json.dumps(rows, cls=DjangoJSONEncoder)])
+        return dict(cursor.fetchall())
+
+
+def _insert_lines(
+    orders: Iterable[NewOrder], ids: Mapping[str, int], product_ids: Mapping[str, int]
+) -> None:
+    rows = [(ids[order.number], line) for order in orders for line in order.lines]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _INSERT_LINES,
+            [
+                [order_id for order_id, _ in rows],
+                [product_ids[line.sku] for _, line in rows],
+                [line.quantity for _, line in rows],
+                [line.unit_price for _, line in rows],
+            ],
+        )
+
+
+def _finish(orders: Sequence[NewOrder], touched: set[int | None], now: datetime) -> None:
+    known = [order for order in orders if order.customer_id is not None]
+    placed = [_event(order, OrderState.PLACED) for order in known]
+    cancelled = [
+        _event(order, OrderState.CANCELLED)
+        for order in known
+        if order.state == OrderState.CANCELLED
+    ]
+    events.record_many(events=placed + cancelled, now=now)
+    _refresh(touched)
+
+
+def _refresh(customer_ids: set[int | None]) -> None:
+    known = sorted(customer_id for customer_id in customer_ids if customer_id is not None)
+    if not known:
+        return
+    refresh_statistics(customer_ids=known)
+    announce = partial(orders_recorded.send, sender=Order, customer_ids=known)
+    transaction.on_commit(announce, robust=True)
+
+
+def _event(order: NewOrder, state: OrderState) -> events.NewEvent:
+    properties: dict[str, Any] = {
+        "number": order.number,
+        "total": float(order.total),
+        "currency": order.currency,
+        "products": [line.sku for line in order.lines],
+    }
+    return events.NewEvent(
+        customer_id=order.customer_id or 0,
+        name=f"order.{state.value}",
+        occurred_at=order.placed_at,
+        key=_event_key(order.number, state),
+        properties=properties,
+    )
+
+
+def _event_key(number: str, state: OrderState) -> str:
+    return f"order:{number}:{state.value}"
