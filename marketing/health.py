@@ -31,7 +31,10 @@ def readyz(request: HttpRequest) -> HttpResponse:
     """Everything the work needs, each with its state; 503 while one is missing."""
     report = {"database": _database(), **_broker_and_heartbeats()}
     ready = all(part["ok"] for part in report.values())
-    return JsonResponse(report, status=200 if ready else 503)
+    response = JsonResponse(report, status=200 if ready else 503)
+    # The answer is the news; Django would log every 503 as an error of its own.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 def _database() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Every setting of the project; what may differ between machines is read from the environment."""
 
 from pathlib import Path
+from typing import Any
 
 import environ
 from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
@@ -34,7 +35,8 @@ INSTALLED_APPS = [
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "unfold.contrib.simple_history",
-    "django.contrib.admin",
+    # The admin is loaded with the addresses: workers, beat and the catcher do without it.
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -120,7 +122,7 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-CELERY_BEAT_SCHEDULE = {
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "heartbeat": {"task": "marketing.tasks.heartbeat", "schedule": 5.0},
     "callbacks": {"task": "crm.tasks.process_callbacks", "schedule": 5.0},
     "recover messages": {"task": "crm.tasks.recover_messages", "schedule": 10.0},
@@ -129,6 +131,11 @@ CELERY_BEAT_SCHEDULE = {
     "segments": {"task": "marketing.tasks.refresh_segments", "schedule": 60.0},
     "training": {"task": "marketing.tasks.train_due", "schedule": 3600.0},
 }
+# A bell that nobody heard is rung again: an old one is worth nothing.
+for _bell in CELERY_BEAT_SCHEDULE.values():
+    _bell["options"] = {"expires": 2 * _bell["schedule"]}
+# A worker process that has grown by training is replaced after its task; in kilobytes.
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = env.int("WORKER_MAX_MEMORY_KB", default=200_000)
 
 # Where messages go. The defaults are the built-in catcher and provider simulator: nothing
 # leaves this machine until these say so.
@@ -142,6 +149,11 @@ SMS_FROM = env.str("SMS_FROM", default="+441134960000")
 SMS_API_KEY = env.str("SMS_API_KEY", default="simulator")
 # Signs callbacks of the SMS provider; made at first start where it is not given.
 SMS_CALLBACK_SECRET = env.str("SMS_CALLBACK_SECRET", default=SECRET_KEY)
+# How old a segment may grow before it is computed again, and how long one may take.
+SEGMENT_REFRESH_MINUTES = env.int("SEGMENT_REFRESH_MINUTES", default=15)
+SEGMENT_TIMEOUT_SECONDS = env.int("SEGMENT_TIMEOUT_SECONDS", default=60)
+# How old a training run may grow before a new one is made.
+TRAINING_REFRESH_DAYS = env.int("TRAINING_REFRESH_DAYS", default=7)
 SHOP_CURRENCY = env.str("SHOP_CURRENCY", default="EUR")
 
 # A launch can be taken back for this long before anything is planned.
@@ -160,6 +172,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
 ]
+AXES_VERBOSE = False
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]

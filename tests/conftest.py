@@ -3,6 +3,7 @@
 import os
 import shutil
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,12 @@ def _own_valkey_database() -> None:
 
 
 _own_valkey_database()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure() -> None:
+    """Load the addresses, and the admin with them, as the web process does."""
+    import_module(settings.ROOT_URLCONF)
 
 
 def chromium() -> str | None:

@@ -28,6 +28,7 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
     identity: str = "plain"
+    noise: tuple[str, ...] = ()
 
 
 @dataclass
@@ -137,7 +138,7 @@ class Child:
 
     def _pass_on(self, line: bytes) -> None:
         text = line.decode("utf-8", "replace").rstrip()
-        if text:
+        if text and not any(noise in text for noise in self.program.noise):
             self.last_words.append(text)
             self._write(self.name, text)
 

@@ -41,6 +41,11 @@ class Places:
         return self.var / "log" / "rapport.log"
 
     @property
+    def static(self) -> Path:
+        """Collected static files, where somebody collects them."""
+        return self.var / "static"
+
+    @property
     def lock(self) -> Path:
         """Held by whoever runs the engines of this installation."""
         return self.run / "lock"
@@ -76,7 +81,7 @@ def of_environment() -> Places:
 def make(places: Places) -> None:
     """Make the folders; private, as they hold customers' data."""
     try:
-        for folder in (places.var, places.run, places.log.parent, places.valkey):
+        for folder in (places.var, places.run, places.log.parent, places.valkey, places.static):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise RuntimeProblem(

@@ -18,7 +18,11 @@ ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
     "RAPPORT_SUPERVISED": "1",
 }
-WEB_THREADS = "--blocking-threads=8"
+# Celery warns root on every start; here root is somebody's container.
+PYTHON = (sys.executable, "-W", "ignore:You're running the worker with superuser")
+WEB_THREADS = min(8, 2 * (os.cpu_count() or 1) + 1)
+# True, and of no use to whoever tries a demo; the data is written as it comes, not by snapshots.
+NOISE = {"valkey": ("Memory overcommit must be enabled",)}
 
 
 @dataclass(frozen=True)
@@ -45,22 +49,24 @@ def export(ports: Ports) -> None:
 def engine_program(engine: Engine) -> Program:
     """An engine as a program; it may finish what it writes when the supervisor dies."""
     stop = engine.stop_signal
-    return Program(engine.name, engine.command, stop, stop, engine.identity)
+    noise = NOISE.get(engine.name, ())
+    return Program(engine.name, engine.command, stop, stop, engine.identity, noise)
 
 
 def applications(ports: Ports, *, workers: int) -> list[Program]:
     """Catcher, workers, schedule, web and live streams."""
-    celery = (sys.executable, "-m", "celery", "-A", "marketing")
+    celery = (*PYTHON, "-m", "celery", "-q", "-A", "marketing")
     quiet = ("--loglevel", "WARNING")
     alone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     pool = ("--concurrency", str(workers), "--hostname", "worker@rapport")
     catcher = ("--smtp-port", str(ports.smtp), "--http-port", str(ports.http))
+    threads = f"--blocking-threads={WEB_THREADS}"
     return [
         Program("outbox", (sys.executable, manage(), "outbox", *catcher)),
         Program("worker", (*celery, "worker", *pool, *alone, *quiet)),
         # The schedule is in the database; the file would only be left over.
         Program("beat", (*celery, "beat", "--pidfile=", *quiet)),
-        Program("web", _granian("wsgi", ports.host, ports.web, WEB_THREADS)),
+        Program("web", _granian("wsgi", ports.host, ports.web, threads)),
         Program("live", _granian("asgi", ports.host, ports.live, "--loop=asyncio")),
     ]
 
