@@ -1,0 +1,314 @@
+"""A batch over kept SMTP connections: body of one mail and envelope of the next in one write.
+
+The journal is marked before a body goes to the kernel, after it has gone, and when it is answered,
+so that at most one mail per connection is in doubt however the process ends.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from crm.channels import journal as states
+from crm.channels import mime
+from crm.channels.base import (
+    DEFERRED,
+    FAILED,
+    IN_DOUBT,
+    INVALID_ADDRESS,
+    REJECTED,
+    SENDER_REFUSED,
+    SENT,
+    UNANSWERED,
+    UNAUTHORIZED,
+    UNREACHABLE,
+    Journal,
+    Outcome,
+    Outgoing,
+)
+from crm.channels.smtp_wire import Reply, Server, SmtpRefused, Wire, joined
+
+_RETRY_AFTER = {DEFERRED: 300.0, UNREACHABLE: 60.0}
+_TRIES = 2
+_IDLE_SECONDS = 60.0
+_CLOSING = 421
+_SIGN_IN_CODES = frozenset({530, 534, 535, 538})
+
+
+@dataclass(slots=True)
+class _Job:
+    index: int
+    outgoing: Outgoing
+    tries: int = 0
+    mail: bytes = b""
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Lane:
+    wire: Wire
+    waiting: _Job | None = None  # its body is handed over, the answer is outstanding
+    opened: _Job | None = None  # its envelope is (or is about to be) written
+    following: _Job | None = None  # built, nothing of it written
+
+    @property
+    def is_idle(self) -> bool:
+        return not (self.waiting or self.opened or self.following)
+
+
+@dataclass(slots=True)
+class KeptWires:
+    """The connections an adapter keeps between batches."""
+
+    wires: list[Wire] = field(default_factory=list)
+    used_at: float = 0.0
+
+    def take(self) -> list[Wire]:
+        """Hand out what is fresh, close what has idled too long."""
+        wires, self.wires = self.wires, []
+        if time.monotonic() - self.used_at <= _IDLE_SECONDS:
+            return wires
+        for wire in wires:
+            wire.close()
+        return []
+
+    def put_back(self, wire: Wire) -> None:
+        """Keep a connection for the next batch."""
+        self.wires.append(wire)
+        self.used_at = time.monotonic()
+
+
+class Pump:
+    """One batch on its way."""
+
+    def __init__(
+        self, server: Server, kept: KeptWires, batch: Sequence[Outgoing], journal: Journal
+    ) -> None:
+        self._server = server
+        self._kept = kept
+        self._journal = journal
+        self._queue = deque(_Job(index, outgoing) for index, outgoing in enumerate(batch))
+        self._ready: list[Outcome] = []
+        self._trouble = (UNREACHABLE, "")
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Send the batch; one outcome for every message, whatever the wire does."""
+        lanes = self._open_lanes()
+        try:
+            while lanes:
+                for lane in list(lanes):
+                    if not self._advance(lane):
+                        lanes.remove(lane)
+                yield from self._drain()
+        finally:
+            for lane in lanes:
+                lane.wire.close()
+        reason, detail = self._trouble
+        for job in self._queue:
+            self._settle(job, FAILED, reason, detail, mark=states.CLAIMED)
+        yield from self._drain()
+
+    def _open_lanes(self) -> list[_Lane]:
+        wanted = min(self._server.connections, len(self._queue))
+        wires = self._kept.take()
+        while len(wires) < wanted and (wire := self._connect()) is not None:
+            wires.append(wire)
+        return [_Lane(wire) for wire in wires]
+
+    def _connect(self) -> Wire | None:
+        try:
+            return Wire(self._server)
+        except SmtpRefused as error:
+            reason = UNAUTHORIZED if error.reply.code in _SIGN_IN_CODES else UNREACHABLE
+            self._trouble = (reason, str(error))
+        except OSError as error:
+            self._trouble = (UNREACHABLE, str(error) or type(error).__name__)
+        return None
+
+    def _advance(self, lane: _Lane) -> bool:
+        """Take a lane one step on; False once it has nothing left to do or cannot go on."""
+        try:
+            self._step(lane)
+        except OSError as error:
+            return self._recover(lane, str(error) or type(error).__name__)
+        if lane.is_idle:
+            self._kept.put_back(lane.wire)
+            return False
+        return True
+
+    def _step(self, lane: _Lane) -> None:
+        # Building the next mail here lets it overlap with the server's work on the last one.
+        lane.following = lane.following or self._next(lane.wire)
+        if lane.waiting:
+            self._settle_body(lane, lane.wire.read())
+        if lane.opened is None:
+            self._open(lane)
+        if lane.opened is None:
+            return
+        refusal = self._answer_to_envelope(lane, lane.opened)
+        if refusal is None:
+            self._hand_over(lane, lane.opened)
+            return
+        job, lane.opened = lane.opened, None
+        self._settle(job, FAILED, *refusal)
+        self._must(lane.wire.ask("RSET"))
+
+    def _next(self, wire: Wire) -> _Job | None:
+        while self._queue:
+            job = self._queue.popleft()
+            try:
+                _prepare(job, wire)
+                return job
+            except mime.InvalidAddress as error:
+                self._settle(job, FAILED, INVALID_ADDRESS, str(error))
+            except ValueError as error:
+                self._settle(job, FAILED, REJECTED, str(error))
+        return None
+
+    def _open(self, lane: _Lane) -> None:
+        lane.opened, lane.following = lane.following, None
+        if lane.opened and lane.wire.offers("PIPELINING"):
+            lane.wire.write(joined(lane.opened.commands))
+            lane.following = self._next(lane.wire)
+
+    def _answer_to_envelope(self, lane: _Lane, job: _Job) -> tuple[str, str] | None:
+        if lane.wire.offers("PIPELINING"):
+            replies = [lane.wire.read() for _ in job.commands]
+        else:
+            replies = _asked_one_by_one(lane.wire, job.commands)
+        bad = next((place for place, reply in enumerate(replies) if not reply.is_good), None)
+        if bad is None:
+            return None
+        self._must(replies[bad])
+        if len(replies) == len(job.commands) and replies[-1].is_good:
+            lane.wire.ask(".")  # the server waits for a body nobody will get
+        return _refusal(replies[bad], SENDER_REFUSED if bad == 0 else REJECTED)
+
+    def _hand_over(self, lane: _Lane, job: _Job) -> None:
+        body = job.mail + b".\r\n"
+        pipelined = lane.following is not None and lane.wire.offers("PIPELINING")
+        lane.opened = None
+        envelope = b""
+        if pipelined and lane.following:
+            lane.opened, lane.following = lane.following, None
+            envelope = joined(lane.opened.commands)
+        self._journal.mark(job.index, states.HANDING_OVER)
+        try:
+            lane.wire.write(body + envelope)
+        except OSError:
+            if lane.wire.sent < len(body):
+                self._again(job)
+            else:
+                lane.waiting = job
+            raise
+        self._journal.mark(job.index, states.HANDED_OVER)
+        lane.waiting, job.mail = job, b""
+
+    def _settle_body(self, lane: _Lane, reply: Reply) -> None:
+        job = lane.waiting
+        if job is None:
+            return
+        lane.waiting = None
+        if reply.is_good:
+            self._settle(job, SENT, mark=states.CONFIRMED)
+        else:
+            self._settle(job, FAILED, *_refusal(reply, REJECTED))
+        self._must(reply)
+
+    def _recover(self, lane: _Lane, detail: str) -> bool:
+        """After a lost connection: doubt what was handed over, try again what was not."""
+        lane.wire.close()
+        self._trouble = (UNREACHABLE, detail)
+        if lane.waiting:
+            self._settle(lane.waiting, IN_DOUBT, UNANSWERED, detail, mark=states.HANDED_OVER)
+        if lane.following:
+            self._queue.appendleft(lane.following)
+        if lane.opened:
+            self._again(lane.opened)
+        lane.waiting = lane.opened = lane.following = None
+        wire = self._connect() if self._queue else None
+        if wire is None:
+            return False
+        lane.wire = wire
+        return True
+
+    def _again(self, job: _Job) -> None:
+        self._journal.mark(job.index, states.CLAIMED)
+        job.tries += 1
+        if job.tries < _TRIES:
+            self._queue.appendleft(job)
+        else:
+            self._settle(job, FAILED, *self._trouble, mark=states.CLAIMED)
+
+    def _settle(
+        self,
+        job: _Job,
+        state: str,
+        reason: str = "",
+        detail: str = "",
+        *,
+        mark: int = states.REFUSED,
+    ) -> None:
+        self._journal.mark(job.index, mark)
+        self._ready.append(
+            Outcome(
+                message_id=job.outgoing.message_id,
+                state=state,
+                provider_message_id=_known_id(job) if state != FAILED else "",
+                reason=reason,
+                detail=detail[:500],
+                retry_after=_RETRY_AFTER.get(reason),
+            )
+        )
+
+    def _drain(self) -> list[Outcome]:
+        ready, self._ready = self._ready, []
+        return ready
+
+    @staticmethod
+    def _must(reply: Reply) -> None:
+        if reply.code == _CLOSING:
+            raise ConnectionError(str(reply))
+
+
+def _prepare(job: _Job, wire: Wire) -> None:
+    outgoing = job.outgoing
+    sender = mime.parse_address(outgoing.sender)
+    recipient = mime.parse_address(outgoing.recipient)
+    bounce = mime.parse_address(outgoing.envelope_sender) if outgoing.envelope_sender else sender
+    options = ""
+    if not (sender.is_ascii and recipient.is_ascii and bounce.is_ascii):
+        if wire.offers("SMTPUTF8"):
+            options = " SMTPUTF8"
+        else:
+            sender, recipient, bounce = (x.in_ascii() for x in (sender, recipient, bounce))
+    eight_bit = wire.offers("8BITMIME")
+    options += " BODY=8BITMIME" if eight_bit else ""
+    mail = mime.build(outgoing, sender=sender, recipient=recipient, eight_bit=eight_bit)
+    if wire.offers("SIZE"):
+        options += f" SIZE={len(mail)}"
+    job.mail = mail if mail.endswith(b"\r\n") else mail + b"\r\n"
+    job.commands = (
+        f"MAIL FROM:<{bounce.address}>{options}",
+        f"RCPT TO:<{recipient.address}>",
+        "DATA",
+    )
+
+
+def _asked_one_by_one(wire: Wire, commands: Sequence[str]) -> list[Reply]:
+    replies: list[Reply] = []
+    for command in commands:
+        replies.append(wire.ask(command))
+        if not replies[-1].is_good:
+            break
+    return replies
+
+
+def _refusal(reply: Reply, permanent: str) -> tuple[str, str]:
+    if reply.code in _SIGN_IN_CODES:
+        return UNAUTHORIZED, str(reply)
+    return (permanent if reply.code >= 500 else DEFERRED), str(reply)
+
+
+def _known_id(job: _Job) -> str:
+    return mime.message_id(job.outgoing)

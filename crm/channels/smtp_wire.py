@@ -1,0 +1,190 @@
+"""One kept SMTP connection: greeting, TLS, sign-in, pipelined writes and replies, nothing else."""
+
+import base64
+import socket
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qs, unquote, urlsplit
+
+_MAX_REPLY = 64_000
+_TLS_MODES = frozenset({"none", "starttls", "implicit"})
+
+
+class SmtpRefused(Exception):  # noqa: N818 - it names what happened
+    """The server answered, but with a refusal."""
+
+    def __init__(self, reply: "Reply") -> None:
+        super().__init__(str(reply))
+        self.reply = reply
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer of the server."""
+
+    code: int
+    text: str
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the server agreed."""
+        return 200 <= self.code < 400
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where and how to connect, read from `smtp[s]://user:password@host:port?tls=&connections=`."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    tls: str
+    connections: int
+    timeout: float
+    hello: str
+
+    @classmethod
+    def from_url(cls, url: str) -> "Server":
+        """Read an address such as `smtps://me:secret@mail.example:465?connections=4`."""
+        parts = urlsplit(url)
+        options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+            raise ValueError("An e-mail address of a server begins with smtp:// or smtps://.")
+        implicit = parts.scheme == "smtps"
+        tls = options.get("tls", "implicit" if implicit else "none")
+        if tls not in _TLS_MODES:
+            raise ValueError(f"tls={tls} is not known; one of {', '.join(sorted(_TLS_MODES))}.")
+        return cls(
+            host=parts.hostname,
+            port=parts.port or (465 if implicit else 25),
+            user=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+            tls=tls,
+            connections=max(1, min(16, int(options.get("connections", "2")))),
+            timeout=float(options.get("timeout", "60")),
+            hello=options.get("hello") or socket.getfqdn() or "localhost",
+        )
+
+
+class Wire:
+    """A connection that has said EHLO and signed in; `sent` counts the bytes of the last write."""
+
+    def __init__(self, server: Server) -> None:
+        self.sent = 0
+        self.features: dict[str, str] = {}
+        self._buffer = b""
+        self._socket: socket.socket = socket.create_connection(
+            (server.host, server.port), timeout=server.timeout
+        )
+        try:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._open(server)
+        except BaseException:
+            self.close()
+            raise
+
+    def write(self, data: bytes) -> None:
+        """Write everything, counting in `sent` how much the kernel has taken."""
+        self.sent = 0
+        view = memoryview(data)
+        while self.sent < len(data):
+            self.sent += self._socket.send(view[self.sent :])
+
+    def read(self) -> Reply:
+        """Read one reply, however many lines it has."""
+        lines: list[str] = []
+        while True:
+            line = self._line()
+            lines.append(line[4:])
+            if len(line) < 4 or line[3] != "-":
+                if not line[:3].isdigit():
+                    raise ConnectionError(f"The server speaks no SMTP: {line[:80]!r}")
+                return Reply(int(line[:3]), " ".join(lines).strip()[:500])
+
+    def ask(self, command: str) -> Reply:
+        """Write one command and read its reply."""
+        self.write(command.encode("utf-8") + b"\r\n")
+        return self.read()
+
+    def offers(self, feature: str) -> bool:
+        """Whether the server named a feature when greeted."""
+        return feature in self.features
+
+    def quit(self) -> None:
+        """Say goodbye if the server still listens, and close."""
+        try:
+            self._socket.settimeout(2)
+            self.ask("QUIT")
+        except OSError:
+            self._buffer = b""  # it has gone first, which is what we wanted
+        self.close()
+
+    def close(self) -> None:
+        """Close without a word."""
+        self._socket.close()
+
+    def _open(self, server: Server) -> None:
+        context = ssl.create_default_context() if server.tls != "none" else None
+        if context and server.tls == "implicit":
+            self._socket = context.wrap_socket(self._socket, server_hostname=server.host)
+        self._must(self.read())
+        self._greet(server.hello)
+        if context and server.tls == "starttls":
+            self._must(self.ask("STARTTLS"))
+            self._buffer = b""  # nothing said before the lock was turned counts
+            self._socket = context.wrap_socket(self._socket, server_hostname=server.host)
+            self._greet(server.hello)
+        if server.user:
+            self._sign_in(server)
+
+    def _greet(self, hello: str) -> None:
+        self.write(f"EHLO {hello}\r\n".encode())
+        lines: list[str] = []
+        while True:
+            line = self._line()
+            lines.append(line[4:])
+            if line[3:4] != "-":
+                break
+        self._must(Reply(int(line[:3]), lines[-1]))
+        pairs = (feature.partition(" ") for feature in lines[1:])
+        self.features = {name.upper(): value for name, _, value in pairs}
+
+    def _sign_in(self, server: Server) -> None:
+        ways = self.features.get("AUTH", "").upper().split()
+        if "PLAIN" in ways or "LOGIN" not in ways:
+            token = _b64(f"\0{server.user}\0{server.password}")
+            self._must(self.ask(f"AUTH PLAIN {token}"))
+            return
+        self._must(self.ask("AUTH LOGIN"))
+        self._must(self.ask(_b64(server.user)))
+        self._must(self.ask(_b64(server.password)))
+
+    def _line(self) -> str:
+        while b"\n" not in self._buffer:
+            data = self._socket.recv(65536)
+            if not data:
+                raise ConnectionError("The server closed the connection.")
+            self._buffer += data
+            if len(self._buffer) > _MAX_REPLY:
+                raise ConnectionError("The server's reply has no end.")
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line.rstrip(b"\r").decode("utf-8", "replace")
+
+    @staticmethod
+    def _must(reply: Reply) -> None:
+        if not reply.is_good:
+            raise SmtpRefused(reply)
+
+
+def joined(commands: Sequence[str]) -> bytes:
+    """Commands as one pipelined write."""
+    return "".join(f"{command}\r\n" for command in commands).encode("utf-8")
+
+
+def _b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
