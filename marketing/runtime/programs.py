@@ -17,6 +17,8 @@ ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
     "PYTHONUNBUFFERED": "1",
     "RAPPORT_SUPERVISED": "1",
+    # Django's checks load every address and the admin; `prepare` and `make check` run them.
+    "CELERY_SKIP_CHECKS": "1",
 }
 # Celery warns root on every start; here root is somebody's container.
 PYTHON = (sys.executable, "-W", "ignore:You're running the worker with superuser")
