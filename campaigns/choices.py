@@ -25,6 +25,7 @@ class CampaignVerb(models.TextChoices):
     """What was done to a campaign."""
 
     LAUNCHED = "launched", _("Launched")
+    TAKEN_BACK = "taken_back", _("Launch taken back")
     STARTED = "started", _("Started sending")
     PAUSED = "paused", _("Paused")
     RESUMED = "resumed", _("Resumed")

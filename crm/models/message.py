@@ -89,6 +89,11 @@ class Message(models.Model):
                 name="message_sending",
             ),
             models.Index(
+                fields=["created_at"],
+                condition=models.Q(state="failed"),
+                name="message_failed",
+            ),
+            models.Index(
                 fields=["provider", "provider_message_id"],
                 condition=~models.Q(provider_message_id=""),
                 name="message_by_provider_id",
