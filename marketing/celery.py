@@ -1,14 +1,28 @@
 """The Celery application: tasks are found in each app's `tasks` module."""
 
 import atexit
+import gc
 from typing import Any
 
 from celery import Celery
-from celery.signals import after_task_publish, beat_init, worker_ready, worker_shutdown
+from celery.signals import (
+    after_task_publish,
+    beat_init,
+    worker_before_create_process,
+    worker_ready,
+    worker_shutdown,
+)
 
 app = Celery("rapport")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_before_create_process.connect
+def _share_memory(**_: Any) -> None:
+    """Let the pool's processes share what is loaded: the collector would write into every page."""
+    gc.collect()
+    gc.freeze()
 
 
 @worker_ready.connect
