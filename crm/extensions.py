@@ -51,3 +51,5 @@ customer_overrides = Registry("Customer override")
 reply_shortcuts = Registry("Reply shortcut")
 # (conversation, now) -> Panel: what apps above show beside a conversation.
 inbox_panels = Registry("Inbox panel")
+# Name = a message's source_kind; (source_id) -> (words, address): what a message belongs to.
+message_sources = Registry("Message source")

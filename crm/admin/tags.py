@@ -119,3 +119,8 @@ def money(amount: Decimal | float | None, currency: str = "") -> str:
 def as_json(value: Any) -> str:
     """A value as readable JSON."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def json_block(value: Any) -> SafeString:
+    """A value as a readable block, for a form's read-only field."""
+    return format_html('<pre class="rp-pre">{}</pre>', as_json(value))
