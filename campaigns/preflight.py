@@ -1,0 +1,138 @@
+"""What stands against a launch, found before anybody is written to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from campaigns import audiences
+from campaigns.models import Campaign, Step
+from crm import templates
+from crm.choices import Channel, Purpose
+from crm.models import TemplateVersion
+from crm.rendering import CompiledTemplate, RenderError
+
+_WAYS_OUT = {"unsubscribe_url", "preferences_url"}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, in words for staff; a warning does not stop the launch."""
+
+    code: str
+    message: str
+    stops: bool = True
+
+
+def check_launch(*, campaign: Campaign, now: datetime) -> list[Problem]:
+    """Everything that stops a launch or is worth a second look."""
+    steps = list(campaign.steps.select_related("template").order_by("position"))
+    problems = [*_check_time(campaign, now), *_check_segments(campaign)]
+    if not steps:
+        problems.append(Problem("no_message", _("There is no message to send yet.")))
+    for step in steps:
+        problems += _check_template(campaign, step)
+    if any(problem.stops for problem in problems):
+        return problems
+    return [*problems, *_check_audience(campaign, steps[0], now)]
+
+
+def stopping(*, problems: list[Problem]) -> list[Problem]:
+    """Only those that stop a launch."""
+    return [problem for problem in problems if problem.stops]
+
+
+def _check_time(campaign: Campaign, now: datetime) -> Iterator[Problem]:
+    if campaign.scheduled_at is not None and campaign.scheduled_at < now:
+        yield Problem(
+            "in_the_past",
+            _("The time to send at has passed: choose a later one, or none to send at once."),
+        )
+
+
+def _check_segments(campaign: Campaign) -> Iterator[Problem]:
+    chosen = list(campaign.segments.all())
+    if not chosen:
+        yield Problem("no_segment", _("No segment to send to has been chosen."))
+    for segment in [*chosen, *campaign.excluded_segments.all()]:
+        if segment.error:
+            yield Problem(
+                "segment_fails",
+                _("The segment “%(segment)s” cannot be computed: %(error)s")
+                % {"segment": segment.name, "error": segment.error},
+            )
+        elif segment.refreshed_at is None:
+            yield Problem(
+                "segment_not_computed",
+                _("The segment “%(segment)s” has not been computed yet.")
+                % {"segment": segment.name},
+                stops=False,
+            )
+
+
+def _check_template(campaign: Campaign, step: Step) -> Iterator[Problem]:
+    name = {"template": step.template.name}
+    if step.template.channel != step.channel:
+        yield Problem(
+            "other_channel", _("The template “%(template)s” is for another channel.") % name
+        )
+        return
+    version = templates.latest(template_id=step.template_id)
+    if version is None:
+        yield Problem("no_content", _("The template “%(template)s” has no content yet.") % name)
+        return
+    try:
+        compiled = templates.compiled(version=version)
+    except RenderError as error:
+        yield Problem(
+            "template_fails",
+            _("The template “%(template)s” does not work: %(error)s") % {**name, "error": error},
+        )
+        return
+    if campaign.purpose == Purpose.MARKETING:
+        yield from _check_way_out(step, version, compiled)
+
+
+def _check_way_out(
+    step: Step, version: TemplateVersion, compiled: CompiledTemplate
+) -> Iterator[Problem]:
+    if step.channel == Channel.EMAIL and not _WAYS_OUT & compiled.variables:
+        yield Problem(
+            "no_unsubscribe_link",
+            _("The mail shows no unsubscribe link; only the mail program offers one."),
+            stops=False,
+        )
+    if step.channel == Channel.SMS and "stop" not in version.text.casefold():
+        yield Problem(
+            "no_opt_out_words",
+            _("The SMS does not say how to opt out; add for example “Reply STOP to end”."),
+            stops=False,
+        )
+
+
+def _check_audience(campaign: Campaign, step: Step, now: datetime) -> Iterator[Problem]:
+    card = audiences.card(campaign=campaign, now=now)
+    if not card.total:
+        yield Problem("nobody", _("Nobody is in the audience."))
+    elif not card.reachable:
+        yield Problem("nobody_reachable", _("Nobody in the audience may be written to."))
+    version = templates.latest(template_id=step.template_id)
+    assert version is not None
+    for customer in card.sample:
+        try:
+            templates.preview(
+                channel=step.channel,
+                subject=version.subject,
+                html=version.html,
+                text=version.text,
+                customer_id=customer.pk,
+                now=now,
+            )
+        except RenderError as error:
+            yield Problem(
+                "sample_fails",
+                _("The template fails for %(customer)s: %(error)s")
+                % {"customer": customer, "error": error},
+            )
+            return

@@ -1,0 +1,14 @@
+"""What campaigns do about the news from below: ring, and nothing else."""
+
+from typing import Any
+
+from django.dispatch import receiver
+
+from campaigns.tasks import answer_conversations
+from crm.signals import message_received
+
+
+@receiver(message_received)
+def ring_for_the_bot(**_: Any) -> None:
+    """Somebody wrote: see which conversations wait for the bot."""
+    answer_conversations.delay()

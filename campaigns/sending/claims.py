@@ -1,0 +1,104 @@
+"""Claims: deliveries that one worker has taken for a while, and their way back."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+MAX_ATTEMPTS = 3
+LEASE = timedelta(seconds=120)
+
+# The share lock on the campaign makes a pause wait for this statement, and the other way round.
+_CLAIM = """
+  WITH running AS MATERIALIZED (
+       SELECT id FROM campaigns_campaign
+        WHERE id = %(campaign)s AND state = 'running' FOR SHARE),
+       due AS MATERIALIZED (
+       SELECT delivery.id FROM campaigns_delivery delivery
+        WHERE delivery.campaign_id = (SELECT id FROM running) AND delivery.state = 'planned'
+        ORDER BY delivery.id LIMIT %(size)s FOR UPDATE SKIP LOCKED)
+UPDATE campaigns_delivery delivery
+   SET state = 'claimed', owner = %(owner)s, lease_until_at = %(lease)s,
+       fence = delivery.fence + 1, attempts = delivery.attempts + 1
+  FROM due WHERE delivery.id = due.id
+RETURNING delivery.id, delivery.step_id, delivery.customer_id, delivery.fence
+"""
+_LOCK_MINE = """
+SELECT delivery.id FROM campaigns_delivery delivery
+  JOIN unnest(%(ids)s::bigint[], %(fences)s::int[]) AS mine (id, fence)
+    ON mine.id = delivery.id AND mine.fence = delivery.fence
+ WHERE delivery.state = 'claimed' AND delivery.owner = %(owner)s
+ ORDER BY delivery.id FOR UPDATE OF delivery
+"""
+_GIVE_BACK = """
+UPDATE campaigns_delivery
+   SET state = 'planned', owner = '', lease_until_at = NULL, attempts = attempts - 1
+ WHERE id = ANY(%s)
+"""
+_RELEASE = """
+  WITH expired AS (
+       SELECT id FROM campaigns_delivery
+        WHERE state = 'claimed' AND lease_until_at < %(now)s
+        ORDER BY id FOR UPDATE SKIP LOCKED)
+UPDATE campaigns_delivery delivery
+   SET owner = '', lease_until_at = NULL,
+       state = CASE WHEN attempts < %(most)s THEN 'planned' ELSE 'failed' END,
+       reason = CASE WHEN attempts < %(most)s THEN '' ELSE 'three_strikes' END,
+       detail = CASE WHEN attempts < %(most)s THEN '' ELSE 'A worker stopped each time.' END,
+       decided_at = CASE WHEN attempts < %(most)s THEN NULL ELSE %(now)s END
+  FROM expired WHERE delivery.id = expired.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One delivery in one worker's hands; the fence tells this claim from any later one."""
+
+    delivery_id: int
+    step_id: int
+    customer_id: int
+    fence: int
+
+    @property
+    def key(self) -> str:
+        """The message's deterministic key: the delivery, and which try at it this is."""
+        return f"delivery-{self.delivery_id}-{self.fence}"
+
+
+def claim(*, campaign_id: int, owner: str, now: datetime, size: int) -> list[Claim]:
+    """Take up to `size` planned deliveries of a running campaign; the try is counted first."""
+    parameters = {"campaign": campaign_id, "owner": owner, "lease": now + LEASE, "size": size}
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, parameters)
+        return [Claim(*row) for row in cursor.fetchall()]
+
+
+def lock_mine(*, claims: Collection[Claim], owner: str) -> set[int]:
+    """Lock those that are still this worker's under the same fence; call in a transaction.
+
+    The state and the fence decide, not the clock: a lease that ran out while nobody else took
+    the row is still ours, and one that somebody took has another fence.
+    """
+    parameters = {
+        "ids": [claim.delivery_id for claim in claims],
+        "fences": [claim.fence for claim in claims],
+        "owner": owner,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_MINE, parameters)
+        return {delivery_id for (delivery_id,) in cursor.fetchall()}
+
+
+def give_back(*, delivery_ids: Collection[int]) -> None:
+    """Return locked claims to the plan, the try not counted: they were not at fault."""
+    with connection.cursor() as cursor:
+        cursor.execute(_GIVE_BACK, [list(delivery_ids)])
+
+
+@transaction.atomic
+def release_expired(*, now: datetime) -> int:
+    """Return claims whose worker let the lease run out; after three tries they have failed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RELEASE, {"now": now, "most": MAX_ATTEMPTS})
+        return cursor.rowcount

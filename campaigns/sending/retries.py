@@ -1,0 +1,65 @@
+"""A second try for messages that surely never reached anybody."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Min, QuerySet
+
+from campaigns.choices import CampaignState, DeliveryState
+from campaigns.models import Campaign, Delivery
+from campaigns.sending.claims import MAX_ATTEMPTS
+from crm.choices import FailureReason, MessageState
+
+RETRYABLE = (
+    FailureReason.NEVER_HANDED_OVER,
+    FailureReason.UNREACHABLE,
+    FailureReason.DEFERRED,
+)
+GOING_ON = (CampaignState.RUNNING, CampaignState.PAUSED)
+
+FIRST_DAY = datetime(2000, 1, 1, tzinfo=UTC)
+CLOCKS_APART = timedelta(hours=1)
+
+# An unreachable provider is not the delivery's fault: that try is not counted.
+_REPLAN = """
+  WITH unsent AS MATERIALIZED ({unsent}),
+       tried AS MATERIALIZED (
+       SELECT delivery.id, message.reason AS why,
+              delivery.attempts - (message.reason = 'unreachable')::int AS attempts
+         FROM campaigns_delivery delivery
+         JOIN crm_message message ON message.id = delivery.message_id
+        WHERE delivery.id IN (SELECT id FROM unsent) AND delivery.state = 'handed_over'
+        ORDER BY delivery.id FOR UPDATE OF delivery SKIP LOCKED),
+       judged AS (SELECT *, attempts >= %s AS is_over, %s::timestamptz AS at FROM tried)
+UPDATE campaigns_delivery delivery
+   SET attempts = judged.attempts,
+       state = CASE WHEN is_over THEN 'failed' ELSE 'planned' END,
+       reason = CASE WHEN is_over THEN 'three_strikes' ELSE '' END,
+       detail = CASE WHEN is_over THEN judged.why ELSE '' END,
+       message_id = CASE WHEN is_over THEN delivery.message_id END,
+       decided_at = CASE WHEN is_over THEN judged.at END
+  FROM judged WHERE delivery.id = judged.id
+"""
+
+
+def to_retry() -> QuerySet[Delivery]:
+    """Deliveries of campaigns that go on, whose message failed before anybody could have it."""
+    going_on = Campaign.objects.filter(state__in=GOING_ON, started_at__isnull=False)
+    earliest_at = going_on.aggregate(earliest=Min("started_at"))["earliest"]
+    return Delivery.objects.filter(
+        campaign__state__in=GOING_ON,
+        state=DeliveryState.HANDED_OVER,
+        message__state=MessageState.FAILED,
+        message__reason__in=RETRYABLE,
+        # For the index: no message of a campaign is older than its start, clocks aside.
+        message__created_at__gte=(earliest_at or FIRST_DAY) - CLOCKS_APART,
+    ).order_by()
+
+
+@transaction.atomic
+def replan_unsent(*, now: datetime) -> int:
+    """Plan what never left anew, under a new message key; after three tries it has failed."""
+    unsent, params = to_retry().values("pk").query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(_REPLAN.format(unsent=unsent), [*params, MAX_ATTEMPTS, now])
+        return cursor.rowcount

@@ -1,0 +1,90 @@
+"""The doorbells of campaigns; every one may ring twice, late or never."""
+
+import logging
+import time
+from dataclasses import asdict
+
+from celery import shared_task
+from crm.tasks import send_queued_messages
+from django.conf import settings
+from django.utils import timezone
+from redis import RedisError
+
+from campaigns import bot, broadcasts, reports, sending
+from campaigns.choices import CampaignState, DeliveryState
+from campaigns.models import Campaign
+from crm import live, messages
+
+# Short, so that other tasks get their turn between two slices of a long campaign.
+SLICE_SECONDS = 5.0
+# A pause is felt within a batch, so a batch is as long as the provider's pace allows.
+BATCH_SECONDS = 1.0
+SMALLEST_BATCH, FIRST_BATCH, LARGEST_BATCH = 20, 100, sending.BATCH_SIZE
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task
+def advance_campaigns() -> None:
+    """Move every campaign on and ring for those that have something to send."""
+    now = timezone.now()
+    broadcasts.start_due(now=now)
+    sending.release_expired(now=now)
+    sending.replan_unsent(now=now)
+    broadcasts.finish_done(now=now)
+    planned = Campaign.objects.filter(
+        state=CampaignState.RUNNING, deliveries__state=DeliveryState.PLANNED
+    )
+    for campaign_id in planned.order_by().values_list("pk", flat=True).distinct():
+        for _ in range(settings.CAMPAIGN_SENDERS):
+            send_campaign.delay(campaign_id)
+
+
+@shared_task
+def send_campaign(campaign_id: int) -> None:
+    """Send batches for a few seconds if one of the campaign's slots is free, then ring again."""
+    with sending.slot(campaign_id=campaign_id, slots=settings.CAMPAIGN_SENDERS) as is_free:
+        goes_on = is_free and _send_slice(campaign_id)
+    if goes_on:
+        send_campaign.delay(campaign_id)
+
+
+@shared_task
+def answer_conversations() -> None:
+    """Let the bot answer or hand over, and ring for what it said."""
+    if bot.answer_due(now=timezone.now()):
+        send_queued_messages.delay()
+
+
+def _send_slice(campaign_id: int) -> bool:
+    """Whether there is more to do."""
+    owner, size = messages.owner(), FIRST_BATCH
+    ends_at = time.monotonic() + SLICE_SECONDS
+    while time.monotonic() < ends_at:
+        started = time.monotonic()
+        result = sending.send_batch(
+            campaign_id=campaign_id, owner=owner, now=timezone.now(), size=size
+        )
+        if result.is_empty:
+            _show_progress(campaign_id)
+            return False
+        if result.is_unreachable:
+            return False
+        _show_progress(campaign_id)
+        size = next_size(size, result.claimed, time.monotonic() - started)
+    return True
+
+
+def next_size(size: int, claimed: int, seconds: float) -> int:
+    """How many to claim next, so that a batch takes about BATCH_SECONDS."""
+    wanted = int(claimed / max(seconds, 0.001) * BATCH_SECONDS)
+    return max(SMALLEST_BATCH, min(LARGEST_BATCH, wanted, size * 4))
+
+
+def _show_progress(campaign_id: int) -> None:
+    """Tell open pages; they may be told nothing while Valkey is away, the sending goes on."""
+    progress = reports.progress(campaign_id=campaign_id, now=timezone.now())
+    try:
+        live.publish(channel=f"campaign-{campaign_id}", data=asdict(progress))
+    except RedisError as error:
+        logger.warning("Progress is not shown live just now: %s", type(error).__name__)
