@@ -1,0 +1,66 @@
+"""Runs the outbox: `python -m crm.simulator --smtp-port 2525 --http-port 2580`.
+
+Read from the environment: DATABASE_URL, SMS_API_KEY, SMS_CALLBACK_SECRET (else SECRET_KEY) and
+PUBLIC_URL, where inbound callbacks go.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Sequence
+
+from crm.simulator.http import serve
+from crm.simulator.mail import protocol
+from crm.simulator.notifier import Notifier
+from crm.simulator.provider import Provider
+from crm.simulator.store import Store
+
+log = logging.getLogger("outbox")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until TERM or INT."""
+    parser = argparse.ArgumentParser(prog="outbox", description="Catches mail and SMS.")
+    parser.add_argument("--smtp-port", type=int, required=True)
+    parser.add_argument("--http-port", type=int, required=True)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    for chatty in ("mail.log", "asyncio"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    asyncio.run(run(smtp_port=options.smtp_port, http_port=options.http_port))
+
+
+async def run(*, smtp_port: int, http_port: int) -> None:
+    """Open both ports on the loopback, work, and stop cleanly when told."""
+    store = Store(os.environ["DATABASE_URL"])
+    secret = os.environ.get("SMS_CALLBACK_SECRET") or os.environ["SECRET_KEY"]
+    notifier = Notifier(secret)
+    provider = Provider(
+        store=store,
+        notifier=notifier,
+        api_key=os.environ.get("SMS_API_KEY", "simulator"),
+        callback_base=os.environ.get("PUBLIC_URL", "http://127.0.0.1:8000"),
+    )
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    smtp = await loop.create_server(lambda: protocol(store), "127.0.0.1", smtp_port)
+    http = await asyncio.start_server(
+        lambda reader, writer: serve(provider.handle, reader, writer), "127.0.0.1", http_port
+    )
+    ports = [server.sockets[0].getsockname()[1] for server in (smtp, http)]
+    log.info("SMTP on 127.0.0.1:%s, provider on 127.0.0.1:%s", *ports)
+    work = [asyncio.create_task(store.run()), asyncio.create_task(notifier.run())]
+    await asyncio.wait([*work, asyncio.create_task(stop.wait())], return_when="FIRST_COMPLETED")
+    smtp.close()
+    http.close()
+    for task in work:
+        task.cancel()
+    await asyncio.gather(*work, return_exceptions=True)
+    await store.close()
+
+
+if __name__ == "__main__":
+    main()
