@@ -133,7 +133,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 }
 # A bell that nobody heard is rung again: an old one is worth nothing.
 for _bell in CELERY_BEAT_SCHEDULE.values():
-    _bell["options"] = {"expires": 2 * _bell["schedule"]}
+    _bell["options"] = {"expire_seconds": int(2 * _bell["schedule"])}
 # A worker process that has grown by training is replaced after its task; in kilobytes.
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = env.int("WORKER_MAX_MEMORY_KB", default=200_000)
 
