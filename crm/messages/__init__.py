@@ -1,0 +1,34 @@
+"""Messages: written down, handed over, settled, recovered after a crash, shown again exactly.
+
+A message says `sending` in a committed row before the provider is called. What a worker killed in
+between leaves is told by its journal: never begun, in doubt, or surely handed over.
+"""
+
+from crm.messages.drafts import Draft, Sent, Settlement, links, reserve_ids
+from crm.messages.headers import message_of_bounce
+from crm.messages.journals import owner
+from crm.messages.queue import NewMessage, say, send_queued
+from crm.messages.recovery import recover
+from crm.messages.sending import send_many
+from crm.messages.settling import settle_many
+from crm.messages.showing import Shown, show
+from crm.messages.writing import write_many
+
+__all__ = [
+    "Draft",
+    "NewMessage",
+    "Sent",
+    "Settlement",
+    "Shown",
+    "links",
+    "message_of_bounce",
+    "owner",
+    "recover",
+    "reserve_ids",
+    "say",
+    "send_many",
+    "send_queued",
+    "settle_many",
+    "show",
+    "write_many",
+]

@@ -1,0 +1,63 @@
+"""The header fields that tell mail systems and people what a mail is and how to stop it."""
+
+import hmac
+
+from django.conf import settings
+
+from crm import accounts
+from crm.channels.mime import parse_address
+from crm.choices import Author, Channel, Purpose
+from crm.messages.drafts import Draft, links
+
+Headers = tuple[tuple[str, str], ...]
+
+
+def headers_for(*, draft: Draft) -> Headers:
+    """Every header of a draft: its own, then what its purpose and author ask for."""
+    if draft.channel != Channel.EMAIL:
+        return draft.headers
+    headers = draft.headers
+    if draft.purpose == Purpose.MARKETING:
+        headers += _marketing(draft)
+    if draft.author == Author.BOT:
+        headers += (("Auto-Submitted", "auto-replied"),)
+    return headers
+
+
+def envelope_sender(*, draft: Draft) -> str:
+    """Where a mail comes back to when it cannot be delivered: it names the message, signed."""
+    if draft.channel != Channel.EMAIL:
+        return ""
+    return f"bounce+{draft.message_id}-{_mac(draft.message_id)}@{settings.EMAIL_BOUNCE_DOMAIN}"
+
+
+def message_of_bounce(*, recipient: str) -> int | None:
+    """The message that a bounce address names, if we made the address."""
+    local = recipient.partition("@")[0].lower()
+    number, _, mac = local.removeprefix("bounce+").partition("-")
+    if not (local.startswith("bounce+") and number.isascii() and number.isdigit()):
+        return None
+    return int(number) if hmac.compare_digest(mac.encode(), _mac(int(number)).encode()) else None
+
+
+def domain() -> str:
+    """The domain that our mail comes from."""
+    return parse_address(accounts.sender(channel=Channel.EMAIL)).address.rpartition("@")[2]
+
+
+def _marketing(draft: Draft) -> Headers:
+    # The link of the header and the link of the body are the same: one token, one way out.
+    urls = links(message_id=draft.message_id)
+    source = f"{draft.source_kind or 'message'}-{draft.template_version_id or 0}"
+    return (
+        ("List-Unsubscribe", f"<{urls.unsubscribe_url}>"),
+        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        ("List-Id", f"<marketing.{domain()}>"),
+        ("Feedback-ID", f"{source}:{draft.purpose}:{draft.channel}:rapport"),
+        ("Precedence", "bulk"),
+    )
+
+
+def _mac(message_id: int) -> str:
+    key = accounts.link_keys()[0]
+    return hmac.digest(key, f"bounce:{message_id}".encode(), "sha256")[:8].hex()

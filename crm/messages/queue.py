@@ -1,0 +1,194 @@
+"""Queued messages: answers of staff and bot, and other things said to one person."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import F, Q
+
+from crm import accounts, consent
+from crm.choices import Channel, Direction, FailureReason, MessageState, Purpose, Refusal
+from crm.messages.drafts import Draft, Settlement, body_hash, reserve_ids
+from crm.messages.sending import send_many
+from crm.messages.settling import settle_many
+from crm.messages.showing import freeze, show
+from crm.messages.writing import LEASE
+from crm.models import Message
+from crm.rendering import RenderError
+
+_BATCH = 200
+
+_CLAIM = """
+    UPDATE crm_message SET
+        state = 'sending', owner = %s, lease_until_at = %s, attempts = attempts + 1,
+        due_at = NULL, address = claimed.address, subject = claimed.subject,
+        body_hash = claimed.body_hash
+    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[])
+         AS claimed (id, address, subject, body_hash)
+    WHERE crm_message.id = claimed.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """Something to say to one customer: a text, or a template version with its variables."""
+
+    customer_id: int
+    channel: str
+    author: str
+    text: str = ""
+    subject: str = ""
+    purpose: str = Purpose.CONVERSATION
+    conversation_id: int | None = None
+    staff_id: int | None = None
+    template_version_id: int | None = None
+    variables: Mapping[str, Any] | None = None
+
+
+def say(*, message: NewMessage, now: datetime) -> Message:
+    """Queue a message to one customer; a worker asks the gate and sends it."""
+    (message_id,) = reserve_ids(count=1)
+    return Message.objects.create(
+        pk=message_id,
+        customer_id=message.customer_id,
+        conversation_id=message.conversation_id,
+        direction=Direction.OUT,
+        channel=message.channel,
+        purpose=message.purpose,
+        author=message.author,
+        staff_id=message.staff_id,
+        subject=message.subject[:998],
+        text=message.text,
+        template_version_id=message.template_version_id,
+        variables=None if message.variables is None else freeze(dict(message.variables)),
+        key=f"message-{message_id}",
+        provider=accounts.for_channel(channel=message.channel).provider,
+        state=MessageState.QUEUED,
+        created_at=now,
+    )
+
+
+def send_queued(*, owner: str, now: datetime) -> int:
+    """Claim queued messages that are due, ask the gate, send them; gives how many it took.
+
+    Locks what it claims and skips what another worker holds.
+    """
+    with transaction.atomic():
+        claimed = _lock_due(now)
+        drafts, refused = _prepare(claimed, now)
+        _mark_sending(drafts, owner, now)
+        _mark_refused(refused, owner, now)
+    send_many(drafts=drafts, now=now)
+    return len(claimed)
+
+
+def _lock_due(now: datetime) -> list[Message]:
+    due = Message.objects.filter(Q(due_at=None) | Q(due_at__lte=now), state=MessageState.QUEUED)
+    return list(
+        due.order_by("pk")
+        .select_for_update(skip_locked=True, no_key=True, of=("self",))
+        .select_related("template_version__template")[:_BATCH]
+    )
+
+
+def _prepare(messages: Sequence[Message], now: datetime) -> tuple[list[Draft], list[Settlement]]:
+    addresses, refused = _ask_the_gate(messages, now)
+    threads = _threads(message for message in messages if message.pk in addresses)
+    drafts = []
+    for message in messages:
+        if message.pk not in addresses:
+            continue
+        try:
+            drafts.append(_draft(message, addresses[message.pk], threads.get(message.pk, ())))
+        except RenderError as error:
+            refused.append(_failed(message, FailureReason.RENDER_ERROR, str(error)))
+    return drafts, refused
+
+
+def _ask_the_gate(
+    messages: Sequence[Message], now: datetime
+) -> tuple[dict[int, str], list[Settlement]]:
+    """The address for each message that may go, and what becomes of the others."""
+
+    def kind(message: Message) -> tuple[str, str]:
+        return message.channel, message.purpose
+
+    addresses: dict[int, str] = {}
+    refused = []
+    for (channel, purpose), group in groupby(sorted(messages, key=kind), kind):
+        asked = list(group)
+        ids = [message.customer_id for message in asked]
+        verdicts = consent.check_many(customer_ids=ids, channel=channel, purpose=purpose, now=now)
+        for message in asked:
+            verdict = verdicts[message.customer_id]
+            if verdict.is_allowed:
+                addresses[message.pk] = verdict.address
+            else:
+                refusal = verdict.refusal or Refusal.NO_ADDRESS
+                refused.append(_failed(message, FailureReason.NOT_ALLOWED, refusal.value))
+    return addresses, refused
+
+
+def _failed(message: Message, reason: FailureReason, detail: str) -> Settlement:
+    return Settlement(message.pk, MessageState.FAILED, reason, detail)
+
+
+def _threads(messages: Iterable[Message]) -> dict[int, tuple[tuple[str, str], ...]]:
+    """The headers by which a mail program shows an answer below what it answers."""
+    mails = {
+        message.pk: message.conversation_id
+        for message in messages
+        if message.channel == Channel.EMAIL and message.conversation_id
+    }
+    inbound = (
+        Message.objects.filter(conversation_id__in=mails.values(), direction=Direction.IN)
+        .exclude(provider_message_id="")
+        .order_by("conversation_id", "-pk")
+        .distinct("conversation_id")
+    )
+    their_ids = dict(inbound.values_list("conversation_id", "provider_message_id"))
+    found = {}
+    for message_id, conversation_id in mails.items():
+        if conversation_id in their_ids:
+            reference = f"<{their_ids[conversation_id].strip('<>')}>"
+            found[message_id] = (("In-Reply-To", reference), ("References", reference))
+    return found
+
+
+def _draft(message: Message, address: str, headers: tuple[tuple[str, str], ...]) -> Draft:
+    shown = show(message=message)
+    return Draft(
+        message_id=message.pk,
+        customer_id=message.customer_id,
+        channel=message.channel,
+        purpose=message.purpose,
+        address=address,
+        key=message.key,
+        author=message.author,
+        subject=shown.subject,
+        html=shown.html,
+        text=shown.text,
+        headers=headers,
+        template_version_id=message.template_version_id,
+        conversation_id=message.conversation_id,
+    )
+
+
+def _mark_sending(drafts: Sequence[Draft], owner: str, now: datetime) -> None:
+    hashes = [body_hash(subject=one.subject, html=one.html, text=one.text) for one in drafts]
+    ids = [draft.message_id for draft in drafts]
+    addresses = [draft.address for draft in drafts]
+    subjects = [draft.subject[:998] for draft in drafts]
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, [owner, now + LEASE, ids, addresses, subjects, hashes])
+
+
+def _mark_refused(refused: Sequence[Settlement], owner: str, now: datetime) -> None:
+    ids = [settlement.message_id for settlement in refused]
+    Message.objects.filter(pk__in=ids).update(
+        state=MessageState.SENDING, owner=owner, attempts=F("attempts") + 1
+    )
+    settle_many(outcomes=refused, now=now)

@@ -1,0 +1,128 @@
+"""Messages handed over to their providers; what becomes of each is committed before anything else.
+
+The row says `sending` already. The journal is begun before the adapter is called and ended only
+after the settling has been committed, so that a process killed at any line leaves the truth.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+
+from crm import accounts
+from crm.channels import base, registry
+from crm.channels import journal as states
+from crm.choices import FailureReason, MessageState
+from crm.messages import journals
+from crm.messages.drafts import Draft, Sent, Settlement
+from crm.messages.headers import envelope_sender, headers_for
+from crm.messages.settling import settle_many
+
+_REASONS = {
+    base.DEFERRED: FailureReason.DEFERRED,
+    base.RATE_LIMITED: FailureReason.DEFERRED,
+    base.UNREACHABLE: FailureReason.UNREACHABLE,
+    base.REJECTED: FailureReason.REJECTED,
+    base.SENDER_REFUSED: FailureReason.REJECTED,
+    base.UNAUTHORIZED: FailureReason.REJECTED,
+    base.INVALID_ADDRESS: FailureReason.UNDELIVERABLE,
+    base.UNANSWERED: FailureReason.CONNECTION_LOST,
+}
+# What the marks say about messages whose outcome the adapter never gave.
+_MARKED = {
+    states.CLAIMED: (MessageState.FAILED, FailureReason.NEVER_HANDED_OVER),
+    states.CONFIRMED: (MessageState.SENT, ""),
+    states.REFUSED: (MessageState.FAILED, FailureReason.REJECTED),
+}
+_DOUBTFUL = (MessageState.IN_DOUBT, FailureReason.CONNECTION_LOST)
+
+
+class _Marks:
+    """Passes marks on to the journal and remembers them."""
+
+    def __init__(self, journal: base.Journal, count: int) -> None:
+        self._journal = journal
+        self.states = bytearray(count)
+
+    def mark(self, index: int, state: int) -> None:
+        self._journal.mark(index, state)
+        self.states[index] = state
+
+
+def send_many(*, drafts: Sequence[Draft], now: datetime) -> Sent:
+    """Hand over messages whose rows are committed as `sending`, and settle each of them."""
+    outcomes: list[Settlement] = []
+    by_channel = attrgetter("channel")
+    for channel, group in groupby(sorted(drafts, key=by_channel), by_channel):
+        for batch in _batches(list(group)):
+            outcomes += _hand_over(channel, batch, now)
+    return Sent(tuple(outcomes))
+
+
+def _batches(drafts: Sequence[Draft]) -> Iterator[Sequence[Draft]]:
+    for start in range(0, len(drafts), states.CAPACITY):
+        yield drafts[start : start + states.CAPACITY]
+
+
+def _hand_over(channel: str, drafts: Sequence[Draft], now: datetime) -> list[Settlement]:
+    account = accounts.for_channel(channel=channel)
+    batch = [_outgoing(draft) for draft in drafts]
+    journal = journals.current()
+    marks = _Marks(journal, len(batch))
+    told: dict[int, base.Outcome] = {}
+    settled: list[Settlement] = []
+    journal.begin([outgoing.message_id for outgoing in batch])
+    try:
+        for outcome in registry.adapter_for(account).send_many(batch, journal=marks):
+            told[outcome.message_id] = outcome
+    finally:
+        # Also when the adapter failed: what is known is committed before the error goes on.
+        settled = list(_settlements(batch, told, marks.states, account.provider))
+        _settle(settled, now)
+    return settled
+
+
+def _settle(settlements: Sequence[Settlement], now: datetime) -> None:
+    try:
+        settle_many(outcomes=settlements, now=now)
+    except BaseException:
+        journals.abandon()
+        raise
+    journals.current().end()
+
+
+def _settlements(
+    batch: Iterable[base.Outgoing],
+    told: Mapping[int, base.Outcome],
+    marks: Iterable[int],
+    provider: str,
+) -> Iterator[Settlement]:
+    for outgoing, mark in zip(batch, marks, strict=True):
+        outcome = told.get(outgoing.message_id)
+        if outcome is None:
+            state, reason = _MARKED.get(mark, _DOUBTFUL)
+            yield Settlement(outgoing.message_id, state, reason, provider=provider)
+            continue
+        yield Settlement(
+            message_id=outgoing.message_id,
+            state=outcome.state,
+            reason=_REASONS.get(outcome.reason, FailureReason.UNKNOWN) if outcome.reason else "",
+            detail=outcome.detail[:500],
+            provider=provider,
+            provider_message_id=outcome.provider_message_id[:200],
+            retry_after=outcome.retry_after,
+        )
+
+
+def _outgoing(draft: Draft) -> base.Outgoing:
+    return base.Outgoing(
+        message_id=draft.message_id,
+        key=draft.key,
+        sender=accounts.sender(channel=draft.channel),
+        recipient=draft.address,
+        subject=draft.subject,
+        html=draft.html,
+        text=draft.text,
+        headers=headers_for(draft=draft),
+        envelope_sender=envelope_sender(draft=draft),
+    )

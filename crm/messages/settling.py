@@ -1,0 +1,249 @@
+"""How messages fared, written down once and for all: late news never clears what is worse.
+
+Every step on is an event on the customer's timeline; a hard bounce and a complaint keep us from
+writing to the address again.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.db import connection, transaction
+
+from crm import consent, events
+from crm.choices import (
+    ConsentState,
+    DecisionSource,
+    FailureReason,
+    MessageState,
+    Purpose,
+    SuppressionReason,
+)
+from crm.messages.drafts import Settlement
+from crm.models import Message
+from crm.signals import messages_settled
+
+UNSETTLED = frozenset({MessageState.SENDING, MessageState.IN_DOUBT})
+HANDED_OVER = frozenset(
+    {
+        MessageState.SENT,
+        MessageState.DELIVERED,
+        MessageState.BOUNCED,
+        MessageState.COMPLAINED,
+    }
+)
+# Which states each piece of news may replace.
+_REPLACES: dict[str, frozenset[str]] = {
+    MessageState.QUEUED: frozenset({MessageState.SENDING}),
+    MessageState.IN_DOUBT: frozenset({MessageState.SENDING}),
+    MessageState.SENT: UNSETTLED | {MessageState.FAILED},
+    MessageState.FAILED: UNSETTLED | {MessageState.SENT},
+    MessageState.DELIVERED: UNSETTLED | {MessageState.SENT, MessageState.FAILED},
+    MessageState.BOUNCED: UNSETTLED
+    | {MessageState.SENT, MessageState.FAILED, MessageState.DELIVERED},
+    MessageState.COMPLAINED: UNSETTLED
+    | {MessageState.SENT, MessageState.FAILED, MessageState.DELIVERED, MessageState.BOUNCED},
+}
+_SUPPRESSED_BY = {
+    FailureReason.HARD_BOUNCE: SuppressionReason.HARD_BOUNCE,
+    FailureReason.COMPLAINT: SuppressionReason.COMPLAINT,
+    FailureReason.UNDELIVERABLE: SuppressionReason.INVALID,
+}
+_RETRYABLE = frozenset({FailureReason.DEFERRED, FailureReason.UNREACHABLE})
+# Messages with such a source are planned again by whoever planned them.
+PLANNED_ABOVE = frozenset({"delivery"})
+MAX_ATTEMPTS = 10
+_LONGEST_WAIT = 300.0
+
+_LOCK = """
+    SELECT id, customer_id, channel, address, state, reason, detail, provider,
+           provider_message_id, sent_at, delivered_at, settled_at, due_at, source_kind, attempts,
+           owner, lease_until_at
+    FROM crm_message WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+"""
+_WRITTEN = (
+    "id",
+    "state",
+    "reason",
+    "detail",
+    "provider",
+    "provider_message_id",
+    "sent_at",
+    "delivered_at",
+    "settled_at",
+    "due_at",
+    "owner",
+    "lease_until_at",
+)
+_WRITE = """
+    UPDATE crm_message SET
+        state = new.state, reason = new.reason, detail = new.detail, provider = new.provider,
+        provider_message_id = new.provider_message_id, sent_at = new.sent_at,
+        delivered_at = new.delivered_at, settled_at = new.settled_at, due_at = new.due_at,
+        owner = new.owner, lease_until_at = new.lease_until_at
+    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+                %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[],
+                %s::text[], %s::timestamptz[])
+         AS new (id, state, reason, detail, provider, provider_message_id, sent_at, delivered_at,
+                 settled_at, due_at, owner, lease_until_at)
+    WHERE crm_message.id = new.id
+"""
+
+
+@dataclass(slots=True)
+class _Row:
+    """A locked message while news about it are taken in."""
+
+    id: int
+    customer_id: int
+    channel: str
+    address: str
+    state: str
+    reason: str
+    detail: str
+    provider: str
+    provider_message_id: str
+    sent_at: datetime | None
+    delivered_at: datetime | None
+    settled_at: datetime | None
+    due_at: datetime | None
+    source_kind: str
+    attempts: int
+    owner: str
+    lease_until_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One step that a message made."""
+
+    row: _Row
+    state: str
+    reason: str
+    occurred_at: datetime
+
+
+@transaction.atomic
+def settle_many(*, outcomes: Sequence[Settlement], now: datetime) -> list[int]:
+    """Take in what became of messages and give the ids of those whose state changed.
+
+    Locks the messages in the order of their ids. News may come twice, late and out of order.
+    """
+    if not outcomes:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [sorted({outcome.message_id for outcome in outcomes})])
+        rows = {row[0]: _Row(*row) for row in cursor.fetchall()}
+    steps = [
+        step
+        for outcome in outcomes
+        if (row := rows.get(outcome.message_id)) and (step := _take_in(row, outcome, now))
+    ]
+    _write(rows.values())
+    events.record_many(events=list(_events(steps)), now=now)
+    _close_addresses(steps, now)
+    changed = sorted({step.row.id for step in steps})
+    if changed:
+        announce = partial(messages_settled.send, sender=Message, message_ids=changed)
+        transaction.on_commit(announce, robust=True)
+    return changed
+
+
+def _take_in(row: _Row, outcome: Settlement, now: datetime) -> _Step | None:
+    """Change the row by one piece of news; gives the step if its state moved on."""
+    occurred_at = outcome.occurred_at or now
+    row.provider = row.provider or outcome.provider
+    row.provider_message_id = row.provider_message_id or outcome.provider_message_id
+    if outcome.state in HANDED_OVER:
+        row.sent_at = row.sent_at or occurred_at
+    if outcome.state == MessageState.DELIVERED:
+        row.delivered_at = row.delivered_at or occurred_at
+    state = _state_after(row, outcome)
+    if not _may_follow(row, state):
+        return None
+    row.state, row.reason, row.detail = state, outcome.reason, outcome.detail[:500]
+    row.due_at = now + _wait(row, outcome) if state == MessageState.QUEUED else None
+    row.owner, row.lease_until_at, row.settled_at = "", None, now
+    return _Step(row, state, outcome.reason, occurred_at)
+
+
+def _state_after(row: _Row, outcome: Settlement) -> str:
+    """A message that may be tried again is queued again, unless it had tries enough."""
+    tries_left = row.attempts < MAX_ATTEMPTS and row.source_kind not in PLANNED_ABOVE
+    put_off = outcome.state == MessageState.FAILED and outcome.reason in _RETRYABLE
+    if put_off and tries_left and row.state == MessageState.SENDING:
+        return MessageState.QUEUED
+    return outcome.state
+
+
+def _may_follow(row: _Row, state: str) -> bool:
+    # What failed after the provider had taken it does not become sent by an older report.
+    if row.state == MessageState.FAILED and row.sent_at and state == MessageState.SENT:
+        return row.reason == FailureReason.NEVER_HANDED_OVER
+    return row.state in _REPLACES.get(state, frozenset())
+
+
+def _wait(row: _Row, outcome: Settlement) -> timedelta:
+    own = min(_LONGEST_WAIT, 5.0 * 2 ** max(row.attempts - 1, 0))
+    return timedelta(seconds=own if outcome.retry_after is None else outcome.retry_after)
+
+
+def _write(rows: Iterable[_Row]) -> None:
+    columns = [[getattr(row, name) for row in rows] for name in _WRITTEN]
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITE, columns)
+
+
+def _events(steps: Iterable[_Step]) -> Iterator[events.NewEvent]:
+    for step in steps:
+        if step.state in HANDED_OVER:
+            yield _event(step, MessageState.SENT)
+        if step.state in (HANDED_OVER | {MessageState.FAILED}) - {MessageState.SENT}:
+            yield _event(step, step.state)
+
+
+def _event(step: _Step, state: str) -> events.NewEvent:
+    properties: dict[str, object] = {"message_id": step.row.id, "channel": step.row.channel}
+    if step.reason and state == step.state:
+        properties["reason"] = str(step.reason)
+    return events.NewEvent(
+        customer_id=step.row.customer_id,
+        name=f"message.{state}",
+        occurred_at=step.occurred_at,
+        key=f"message:{step.row.id}:{state}",
+        properties=properties,
+    )
+
+
+def _close_addresses(steps: Iterable[_Step], now: datetime) -> None:
+    """Hard bounces, complaints and addresses that do not exist are not written to again."""
+    final = [step for step in steps if step.reason in _SUPPRESSED_BY and step.row.address]
+    consent.suppress_many(
+        suppressions=[
+            consent.NewSuppression(
+                channel=step.row.channel,
+                address=step.row.address,
+                reason=_SUPPRESSED_BY[FailureReason(step.reason)],
+                detail=step.row.detail,
+            )
+            for step in final
+        ],
+        now=now,
+    )
+    for step in final:
+        if step.reason == FailureReason.COMPLAINT:
+            _withdraw(step, now)
+
+
+def _withdraw(step: _Step, now: datetime) -> None:
+    decision = consent.NewDecision(
+        customer_id=step.row.customer_id,
+        channel=step.row.channel,
+        purpose=Purpose.MARKETING,
+        state=ConsentState.WITHDRAWN,
+        source=DecisionSource.COMPLAINT,
+        decided_at=step.occurred_at,
+        proof={"message_id": step.row.id},
+    )
+    consent.decide_many(decisions=[decision], now=now)

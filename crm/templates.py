@@ -1,0 +1,78 @@
+"""Templates: publish numbered versions, compile them, show what one would look like."""
+
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from crm import variables
+from crm.models import Template, TemplateVersion, TrackedLink
+from crm.rendering import CompiledTemplate, LinkContext, Rendered, compile_template
+
+# A preview leads nowhere: a click on it is nobody's click.
+_NOWHERE = LinkContext(unsubscribe_url="#", preferences_url="#", view_url="#")
+
+
+@transaction.atomic
+def publish(
+    *,
+    template: Template,
+    subject: str,
+    html: str,
+    text: str,
+    by: AbstractBaseUser | None,
+    now: datetime,
+) -> TemplateVersion:
+    """Make content the latest version; RenderError if it cannot be compiled.
+
+    Locks the template, so that numbers follow one another. Content that is the latest already
+    makes no new version.
+    """
+    content = compile_template(channel=template.channel, subject=subject, html=html, text=text)
+    Template.objects.select_for_update().get(pk=template.pk)
+    last = _latest(template.pk)
+    if last and (last.subject, last.html, last.text) == (subject, html, text):
+        return last
+    version = TemplateVersion.objects.create(
+        template=template,
+        number=last.number + 1 if last else 1,
+        subject=subject,
+        html=html,
+        text=text,
+        created_at=now,
+        created_by_id=by.pk if by else None,
+    )
+    TrackedLink.objects.bulk_create(
+        TrackedLink(version=version, position=link.position, url=link.url_source)
+        for link in content.links
+    )
+    return version
+
+
+def latest(*, template_id: int) -> TemplateVersion | None:
+    """The newest version of a template, if it has one."""
+    return _latest(template_id)
+
+
+def compiled(*, version: TemplateVersion) -> CompiledTemplate:
+    """A version ready to render; compiled once per process."""
+    return compile_template(
+        channel=version.template.channel,
+        subject=version.subject,
+        html=version.html,
+        text=version.text,
+    )
+
+
+def preview(
+    *, channel: str, subject: str, html: str, text: str, customer_id: int, now: datetime
+) -> Rendered:
+    """What content would look like for a real customer; nothing in it is tracked."""
+    known = variables.gather_many(customer_ids=[customer_id], now=now)[customer_id]
+    content = compile_template(channel=channel, subject=subject, html=html, text=text)
+    return content.render(variables=known, links=_NOWHERE)
+
+
+def _latest(template_id: int) -> TemplateVersion | None:
+    versions = TemplateVersion.objects.select_related("template")
+    return versions.filter(template_id=template_id).order_by("-number").first()

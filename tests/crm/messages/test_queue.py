@@ -1,0 +1,157 @@
+"""Answers wait in the queue, pass the gate when they go, and are tried again."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from crm import consent, messages
+from crm.channels.base import Outcome
+from crm.channels.memory import MemoryAdapter
+from crm.consent import NewSuppression
+from crm.messages import NewMessage
+from crm.models import Conversation, Customer, Message, TemplateVersion
+
+pytestmark = pytest.mark.django_db
+
+
+def answer(ada: Customer, now: datetime, **changes: object) -> Message:
+    """Queue an answer to Ada by e-mail."""
+    message = NewMessage(
+        **{
+            "customer_id": ada.pk,
+            "channel": "email",
+            "author": "staff",
+            "text": "It ships today.",
+            "subject": "Re: My order",
+            **changes,
+        }  # type: ignore[arg-type]
+    )
+    return messages.say(message=message, now=now)
+
+
+def run(now: datetime) -> int:
+    """One round of a worker."""
+    return messages.send_queued(owner=messages.owner(), now=now)
+
+
+def test_a_queued_answer_goes_out_once(
+    ada: Customer, now: datetime, provider: MemoryAdapter
+) -> None:
+    queued = answer(ada, now)
+    assert queued.state == "queued"
+
+    assert run(now) == 1
+    assert run(now) == 0
+
+    (outgoing,) = provider.sent
+    assert (outgoing.recipient, outgoing.text) == ("ada@shop.example", "It ships today.")
+    message = Message.objects.get()
+    assert (message.state, message.address, message.attempts) == ("sent", ada.email, 1)
+    assert messages.show(message=message).is_exact
+
+
+def test_a_suppression_takes_effect_on_what_is_queued(
+    ada: Customer, now: datetime, provider: MemoryAdapter
+) -> None:
+    answer(ada, now)
+    consent.suppress(suppression=NewSuppression("email", ada.email, "staff"), now=now)
+
+    run(now)
+
+    message = Message.objects.get()
+    assert provider.sent == []
+    assert (message.state, message.reason, message.detail) == (
+        "failed",
+        "not_allowed",
+        "suppressed",
+    )
+
+
+def test_marketing_in_the_queue_needs_consent_when_it_goes(
+    ada: Customer, now: datetime, provider: MemoryAdapter
+) -> None:
+    answer(ada, now, purpose="marketing")
+    consent.withdraw(
+        customer_id=ada.pk, channel="email", source="one_click", now=now + timedelta(seconds=1)
+    )
+
+    run(now)
+
+    assert provider.sent == []
+    assert Message.objects.get().detail == "unsubscribed"
+
+
+def test_what_was_put_off_waits_for_its_time(
+    ada: Customer, now: datetime, provider: MemoryAdapter
+) -> None:
+    provider.script.append(Outcome(0, "failed", reason="unreachable", retry_after=30.0))
+    answer(ada, now)
+    run(now)
+
+    assert run(now + timedelta(seconds=10)) == 0
+    assert run(now + timedelta(seconds=31)) == 1
+    message = Message.objects.get()
+    assert (message.state, message.attempts) == ("sent", 2)
+
+
+def test_after_tries_enough_a_message_has_failed(
+    ada: Customer, now: datetime, provider: MemoryAdapter
+) -> None:
+    answer(ada, now)
+    for hour in range(12):
+        provider.script.append(Outcome(0, "failed", reason="deferred"))
+        run(now + timedelta(hours=hour))
+
+    message = Message.objects.get()
+    assert (message.state, message.reason, message.attempts) == ("failed", "deferred", 10)
+
+
+def test_an_answer_by_mail_stands_below_what_it_answers(
+    ada: Customer, now: datetime, provider: MemoryAdapter
+) -> None:
+    conversation = Conversation.objects.create(
+        customer=ada, channel="email", opened_at=now, last_message_at=now
+    )
+    Message.objects.create(
+        customer=ada,
+        conversation=conversation,
+        direction="in",
+        channel="email",
+        purpose="conversation",
+        author="customer",
+        address=ada.email,
+        key="in:1",
+        provider_message_id="<their-1@mail.example>",
+        state="received",
+        created_at=now,
+    )
+    answer(ada, now, conversation_id=conversation.pk)
+
+    run(now)
+
+    assert dict(provider.sent[0].headers)["In-Reply-To"] == "<their-1@mail.example>"
+
+
+def test_a_queued_template_is_rendered_when_it_goes(
+    ada: Customer, now: datetime, newsletter: TemplateVersion, provider: MemoryAdapter
+) -> None:
+    variables = {"customer": {"id": ada.pk, "first_name": "Ada"}, "at": now}
+    answer(ada, now, template_version_id=newsletter.pk, variables=variables, text="", subject="")
+
+    run(now)
+
+    assert provider.sent[0].subject == "Tea for Ada"
+    assert messages.show(message=Message.objects.get()).is_exact
+
+
+def test_a_template_that_fails_for_one_stops_nobody_else(
+    ada: Customer, now: datetime, newsletter: TemplateVersion, provider: MemoryAdapter
+) -> None:
+    poisoned = answer(ada, now, template_version_id=newsletter.pk, variables={}, text="")
+    answer(ada, now)
+
+    run(now)
+
+    poisoned.refresh_from_db()
+    assert (poisoned.state, poisoned.reason) == ("failed", "render_error")
+    assert len(provider.sent) == 1

@@ -1,0 +1,166 @@
+"""A message is written down before it is handed over, and settled before it is forgotten."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from crm import messages
+from crm.channels import journal as states
+from crm.channels.base import Journal, Outcome, Outgoing
+from crm.channels.memory import MemoryAdapter
+from crm.messages import sending
+from crm.models import Customer, Event, Message, TemplateVersion
+
+from .letters import draft, send, templated, write
+
+pytestmark = pytest.mark.django_db
+
+
+def failing_after(count: int) -> object:
+    """An adapter's send_many that confirms some mails and then breaks."""
+
+    def send_many(
+        self: MemoryAdapter, batch: Sequence[Outgoing], *, journal: Journal
+    ) -> Iterator[Outcome]:
+        for index, outgoing in enumerate(batch[:count]):
+            journal.mark(index, states.CONFIRMED)
+            yield Outcome(outgoing.message_id, "sent", provider_message_id=f"p{index}")
+        journal.mark(count, states.HANDING_OVER)
+        raise RuntimeError("The adapter broke.")
+
+    return send_many
+
+
+def test_what_the_provider_takes_is_sent_once_and_on_the_timeline(
+    ada: Customer, now: datetime, provider: MemoryAdapter
+) -> None:
+    letter = draft(ada)
+
+    sent = send(letter, now=now)
+
+    message = Message.objects.get()
+    assert [outcome.state for outcome in sent.outcomes] == ["sent"]
+    assert (message.state, message.sent_at, message.owner) == ("sent", now, "")
+    assert message.provider_message_id == letter.key
+    assert [outgoing.recipient for outgoing in provider.sent] == ["ada@shop.example"]
+    event = Event.objects.get(name="message.sent")
+    assert (event.customer_id, event.properties["message_id"]) == (ada.pk, message.pk)
+
+
+def test_a_refusal_keeps_its_reason(ada: Customer, now: datetime, provider: MemoryAdapter) -> None:
+    provider.script.append(Outcome(0, "failed", reason="rejected", detail="550 spam"))
+
+    send(draft(ada), now=now)
+
+    message = Message.objects.get()
+    assert (message.state, message.reason, message.detail) == ("failed", "rejected", "550 spam")
+
+
+def test_marketing_mail_says_how_to_stop_it(
+    ada: Customer, now: datetime, provider: MemoryAdapter
+) -> None:
+    send(draft(ada), now=now)
+
+    headers = dict(provider.sent[0].headers)
+    assert headers["List-Unsubscribe"].startswith("<http")
+    assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert headers["List-Id"] == "<marketing.rapport.example>"
+    assert "delivery" in headers["Feedback-ID"]
+
+
+def test_an_answer_of_the_bot_says_that_a_machine_wrote_it(
+    ada: Customer, now: datetime, provider: MemoryAdapter
+) -> None:
+    send(draft(ada, author="bot", purpose="conversation"), now=now)
+
+    assert provider.sent[0].headers == (("Auto-Submitted", "auto-replied"),)
+
+
+def test_the_envelope_names_the_message_so_that_a_bounce_finds_it(
+    ada: Customer, now: datetime, provider: MemoryAdapter
+) -> None:
+    letter = draft(ada)
+    send(letter, now=now)
+    envelope = provider.sent[0].envelope_sender
+
+    assert messages.message_of_bounce(recipient=envelope.upper()) == letter.message_id
+    assert messages.message_of_bounce(recipient=f"bounce+{letter.message_id}-00@x") is None
+    assert messages.message_of_bounce(recipient="someone@shop.example") is None
+
+
+def test_a_broken_adapter_leaves_no_message_untold(
+    ada: Customer, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MemoryAdapter, "send_many", failing_after(1))
+    letters = [draft(ada) for _ in range(3)]
+
+    with pytest.raises(RuntimeError):
+        send(*letters, now=now)
+
+    found = Message.objects.order_by("pk").values_list("state", "reason")
+    assert list(found) == [
+        ("sent", ""),
+        ("in_doubt", "connection_lost"),
+        ("failed", "never_handed_over"),
+    ]
+
+
+def test_a_settling_that_fails_leaves_the_journal_to_the_recovery(
+    ada: Customer, now: datetime, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    letter = draft(ada)
+    write(letter, now=now)
+
+    def broken(**_: object) -> None:
+        raise OSError("The database is away.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sending, "settle_many", broken)
+        with pytest.raises(OSError, match="away"):
+            messages.send_many(drafts=[letter], now=now)
+    recovered = messages.recover(now=now)
+
+    assert recovered == 1
+    assert Message.objects.get().state == "sent"
+
+
+def test_a_thousand_messages_take_a_handful_of_statements(
+    ada: Customer, now: datetime, django_assert_max_num_queries: object
+) -> None:
+    letters = [draft(ada) for _ in range(300)]
+
+    with django_assert_max_num_queries(12):  # type: ignore[operator]
+        send(*letters, now=now)
+
+    assert Message.objects.filter(state="sent").count() == 300
+
+
+def test_a_templated_message_is_shown_again_exactly(
+    ada: Customer, now: datetime, newsletter: TemplateVersion, provider: MemoryAdapter
+) -> None:
+    send(templated(ada, newsletter, now), now=now)
+
+    shown = messages.show(message=Message.objects.get())
+
+    outgoing = provider.sent[0]
+    assert (shown.subject, shown.html, shown.text) == (
+        outgoing.subject,
+        outgoing.html,
+        outgoing.text,
+    )
+    assert shown.is_exact
+    assert Message.objects.get().text == ""
+
+
+def test_a_message_whose_rendering_changed_says_so(
+    ada: Customer, now: datetime, newsletter: TemplateVersion
+) -> None:
+    send(templated(ada, newsletter, now), now=now)
+    Message.objects.update(variables={"customer": {"id": 1, "first_name": "Eve"}, "at": "x"})
+
+    message = Message.objects.get()
+    message.variables["at"] = {"$moment": now.isoformat()}
+
+    assert not messages.show(message=message).is_exact
