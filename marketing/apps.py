@@ -10,5 +10,5 @@ class MarketingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Make the Celery application the one that every `shared_task` rings."""
-        from marketing import celery  # noqa: F401
+        """Connect the news from below and register the checks."""
+        from marketing import checks, receivers  # noqa: F401 - importing connects them

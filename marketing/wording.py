@@ -1,8 +1,74 @@
-"""Readable names for what estimators find."""
+"""Readable words for what estimators find: traits of clusters, and reasons of scores."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+# What can stand out in the centre of a cluster. A noun ends the name; the others go before it.
+TRAITS: Mapping[str, Any] = {
+    "recent": pgettext_lazy("cluster trait", "Recent"),
+    "lapsed": pgettext_lazy("cluster trait", "Lapsed"),
+    "new": pgettext_lazy("cluster trait", "New"),
+    "long_standing": pgettext_lazy("cluster trait", "Long-standing"),
+    "loyal": pgettext_lazy("cluster trait", "Loyal"),
+    "one_time": pgettext_lazy("cluster trait", "One-time"),
+    "browsing": pgettext_lazy("cluster trait", "Browsing"),
+    "quiet": pgettext_lazy("cluster trait", "Quiet"),
+    "varied": pgettext_lazy("cluster trait", "Varied"),
+    "focused": pgettext_lazy("cluster trait", "Focused"),
+    "big_spender": pgettext_lazy("cluster trait", "big spenders"),
+    "small_spender": pgettext_lazy("cluster trait", "small spenders"),
+    "buyer": pgettext_lazy("cluster trait", "buyers"),
+}
+NOUNS = ("big_spender", "small_spender", "buyer")
+
+# What a score looks at, as it is said to staff; %(value)s is the customer's own number.
+FEATURES: Mapping[str, Any] = {
+    "tenure_days": gettext_lazy("first ordered %(value)s days ago"),
+    "recency_days": gettext_lazy("last ordered %(value)s days ago"),
+    "orders": gettext_lazy("%(value)s orders in all"),
+    "orders_90_days": gettext_lazy("%(value)s orders in the last 90 days"),
+    "orders_365_days": gettext_lazy("%(value)s orders in the last year"),
+    "revenue": gettext_lazy("bought for %(value)s in all"),
+    "revenue_365_days": gettext_lazy("bought for %(value)s in the last year"),
+    "average_order": gettext_lazy("an average order of %(value)s"),
+    "gap_days": gettext_lazy("usually %(value)s days between orders"),
+    "categories": gettext_lazy("bought from %(value)s categories"),
+    "views_30_days": gettext_lazy("%(value)s product views in the last 30 days"),
+    "views_90_days": gettext_lazy("%(value)s product views in the last 90 days"),
+    "engagements_90_days": gettext_lazy("%(value)s clicks and replies in the last 90 days"),
+}
 
 
 def cluster_name(traits: Sequence[str]) -> str:
     """Name a cluster from the codes of what stands out in its centre."""
-    return ", ".join(traits)
+    nouns = [trait for trait in traits if trait in NOUNS] or ["buyer"]
+    adjectives = [str(TRAITS.get(trait, trait)) for trait in traits if trait not in NOUNS]
+    if not adjectives:
+        return _capitalised(str(TRAITS[nouns[0]]))
+    words = [adjectives[0], *(_lowered(word) for word in adjectives[1:])]
+    return _("%(adjectives)s %(noun)s") % {
+        "adjectives": _(" ").join(words),
+        "noun": TRAITS[nouns[0]],
+    }
+
+
+def reason_sentence(feature: str, value: float | None, effect: float) -> str:
+    """Say one reason of a score: the customer's number, and which way it moves the score."""
+    if value is None:
+        fact = _("has ordered too seldom to know the usual days between orders")
+    else:
+        pattern = str(FEATURES.get(feature, "%(value)s " + feature))
+        fact = pattern % {"value": f"{value:,.0f}"}
+    pattern = _("Raises it: %(fact)s") if effect > 0 else _("Lowers it: %(fact)s")
+    return pattern % {"fact": fact}
+
+
+def _capitalised(word: str) -> str:
+    return word[:1].upper() + word[1:]
+
+
+def _lowered(word: str) -> str:
+    return word[:1].lower() + word[1:]

@@ -1,0 +1,39 @@
+"""What marketing does with the news from crm: mark segments, ring for reading a message."""
+
+from typing import Any
+
+from django.dispatch import receiver
+from django.utils import timezone
+
+from crm import signals as news
+from marketing import segments, signals, tasks
+
+
+@receiver(news.events_recorded)
+def events_touch_segments(**kwargs: Any) -> None:
+    """Mark the segments whose rules speak of events."""
+    segments.want_touched(kinds=("event",), now=timezone.now())
+
+
+@receiver(news.orders_recorded)
+def orders_touch_segments(**kwargs: Any) -> None:
+    """Mark the segments whose rules speak of orders."""
+    segments.want_touched(kinds=("orders", "bought"), now=timezone.now())
+
+
+@receiver(news.consent_changed)
+def consent_touches_segments(**kwargs: Any) -> None:
+    """Mark the segments whose rules speak of consent or reach."""
+    segments.want_touched(kinds=("consent", "reach"), now=timezone.now())
+
+
+@receiver(signals.scores_computed)
+def scores_touch_segments(**kwargs: Any) -> None:
+    """Mark the segments whose rules speak of scores or clusters."""
+    segments.want_touched(kinds=("score", "cluster"), now=timezone.now())
+
+
+@receiver(news.message_received)
+def message_is_read(message_id: int, **kwargs: Any) -> None:
+    """Ring for the reading of an inbound message."""
+    tasks.read_message.delay(message_id)

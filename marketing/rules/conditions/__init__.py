@@ -1,0 +1,1 @@
+"""The kinds of segment condition, one module per subject."""

@@ -1,0 +1,135 @@
+"""Conditions about what customers did, or never did."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from marketing.rules import operators, values
+from marketing.rules.base import Payload, Sql, join
+from marketing.rules.errors import RuleError
+
+MAX_COUNT = 1_000_000
+
+
+@dataclass(frozen=True)
+class Did:
+    """Events counted: `{"event": "product.viewed", "at_least": 2, "within_days": 30}`.
+
+    `"at_most": 0` is “never did”; `"where"` filters by property.
+    """
+
+    name: str
+    at_least: int | None
+    at_most: int | None
+    within_days: int | None
+    where: tuple[tuple[str, operators.Question], ...]
+
+    @classmethod
+    def parse(cls, payload: Payload, path: str) -> Self:
+        """Read and check the payload; without bounds “at least once” is meant."""
+        values.only_keys(payload, ("event", "at_least", "at_most", "within_days", "where"), path)
+        at_least = _count(payload, "at_least", path, low=1)
+        at_most = _count(payload, "at_most", path, low=0)
+        if at_least is None and at_most is None:
+            at_least = 1
+        if at_least is not None and at_most is not None and at_least > at_most:
+            raise RuleError(
+                f"{path}.at_most",
+                _("The most is less than the least."),
+                _("Raise “at_most” or lower “at_least”."),
+            )
+        return cls(
+            values.text(payload["event"], f"{path}.event"),
+            at_least,
+            at_most,
+            values.optional_days(payload, path),
+            _filters(payload.get("where", []), f"{path}.where"),
+        )
+
+    def sql(self, now: datetime) -> Sql:
+        """Count per customer in one pass over the events of that name."""
+        asked = [Sql("e.name = %s AND e.occurred_at <= %s", (self.name, now))]
+        if self.within_days is not None:
+            since = now - timedelta(days=self.within_days)
+            asked.append(Sql("e.occurred_at >= %s", (since,)))
+        asked += [operators.json_sql(q, "e.properties", name, now) for name, q in self.where]
+        chosen = Sql("SELECT e.customer_id FROM crm_event e WHERE ") + join(" AND ", asked)
+        parts = []
+        if self.at_least is not None:
+            parts.append(Sql("c.id IN (") + chosen + _having(self.at_least))
+        if self.at_most is not None:
+            parts.append(Sql("c.id NOT IN (") + chosen + _having(self.at_most + 1))
+        return Sql("(") + join(" AND ", parts) + Sql(")")
+
+    def sentence(self) -> str:
+        """Say it."""
+        said = " ".join([self._times(), *self._window()])
+        asked = [question.sentence(f"“{name}”") for name, question in self.where]
+        if not asked:
+            return said
+        return _("%(did)s, where %(filters)s") % {"did": said, "filters": _(" and ").join(asked)}
+
+    def _times(self) -> str:
+        values_said = {"name": self.name, "low": self.at_least, "high": self.at_most}
+        if self.at_most == 0:
+            return _("never did “%(name)s”") % values_said
+        if self.at_most is None:
+            pattern = ngettext(
+                "did “%(name)s” at least once",
+                "did “%(name)s” at least %(low)d times",
+                self.at_least or 1,
+            )
+            return pattern % values_said
+        if self.at_least is None:
+            pattern = ngettext(
+                "did “%(name)s” at most once",
+                "did “%(name)s” at most %(high)d times",
+                self.at_most,
+            )
+            return pattern % values_said
+        return _("did “%(name)s” %(low)d to %(high)d times") % values_said
+
+    def _window(self) -> list[str]:
+        return window_said(self.within_days)
+
+
+def window_said(days: int | None) -> list[str]:
+    """“in the last N days”, or nothing."""
+    if days is None:
+        return []
+    return [ngettext("in the last day", "in the last %(n)d days", days) % {"n": days}]
+
+
+def _count(payload: Payload, key: str, path: str, *, low: int) -> int | None:
+    if key not in payload:
+        return None
+    return values.whole(payload[key], f"{path}.{key}", low, MAX_COUNT)
+
+
+def _having(at_least: int) -> Sql:
+    if at_least == 1:
+        return Sql(")")
+    return Sql(" GROUP BY e.customer_id HAVING count(*) >= %s)", (at_least,))
+
+
+def _filters(found: Any, path: str) -> tuple[tuple[str, operators.Question], ...]:
+    if not isinstance(found, list) or len(found) > 20:
+        raise RuleError(
+            path,
+            _("A list of filters is expected."),
+            _('Write [{"property": "…", "op": "is", …}].'),
+        )
+    filters = []
+    for position, entry in enumerate(found):
+        where = f"{path}[{position}]"
+        if not isinstance(entry, dict) or "property" not in entry:
+            raise RuleError(
+                where, _("A filter needs a property."), _('Write {"property": "…", "op": "is", …}.')
+            )
+        values.only_keys(entry, ("property", "op", "value"), where)
+        name = values.text(entry["property"], f"{where}.property")
+        filters.append((name, operators.parse_json(entry, where)))
+    return tuple(filters)

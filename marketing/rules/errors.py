@@ -1,0 +1,11 @@
+"""What is wrong with a rule tree, where, and how to put it right."""
+
+
+class RuleError(ValueError):
+    """A rule tree that cannot be used; `path` says where and `fix` what to write instead."""
+
+    def __init__(self, path: str, problem: str, fix: str) -> None:
+        super().__init__(f"{path}: {problem} {fix}")
+        self.path = path
+        self.problem = problem
+        self.fix = fix

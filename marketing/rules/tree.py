@@ -1,0 +1,147 @@
+"""The rule tree: JSON checked into nodes, nodes into one SQL statement and one sentence."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from django.utils.translation import gettext as _
+
+from . import values
+from .base import Condition, Sql, join, wrap
+from .errors import RuleError
+from .registry import conditions
+
+VERSION = 1
+MAX_DEPTH = 8
+MAX_CONDITIONS = 200
+GROUPS = ("all", "any", "not")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Nodes that must all hold, of which any must hold, or of which none may (`not`)."""
+
+    how: str
+    nodes: tuple["Node", ...]
+
+
+Node = Group | Condition
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """One parameterised statement that selects the ids of the customers."""
+
+    sql: str
+    params: tuple[Any, ...]
+
+
+def validate(*, rules: Any) -> Group:
+    """Check a rule tree and return it parsed; a RuleError names the path and the fix."""
+    if not isinstance(rules, dict) or rules.get("version") != VERSION:
+        raise RuleError(
+            "rules",
+            _("The rules do not say a version that is known."),
+            _('Write {"version": 1, "all": […]}.'),
+        )
+    body = {key: value for key, value in rules.items() if key != "version"}
+    node = _parse(body, "rules", depth=0)
+    root = node if isinstance(node, Group) else Group("all", (node,))
+    if sum(1 for _leaf in leaves(root)) > MAX_CONDITIONS:
+        raise RuleError(
+            "rules",
+            _("There are too many conditions."),
+            _("Keep to %(n)d, or split the segment in two.") % {"n": MAX_CONDITIONS},
+        )
+    return root
+
+
+def compile_rules(*, rules: Any, now: datetime) -> Compiled:
+    """Compile a rule tree into one SELECT of customer ids; values only travel as parameters."""
+    where = _sql(validate(rules=rules), now)
+    statement = Sql("SELECT c.id FROM crm_customer c WHERE ") + where
+    return Compiled(statement.text, statement.params)
+
+
+def explain(*, rules: Any) -> str:
+    """Say a rule tree as one sentence in the reader's language."""
+    root = validate(rules=rules)
+    if not root.nodes:
+        return _("All customers.")
+    return _("Customers for whom: %(conditions)s.") % {"conditions": _say(root, outer=True)}
+
+
+def leaves(node: Node) -> Iterator[Condition]:
+    """Every condition of a parsed tree."""
+    if not isinstance(node, Group):
+        yield node
+        return
+    for inner in node.nodes:
+        yield from leaves(inner)
+
+
+def _parse(payload: Any, path: str, depth: int) -> Node:
+    if not isinstance(payload, dict):
+        raise RuleError(
+            path, _("A condition or a group is expected."), _('Write {"field": "…", …}.')
+        )
+    groups = [key for key in GROUPS if key in payload]
+    kinds = [name for name in conditions.names() if name in payload]
+    if groups:
+        values.only_keys(payload, groups[:1], path)
+        return _parse_group(payload, groups[0], path, depth)
+    # `segment` and `event` may also be words inside another kind: the first key decides.
+    if not kinds:
+        raise RuleError(
+            path,
+            _("This is no condition that is known."),
+            _("Begin with one of: %(known)s.")
+            % {"known": ", ".join([*GROUPS, *conditions.names()])},
+        )
+    kind = next(key for key in payload if key in kinds)
+    return cast(Condition, cast(Any, conditions.get(kind)).parse(payload, path))
+
+
+def _parse_group(payload: dict[str, Any], how: str, path: str, depth: int) -> Group:
+    where = f"{path}.{how}"
+    if depth >= MAX_DEPTH:
+        raise RuleError(
+            where,
+            _("The groups are nested too deep."),
+            _("Keep to %(n)d levels.") % {"n": MAX_DEPTH},
+        )
+    inner = payload[how]
+    if how == "not" and isinstance(inner, dict):
+        inner = [inner]
+    if not isinstance(inner, list) or len(inner) > MAX_CONDITIONS:
+        raise RuleError(where, _("A list of conditions is expected."), _("Write […]."))
+    if not inner and (how != "all" or depth):
+        raise RuleError(where, _("The group is empty."), _("Add a condition or remove the group."))
+    nodes = tuple(
+        _parse(entry, f"{where}[{position}]", depth + 1) for position, entry in enumerate(inner)
+    )
+    return Group(how, nodes)
+
+
+def _sql(node: Node, now: datetime) -> Sql:
+    if not isinstance(node, Group):
+        return node.sql(now)
+    if not node.nodes:
+        return Sql("true")
+    parts = [_sql(inner, now) for inner in node.nodes]
+    joined = wrap("(", join(" AND " if node.how == "all" else " OR ", parts), ")")
+    return wrap("NOT ", joined) if node.how == "not" else joined
+
+
+def _say(node: Node, *, outer: bool = False) -> str:
+    if not isinstance(node, Group):
+        return node.sentence()
+    parts = [_say(inner) for inner in node.nodes]
+    if node.how == "all":
+        said = _(" and ").join(parts)
+    elif node.how == "any":
+        said = _(" or ").join(parts)
+    else:
+        return _("not (%(conditions)s)") % {"conditions": _(" or ").join(parts)}
+    return said if outer or len(parts) == 1 else f"({said})"
