@@ -16,7 +16,9 @@ _FOLD_AT = 76
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]+")
 _TOKEN = re.compile(r"[!-9;-~]+")
 _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~ ]*")
-_ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"\x00-\x20\x7f-\x9f]{1,64}@[^\s@<>()\[\],;:\\\"]{1,255}")
+_ADDRESS = re.compile(
+    r"[^\s@<>()\[\],;:\\\"\x00-\x20\x7f-\x9f]{1,64}@[^\s@<>()\[\],;:\\\"\x00-\x20\x7f-\x9f]{1,255}"
+)
 _OURS = frozenset({"from", "to", "subject", "message-id", "date", "mime-version", "content-type"})
 _OURS |= {"content-transfer-encoding", "bcc"}
 
@@ -63,10 +65,17 @@ class Address:
 def parse_address(text: str) -> Address:
     """Read `Name <mailbox>` or a bare mailbox."""
     name, bracket, rest = text.rpartition("<")
-    mailbox = rest.partition(">")[0].strip() if bracket else text.strip()
-    if not _ADDRESS.fullmatch(mailbox):
+    mailbox = rest.rstrip().removesuffix(">").strip() if bracket else text.strip()
+    if bool(bracket) != text.rstrip().endswith(">") or not _ADDRESS.fullmatch(mailbox):
         raise InvalidAddress("The address is not one mail can be sent to.")
     return Address(name.strip().strip('"').strip(), mailbox)
+
+
+def parse_recipient(text: str) -> Address:
+    """Read whom a mail goes to; a line break there is somebody trying to add a recipient."""
+    if "\r" in text or "\n" in text:
+        raise InvalidAddress("The address is not one mail can be sent to.")
+    return parse_address(text)
 
 
 def clean(text: str) -> str:

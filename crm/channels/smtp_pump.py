@@ -274,7 +274,7 @@ class Pump:
 def _prepare(job: _Job, wire: Wire) -> None:
     outgoing = job.outgoing
     sender = mime.parse_address(outgoing.sender)
-    recipient = mime.parse_address(outgoing.recipient)
+    recipient = mime.parse_recipient(outgoing.recipient)
     bounce = mime.parse_address(outgoing.envelope_sender) if outgoing.envelope_sender else sender
     options = ""
     if not (sender.is_ascii and recipient.is_ascii and bounce.is_ascii):
