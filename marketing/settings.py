@@ -13,7 +13,7 @@ from marketing.navigation import SIDEBAR, TEAL
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
+environ.Env.read_env(env.str("RAPPORT_ENV_FILE", default=str(BASE_DIR / ".env")))
 
 # Where the running set keeps its data, sockets aside.
 VAR_DIR = Path(env.str("RAPPORT_VAR", default=str(BASE_DIR / "var")))

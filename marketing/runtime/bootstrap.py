@@ -32,7 +32,8 @@ def requirement_files(*, tests: bool) -> list[Path]:
 def pins(files: Sequence[Path]) -> dict[str, str]:
     """Every pinned name with its version."""
     lines = (line for file in files for line in file.read_text(encoding="utf-8").splitlines())
-    return dict(match.groups() for match in map(PIN.match, lines) if match)
+    found = filter(None, map(PIN.match, lines))
+    return {match[1]: match[2] for match in found}
 
 
 def has_pins(wanted: dict[str, str]) -> bool:

@@ -90,7 +90,7 @@ class Child:
                 await self._task
 
     async def _keep(self) -> None:
-        while self._wanted and self.process:
+        while self.process:
             code = await self._listen(self.process)
             if not self._wanted:
                 return

@@ -7,9 +7,9 @@ from marketing.runtime.problems import RuntimeProblem
 
 # These only read settings and files, or print help.
 WITHOUT_ENGINES = frozenset(
-    {"help", "version", "check", "makemessages", "compilemessages", "collectstatic", "diffsettings"}
+    {"help", "version", "check", "makemessages", "compilemessages", "collectstatic", "translations"}
 )
-WITH_TEST_REQUIREMENTS = frozenset({"test", "tools"})
+WITH_TEST_REQUIREMENTS = frozenset({"test", "tools", "translations"})
 
 
 def run(arguments: list[str]) -> int:
@@ -40,10 +40,9 @@ def _run(arguments: list[str]) -> int:
 
 
 def _management(command: str, arguments: list[str]) -> int:
-    from marketing.runtime import environment, places, session
+    from marketing.runtime import environment, session
 
-    here = places.of_environment()
-    environment.load(here)
+    here = environment.load()
     if command in WITHOUT_ENGINES or "--help" in arguments or command.startswith("-"):
         environment.export_addresses(here)
         _django(arguments)

@@ -2,12 +2,15 @@
 
 import os
 import secrets
+from pathlib import Path
 
 from marketing.runtime import engines, places
 from marketing.runtime.bootstrap import BASE_DIR
 from marketing.runtime.engines import Engine
 from marketing.runtime.places import Places
 
+# Names another file than `.env`; tests name an empty one.
+ENV_FILE = "RAPPORT_ENV_FILE"
 ENGINES = {"postgres": "DATABASE_URL", "valkey": "REDIS_URL"}
 # What one command must know to join a running set.
 SHARED = (
@@ -20,15 +23,18 @@ SHARED = (
 )
 
 
-def load(here: Places) -> None:
-    """Read `.env`, name the settings and have a secret key."""
+def load() -> Places:
+    """Read `.env`, name the settings, have a secret key; where the data of this installation is."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketing.settings")
-    if (BASE_DIR / ".env").exists():
+    file = Path(os.environ.get(ENV_FILE) or BASE_DIR / ".env")
+    if file.is_file():
         import environ
 
-        environ.Env.read_env(BASE_DIR / ".env")
+        environ.Env.read_env(file)
+    here = places.of_environment()
     if not os.environ.get("SECRET_KEY"):
         os.environ["SECRET_KEY"] = _kept_secret(here)
+    return here
 
 
 def embedded() -> list[str]:

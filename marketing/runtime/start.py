@@ -36,8 +36,7 @@ def main(arguments: list[str]) -> int:
     """Start everything and stay until Ctrl-C or TERM."""
     began = time.monotonic()
     asked = _parser().parse_args(arguments)
-    here = places.of_environment()
-    environment.load(here)
+    here = environment.load()
     places.make(here)
     with session.locked(here.lock) as ours:
         if not ours:

@@ -10,26 +10,35 @@ from pathlib import Path
 
 from marketing.runtime import bootstrap, engines, environment, places, session
 
+OF_THE_INSTALLATION = (
+    *environment.SHARED,
+    *("CELERY_BROKER_URL", "EMAIL_URL", "SMS_URL", "SECRET_KEY", "DEBUG", "ALLOWED_HOSTS"),
+)
 OWN_PARALLELISM = ("-n", "--numprocesses", "-p", "--pdb", "--dist")
 
 
 def main(arguments: list[str]) -> int:
     """Run pytest with these arguments and return its exit code."""
-    for variable in environment.ENGINES.values():
-        # Tests empty databases: one that is used for anything else must be named on purpose.
-        os.environ.pop(variable, None)
-        if named := os.environ.get(f"TEST_{variable}"):
-            os.environ[variable] = named
+    forget_the_installation()
     with ExitStack() as held:
         folder = held.enter_context(tempfile.TemporaryDirectory(prefix="rapport-test-"))
-        here = places.Places(Path(folder).resolve() / "var")
-        os.environ["RAPPORT_VAR"] = str(here.var)
+        os.environ["RAPPORT_VAR"] = str(Path(folder).resolve() / "var")
+        here = environment.load()
         places.make(here)
-        environment.load(here)
         wanted = environment.prepare_engines(here, durable=False)
         held.callback(_remove_sockets, here)
         held.enter_context(session.running(wanted, here.log))
         return _pytest(arguments)
+
+
+def forget_the_installation() -> None:
+    """Leave nothing in the environment by which a test could reach real data or real people."""
+    for variable in OF_THE_INSTALLATION:
+        os.environ.pop(variable, None)
+        # Tests empty databases: one that exists must be named on purpose.
+        if named := os.environ.get(f"TEST_{variable}"):
+            os.environ[variable] = named
+    os.environ[environment.ENV_FILE] = os.devnull
 
 
 def parallel(arguments: list[str]) -> list[str]:
