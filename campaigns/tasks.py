@@ -19,7 +19,7 @@ from crm import live, messages
 SLICE_SECONDS = 5.0
 # A pause is felt within a batch, so a batch is as long as the provider's pace allows.
 BATCH_SECONDS = 1.0
-SMALLEST_BATCH, FIRST_BATCH, LARGEST_BATCH = 20, 100, sending.BATCH_SIZE
+SMALLEST_BATCH, LARGEST_BATCH = 20, sending.BATCH_SIZE
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,8 @@ def advance_campaigns() -> None:
     planned = Campaign.objects.filter(
         state=CampaignState.RUNNING, deliveries__state=DeliveryState.PLANNED
     )
-    for campaign_id in planned.order_by().values_list("pk", flat=True).distinct():
+    ready = set(planned.order_by().values_list("pk", flat=True).distinct())
+    for campaign_id in sorted(ready - sending.resting(now=now)):
         for _ in range(settings.CAMPAIGN_SENDERS):
             send_campaign.delay(campaign_id)
 
@@ -58,7 +59,7 @@ def answer_conversations() -> None:
 
 def _send_slice(campaign_id: int) -> bool:
     """Whether there is more to do."""
-    owner, size = messages.owner(), FIRST_BATCH
+    owner, size = messages.owner(), SMALLEST_BATCH
     ends_at = time.monotonic() + SLICE_SECONDS
     while time.monotonic() < ends_at:
         started = time.monotonic()
@@ -76,7 +77,7 @@ def _send_slice(campaign_id: int) -> bool:
 
 
 def next_size(size: int, claimed: int, seconds: float) -> int:
-    """How many to claim next, so that a batch takes about BATCH_SECONDS."""
+    """How many to claim next, so that a batch takes about BATCH_SECONDS; it grows by steps."""
     wanted = int(claimed / max(seconds, 0.001) * BATCH_SECONDS)
     return max(SMALLEST_BATCH, min(LARGEST_BATCH, wanted, size * 4))
 

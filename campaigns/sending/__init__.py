@@ -7,7 +7,7 @@ crm.messages.recover settles from the worker's journal. After the settling: noth
 
 from campaigns.sending.batch import BatchResult, send_batch
 from campaigns.sending.claims import release_expired
-from campaigns.sending.retries import replan_unsent
+from campaigns.sending.retries import replan_unsent, resting
 from campaigns.sending.slots import slot
 
-__all__ = ["BatchResult", "release_expired", "replan_unsent", "send_batch", "slot"]
+__all__ = ["BatchResult", "release_expired", "replan_unsent", "resting", "send_batch", "slot"]

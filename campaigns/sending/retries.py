@@ -3,12 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Min, QuerySet
+from django.db.models import Min, Q, QuerySet
 
 from campaigns.choices import CampaignState, DeliveryState
 from campaigns.models import Campaign, Delivery
 from campaigns.sending.claims import MAX_ATTEMPTS
 from crm.choices import FailureReason, MessageState
+from crm.models import Message
 
 RETRYABLE = (
     FailureReason.NEVER_HANDED_OVER,
@@ -19,6 +20,9 @@ GOING_ON = (CampaignState.RUNNING, CampaignState.PAUSED)
 
 FIRST_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 CLOCKS_APART = timedelta(hours=1)
+# How long a provider that put a message off is given, and one that does not answer.
+PUT_OFF = timedelta(minutes=2)
+REST = timedelta(seconds=20)
 
 # An unreachable provider is not the delivery's fault: that try is not counted.
 _REPLAN = """
@@ -59,7 +63,20 @@ def to_retry() -> QuerySet[Delivery]:
 @transaction.atomic
 def replan_unsent(*, now: datetime) -> int:
     """Plan what never left anew, under a new message key; after three tries it has failed."""
-    unsent, params = to_retry().values("pk").query.sql_with_params()
+    too_early = Q(message__reason=FailureReason.DEFERRED, message__settled_at__gt=now - PUT_OFF)
+    unsent, params = to_retry().exclude(too_early).values("pk").query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(_REPLAN.format(unsent=unsent), [*params, MAX_ATTEMPTS, now])
         return cursor.rowcount
+
+
+def resting(*, now: datetime) -> set[int]:
+    """The campaigns whose provider could not be reached just now: to be left alone a while."""
+    lately = Message.objects.filter(
+        state=MessageState.FAILED,
+        reason=FailureReason.UNREACHABLE,
+        created_at__gt=now - REST,
+        source_kind="delivery",
+    )
+    deliveries = Delivery.objects.filter(pk__in=lately.values("source_id")).order_by()
+    return set(deliveries.values_list("campaign", flat=True).distinct())
