@@ -1,0 +1,73 @@
+"""Signed links: opaque, bound to a purpose, beyond forging."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crm import links
+
+KEY, OLD_KEY = b"k" * 32, b"o" * 32
+
+
+@given(value=st.integers(0, 2**63 - 1), purpose=st.sampled_from(sorted(links.PURPOSES)))
+def test_a_token_gives_back_what_was_signed(value, purpose):
+    token = links.sign(purpose=purpose, value=value, key=KEY)
+
+    assert links.unsign(purpose=purpose, token=token, keys=[KEY]) == value
+
+
+@pytest.mark.parametrize("made_for", sorted(links.PURPOSES))
+@pytest.mark.parametrize("used_for", sorted(links.PURPOSES))
+def test_a_token_for_one_purpose_never_opens_another(made_for, used_for):
+    token = links.sign(purpose=made_for, value=7, key=KEY)
+
+    if made_for == used_for:
+        assert links.unsign(purpose=used_for, token=token, keys=[KEY]) == 7
+    else:
+        with pytest.raises(links.BadToken):
+            links.unsign(purpose=used_for, token=token, keys=[KEY])
+
+
+def test_a_link_survives_a_change_of_keys_until_the_old_key_is_dropped():
+    token = links.sign(purpose=links.CLICK, value=7, key=OLD_KEY)
+
+    assert links.unsign(purpose=links.CLICK, token=token, keys=[KEY, OLD_KEY]) == 7
+    with pytest.raises(links.BadToken):
+        links.unsign(purpose=links.CLICK, token=token, keys=[KEY])
+
+
+@given(place=st.integers(0, 31), letter=st.sampled_from("AZaz09-_"))
+def test_no_changed_letter_goes_unnoticed(place, letter):
+    token = links.sign(purpose=links.OPEN, value=7, key=KEY)
+    changed = token[:place] + letter + token[place + 1 :]
+
+    if changed != token:
+        with pytest.raises(links.BadToken):
+            links.unsign(purpose=links.OPEN, token=changed, keys=[KEY])
+
+
+@given(token=st.text(max_size=40))
+def test_whatever_a_stranger_types_is_a_bad_token(token):
+    with pytest.raises(links.BadToken):
+        links.unsign(purpose=links.OPEN, token=token, keys=[KEY])
+
+
+def test_a_token_does_not_show_how_many_messages_there_are():
+    tokens = [links.sign(purpose=links.OPEN, value=value, key=KEY) for value in (1, 2, 3)]
+
+    assert len({token[-8:] for token in tokens}) == 3
+    assert all(len(token) == 32 for token in tokens)
+
+
+def test_a_message_carries_one_address_for_each_purpose():
+    urls = links.urls_for(message_id=7, base_url="https://shop.example/", key=KEY)
+
+    token = urls.unsubscribe_url.removeprefix("https://shop.example/u/")
+    assert links.unsign(purpose=links.UNSUBSCRIBE, token=token, keys=[KEY]) == 7
+    assert urls.click_url.startswith("https://shop.example/c/")
+    assert urls.click_url.endswith("/")
+
+
+def test_an_unknown_purpose_is_a_mistake_of_ours():
+    with pytest.raises(ValueError, match="Unknown link purpose"):
+        links.sign(purpose="admin", value=1, key=KEY)
