@@ -15,10 +15,11 @@ from pathlib import Path
 
 CLONE_NEWUSER = 0x10000000
 PR_SET_PDEATHSIG = 1
-PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS = 28
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 CAP_DAC_OVERRIDE = 1
+SECBIT_NO_SETUID_FIXUP = 4
 CAPABILITY_VERSION_3 = 0x20080522
 
 
@@ -57,7 +58,8 @@ def enter_namespace() -> None:
 def become_nobody() -> None:
     """Give up root, keeping only the right to pass through folders that are closed to others."""
     user = ordinary_user()
-    _call("prctl", PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    # Without this bit access(2) would not count the right that is kept, and PostgreSQL asks it.
+    _call("prctl", PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
