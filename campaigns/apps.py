@@ -2,9 +2,16 @@
 
 from django.apps import AppConfig
 
+from crm import extensions
+
 
 class CampaignsConfig(AppConfig):
     """The app “campaigns”."""
 
     name = "campaigns"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Add to the screens below by name."""
+        extensions.customer_panels.register("deliveries", "campaigns.admin.panel.deliveries")
+        extensions.dashboard_cards.register("sending", "campaigns.admin.cards.sending")

@@ -2,6 +2,8 @@
 
 from django.apps import AppConfig
 
+from crm import extensions
+
 
 class MarketingConfig(AppConfig):
     """The app “marketing”."""
@@ -10,5 +12,8 @@ class MarketingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect the news from below and register the checks."""
+        """Connect the news from below, register the checks, and add to the customer page."""
         from marketing import checks, receivers  # noqa: F401 - importing connects them
+
+        extensions.customer_panels.register("scores", "marketing.admin.panels.scores")
+        extensions.customer_panels.register("segments", "marketing.admin.panels.segments")

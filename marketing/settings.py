@@ -158,6 +158,8 @@ SHOP_CURRENCY = env.str("SHOP_CURRENCY", default="EUR")
 
 # A launch can be taken back for this long before anything is planned.
 LAUNCH_UNDO_SECONDS = env.int("LAUNCH_UNDO_SECONDS", default=10)
+# To launch to more people than this, staff type the name of the campaign.
+LAUNCH_CONFIRM_ABOVE = env.int("LAUNCH_CONFIRM_ABOVE", default=1000)
 # At most this many marketing messages a channel and person in so many days; 0 is no cap.
 CAMPAIGN_FREQUENCY_CAP = env.int("CAMPAIGN_FREQUENCY_CAP", default=7)
 CAMPAIGN_FREQUENCY_CAP_DAYS = env.int("CAMPAIGN_FREQUENCY_CAP_DAYS", default=7)

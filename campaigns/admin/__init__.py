@@ -1,0 +1,12 @@
+"""The admin of campaigns."""
+
+from crm.admin import pages
+
+from . import cards
+from .bot import AnswerAdmin, CannedReplyAdmin
+from .campaign import CampaignAdmin
+from .delivery import DeliveryAdmin
+
+__all__ = ["AnswerAdmin", "CampaignAdmin", "CannedReplyAdmin", "DeliveryAdmin"]
+
+pages.add("sending/", cards.sending_part, name="campaigns_sending")

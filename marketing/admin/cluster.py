@@ -1,0 +1,102 @@
+"""Customer clusters: their names, sizes and centres, and making a segment of one."""
+
+from django.contrib import admin
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import display
+
+from crm.admin.parts import LedgerAdmin, post_once
+from marketing import segments, tasks
+from marketing.choices import RunState, SegmentKind
+from marketing.models import Cluster, Segment
+
+from .cluster_centre import centre_rows
+from .segment_page import address
+
+
+@admin.register(Cluster)
+class ClusterAdmin(LedgerAdmin):
+    """Groups of like customers that were found, not made."""
+
+    list_display = ["named", "share", "size", "run"]
+    list_filter = ["run__state"]
+    list_select_related = ["run"]
+    list_before_template = "admin/marketing/cluster_list_hint.html"
+    change_form_template = "admin/marketing/cluster_page.html"
+    fields = ["run", "size"]
+
+    @display(description=gettext_lazy("cluster"))
+    def named(self, obj: Cluster) -> str:
+        return obj.name
+
+    @display(description=gettext_lazy("share"))
+    def share(self, obj: Cluster) -> SafeString:
+        percent = 100 * obj.size / obj.run.rows if obj.run.rows else 0
+        return format_html(
+            '<div class="rp-mini"><span class="rp-bar" style="width:{}%"></span></div>',
+            f"{percent:.0f}",
+        )
+
+    def get_queryset(self, request: HttpRequest):
+        # What older runs found is history: only the run in use says something about customers.
+        return super().get_queryset(request).filter(run__state=RunState.USED)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context=None
+    ) -> HttpResponse:
+        cluster = get_object_or_404(Cluster.objects.select_related("run"), pk=object_id)
+        context = {
+            **(extra_context or {}),
+            "cluster": cluster,
+            "title": cluster.name,
+            "rows": centre_rows(cluster),
+            "people": cluster.memberships.select_related("customer").order_by("distance")[:10],
+            "segments": cluster.segments.all(),
+            "may_add": request.user.has_perm("marketing.add_segment"),
+        }
+        return super().change_view(request, object_id, form_url, context)
+
+    def get_urls(self) -> list[URLPattern]:
+        making = path(
+            "<int:pk>/segment/",
+            self.admin_site.admin_view(make_segment),
+            name="marketing_cluster_segment",
+        )
+        return [making, *super().get_urls()]
+
+
+def make_segment(request: HttpRequest, pk: int) -> HttpResponse:
+    """Keep the cluster as a rule segment, so that it survives the next training run."""
+    cluster = get_object_or_404(Cluster, pk=pk)
+    back_to = reverse("admin:marketing_cluster_change", args=[pk])
+    made: list[Segment] = []
+
+    def call() -> str:
+        made.append(_segment_of(cluster))
+        return _("The segment is made; it follows the cluster's traits from run to run.")
+
+    response = post_once(request, permission="marketing.add_segment", back_to=back_to, call=call)
+    if made:
+        tasks.refresh_segment.delay_on_commit(made[0].pk)
+        return HttpResponseRedirect(address(made[0].pk))
+    return response
+
+
+def _segment_of(cluster: Cluster) -> Segment:
+    """One segment per cluster's name: the one that is there already, or a new one."""
+    rules = {"version": 1, "all": [{"cluster": cluster.traits}]}
+    defaults = {"kind": SegmentKind.RULE, "rules": rules}
+    try:
+        with transaction.atomic():
+            segment, _is_new = Segment.objects.get_or_create(name=cluster.name, defaults=defaults)
+    except IntegrityError:
+        segment = Segment.objects.get(name=cluster.name)
+    segments.request_refresh(segment_id=segment.pk, now=timezone.now())
+    return segment

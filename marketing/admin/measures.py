@@ -1,0 +1,76 @@
+"""What a training run measured against its baseline, as rows and as one sentence."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import formats
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from marketing.choices import RunState
+from marketing.models import TrainingRun
+
+NAMES: dict[str, Any] = {
+    "auc": gettext_lazy("Ranks buyers above others (AUC)"),
+    "brier": gettext_lazy("Mean squared error of the probability (Brier)"),
+    "log_loss": gettext_lazy("Log loss"),
+    "top_decile_lift": gettext_lazy("Buyers among the best tenth, times the average"),
+    "lift": gettext_lazy("Buyers among the best tenth, times the average"),
+    "silhouette": gettext_lazy("How well the clusters stand apart (silhouette)"),
+    "stability": gettext_lazy("Agreement with a second fit"),
+    "positive_rate": gettext_lazy("Share who bought"),
+    "base_rate": gettext_lazy("Share who bought"),
+    "rows": gettext_lazy("Customers in the test"),
+}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number of the run beside the baseline's."""
+
+    name: Any
+    value: Any
+    baseline: Any
+    is_better: bool | None
+
+
+SMALLER_IS_BETTER = ("brier", "log_loss")
+
+
+def measures(run: TrainingRun) -> list[Measure]:
+    """Every number that was measured, the baseline's beside it where it has one."""
+    names = [*run.metrics, *(name for name in run.baseline if name not in run.metrics)]
+    return [_measure(name, run.metrics.get(name), run.baseline.get(name)) for name in names]
+
+
+def verdict(run: TrainingRun) -> str:
+    """The run in one sentence."""
+    if run.state == RunState.FAILED:
+        return run.error
+    auc, baseline = run.metrics.get("auc"), run.baseline.get("auc")
+    if isinstance(auc, int | float) and isinstance(baseline, int | float):
+        return _("AUC %(auc)s against %(baseline)s of the baseline") % {
+            "auc": _three(auc),
+            "baseline": _three(baseline),
+        }
+    silhouette = run.metrics.get("silhouette")
+    if isinstance(silhouette, int | float):
+        return _("silhouette %(value)s") % {"value": _three(silhouette)}
+    return ""
+
+
+def _measure(name: str, value: Any, baseline: Any) -> Measure:
+    is_better = None
+    if isinstance(value, int | float) and isinstance(baseline, int | float) and value != baseline:
+        is_better = (value < baseline) if name in SMALLER_IS_BETTER else (value > baseline)
+    return Measure(NAMES.get(name, name), _said(value), _said(baseline), is_better)
+
+
+def _said(value: Any) -> Any:
+    if isinstance(value, float):
+        return _three(value)
+    return "–" if value is None else value
+
+
+def _three(value: float) -> str:
+    return str(formats.number_format(value, decimal_pos=3))

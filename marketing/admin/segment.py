@@ -1,0 +1,99 @@
+"""Segments: the list, the form with the rule builder, and the addresses of the segment's page."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from simple_history.admin import SimpleHistoryAdmin
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from marketing import segments, tasks
+from marketing.choices import SegmentKind
+from marketing.models import Segment
+
+from . import segment_page, segment_preview, segment_verbs
+from .segment_form import SegmentForm
+
+KIND_COLOURS = {SegmentKind.RULE: "info", SegmentKind.CLUSTER: "success"}
+
+
+@admin.register(Segment)
+class SegmentAdmin(SimpleHistoryAdmin, ModelAdmin):
+    """Saved groups of customers."""
+
+    form = SegmentForm
+    list_display = ["link", "kind_badge", "members", "computed", "health"]
+    list_filter = ["kind"]
+    list_per_page = 50
+    search_fields = ["name", "description"]
+    list_before_template = "admin/marketing/segment_list_hint.html"
+    fieldsets = [
+        (None, {"fields": ["name", "description", ("kind", "cluster")]}),
+        (_("Who is in it"), {"fields": ["rules"], "classes": ["rp-wide"]}),
+    ]
+
+    class Media:
+        js = ["marketing/rules.js"]
+
+    @display(description=_("segment"), ordering="name")
+    def link(self, obj: Segment) -> str:
+        return format_html(
+            '<a class="rp-link" href="{}">{}</a><div class="rp-soft rp-small">{}</div>',
+            segment_page.address(obj.pk),
+            obj.name,
+            obj.description,
+        )
+
+    @display(description=_("kind"), label=KIND_COLOURS, ordering="kind")
+    def kind_badge(self, obj: Segment) -> tuple[str, str]:
+        return obj.kind, obj.get_kind_display()
+
+    @display(description=_("members"), ordering="member_count")
+    def members(self, obj: Segment) -> int:
+        return obj.member_count
+
+    @display(description=_("computed at"), ordering="refreshed_at")
+    def computed(self, obj: Segment) -> Any:
+        return obj.refreshed_at
+
+    @display(description=_("state"), label={"error": "danger", "waiting": "warning"})
+    def health(self, obj: Segment) -> tuple[str, Any]:
+        if obj.error:
+            return "error", _("fails")
+        if obj.refreshed_at is None:
+            return "waiting", _("not computed yet")
+        return "fine", _("up to date")
+
+    def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        segments.request_refresh(segment_id=obj.pk, now=timezone.now())
+        tasks.refresh_segment.delay_on_commit(obj.pk)
+
+    def response_post_save_add(self, request: HttpRequest, obj: Segment) -> HttpResponse:
+        return HttpResponseRedirect(segment_page.address(obj.pk))
+
+    response_post_save_change = response_post_save_add
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        pages = [
+            ("", segment_page.show, "page"),
+            ("people/", segment_page.people, "people"),
+            ("refresh/", segment_verbs.refresh, "refresh"),
+            ("put/", segment_verbs.put, "put"),
+            ("lift/", segment_verbs.lift, "lift"),
+        ]
+        mine = [
+            path(f"<int:pk>/{tail}", view(page), name=f"marketing_segment_{name}")
+            for tail, page, name in pages
+        ]
+        others = [
+            path("preview/", view(segment_preview.show), name="marketing_segment_preview"),
+            path("put/", view(segment_verbs.put_one), name="marketing_segment_put_one"),
+        ]
+        return [*others, *mine, *super().get_urls()]

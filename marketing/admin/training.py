@@ -1,0 +1,93 @@
+"""Training runs: the gate, what was measured against the baseline, and asking for a new one."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import display
+
+from crm.admin.parts import LedgerAdmin, post_once
+from marketing import tasks
+from marketing.choices import RunKind, RunState
+from marketing.models import TrainingRun
+
+from .measures import measures, verdict
+
+STATE_COLOURS = {
+    RunState.USED: "success",
+    RunState.QUEUED: "info",
+    RunState.RUNNING: "info",
+    RunState.NOT_USED: "warning",
+    RunState.REFUSED: "warning",
+    RunState.FAILED: "danger",
+}
+
+
+@admin.register(TrainingRun)
+class TrainingRunAdmin(LedgerAdmin):
+    """Every fit that was asked for, and why it is or is not used."""
+
+    list_display = ["kind", "state_badge", "verdict", "rows", "as_of_date", "requested_at"]
+    list_filter = ["kind", "state"]
+    list_per_page = 50
+    list_before_template = "admin/marketing/training_list_hint.html"
+    change_form_template = "admin/marketing/training_page.html"
+    fields = ["kind", "state"]
+
+    @display(description=gettext_lazy("state"), label=STATE_COLOURS, ordering="state")
+    def state_badge(self, obj: TrainingRun) -> tuple[str, str]:
+        return obj.state, obj.get_state_display()
+
+    @display(description=gettext_lazy("measured"))
+    def verdict(self, obj: TrainingRun) -> str:
+        return verdict(obj)
+
+    def get_queryset(self, request: HttpRequest):
+        return super().get_queryset(request).defer("artifact")
+
+    def changelist_view(self, request: HttpRequest, extra_context=None) -> HttpResponse:
+        context: dict[str, Any] = {
+            **(extra_context or {}),
+            "run_kinds": RunKind,
+            "may_train": request.user.has_perm("marketing.add_trainingrun"),
+        }
+        return super().changelist_view(request, context)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context=None
+    ) -> HttpResponse:
+        run = get_object_or_404(TrainingRun.objects.defer("artifact"), pk=object_id)
+        context = {
+            **(extra_context or {}),
+            "run": run,
+            "verdict": verdict(run),
+            "measures": measures(run),
+            "clusters": run.clusters.all(),
+        }
+        return super().change_view(request, object_id, form_url, context)
+
+    def get_urls(self) -> list[URLPattern]:
+        asking = path(
+            "train/", self.admin_site.admin_view(train), name="marketing_trainingrun_train"
+        )
+        return [asking, *super().get_urls()]
+
+
+def train(request: HttpRequest) -> HttpResponse:
+    """Ask for a new run; a worker makes it."""
+    kind = request.POST.get("kind", "")
+
+    def call() -> str:
+        from marketing import training  # numpy stays out of web processes until somebody asks
+
+        training.request(kind=RunKind(kind), now=timezone.now())
+        tasks.train_due.delay_on_commit()
+        return _("Asked for: a worker trains it now, and the result appears here.")
+
+    back_to = reverse("admin:marketing_trainingrun_changelist")
+    return post_once(request, permission="marketing.add_trainingrun", back_to=back_to, call=call)
