@@ -1,1 +1,33 @@
-"""The admin of crm."""
+"""The admin of crm: one module per noun, loaded here so that all are registered."""
+
+from crm.admin import (
+    api_key,
+    callback,
+    consent,
+    conversation,
+    customer,
+    event,
+    imports,
+    inbox,
+    message,
+    order,
+    outbox,
+    staff,
+    template,
+)
+
+__all__ = [
+    "api_key",
+    "callback",
+    "consent",
+    "conversation",
+    "customer",
+    "event",
+    "imports",
+    "inbox",
+    "message",
+    "order",
+    "outbox",
+    "staff",
+    "template",
+]

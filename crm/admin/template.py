@@ -1,0 +1,191 @@
+"""Templates: the list, the editor with its live preview, and the versions that were published."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.db.models import Count, Max, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+
+from crm import rendering, templates
+from crm.admin import template_preview
+from crm.admin.parts import LedgerAdmin
+from crm.admin.tags import moment
+from crm.choices import Channel
+from crm.models import Template, TemplateVersion, TrackedLink
+
+
+@admin.register(Template)
+class TemplateAdmin(ModelAdmin):
+    """What campaigns and staff send; saving publishes a new version."""
+
+    list_display = ("name", "channel", "version", "changed", "used")
+    list_filter = (("channel", ChoicesDropdownFilter),)
+    list_filter_submit = True
+    search_fields = ("name",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Template]:
+        found: QuerySet[Template] = super().get_queryset(request)
+        return found.annotate(
+            last_number=Max("versions__number"), last_at=Max("versions__created_at")
+        )
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist = super().get_changelist_instance(request)
+        changelist.result_list = list(changelist.result_list)
+        rows = TemplateVersion.objects.filter(template__in=changelist.result_list)
+        counts = dict(
+            rows.order_by().values_list("template_id").annotate(used=Count("messages"))
+        )
+        for template in changelist.result_list:
+            template.message_count = counts.get(template.pk, 0)
+        return changelist
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            ("preview/", template_preview.preview, "crm_template_preview"),
+            ("people/", template_preview.people, "crm_template_people"),
+        ]
+        urls = [path(route, self.admin_site.admin_view(view), name=name) for route, view, name in own]
+        return urls + super().get_urls()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Template | None = None) -> bool:
+        """A template that was sent stays, so that what customers got can be shown."""
+        return False
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return self._edit(request, None)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return self._edit(request, get_object_or_404(Template, pk=object_id))
+
+    def _edit(self, request: HttpRequest, template: Template | None) -> HttpResponse:
+        if request.method == "POST":
+            if not self.has_change_permission(request):
+                raise PermissionDenied
+            return self._save(request, template)
+        return self._page(request, template, _draft_of(request, template))
+
+    def _save(self, request: HttpRequest, template: Template | None) -> HttpResponse:
+        draft = {name: request.POST.get(name, "") for name in template_preview.PARTS}
+        try:
+            version = publish(request, template, draft)
+        except rendering.RenderError as error:
+            messages.error(request, str(error))
+        except ValidationError as error:
+            messages.error(request, " ".join(error.messages))
+        else:
+            text = _now("Version %(number)s of “%(name)s” is what goes out now.")
+            names = {"number": version.number, "name": version.template.name}
+            messages.success(request, text % names)
+            change = reverse("admin:crm_template_change", args=[version.template_id])
+            return HttpResponseRedirect(change)
+        # What was typed comes back, so that nothing is lost.
+        return self._page(request, template, draft)
+
+    def _page(
+        self, request: HttpRequest, template: Template | None, draft: dict[str, str]
+    ) -> HttpResponse:
+        versions = template.versions.select_related("created_by") if template else []
+        context = {
+            **self.admin_site.each_context(request),
+            "title": template or _now("New template"),
+            "opts": self.opts,
+            "original": template,
+            "template": template,
+            "draft": draft,
+            "channels": Channel.choices,
+            "versions": versions[:50],
+            "can_publish": self.has_change_permission(request),
+            "person": template_preview.somebody(),
+        }
+        return render(request, "admin/crm/template/editor.html", context)
+
+    @display(description=_("version"), ordering="last_number")
+    def version(self, template: Any) -> Any:
+        return template.last_number or "–"
+
+    @display(description=_("published"), ordering="last_at")
+    def changed(self, template: Any) -> str:
+        return moment(template.last_at)
+
+    @display(description=_("messages"))
+    def used(self, template: Any) -> int:
+        count: int = template.message_count
+        return count
+
+
+class TrackedLinkInline(TabularInline):
+    """The links of a version, as they are tracked."""
+
+    model = TrackedLink
+    extra = 0
+    fields = readonly_fields = ("position", "url")
+
+
+@admin.register(TemplateVersion)
+class TemplateVersionAdmin(LedgerAdmin):
+    """What a template said at one time; a version is never changed."""
+
+    list_display = ("__str__", "created_by", "created")
+    list_select_related = ("template", "created_by")
+    search_fields = ("template__name",)
+    inlines = (TrackedLinkInline,)
+    fields = (("template", "number"), ("created_by", "created"), "subject", "html", "text")
+
+    @display(description=_("created at"), ordering="created_at")
+    def created(self, version: TemplateVersion) -> str:
+        return moment(version.created_at)
+
+
+@transaction.atomic
+def publish(
+    request: HttpRequest, template: Template | None, draft: dict[str, str]
+) -> TemplateVersion:
+    """Take over name and content of the editor's form: a new template, or a new version."""
+    now = timezone.now()
+    if template is None:
+        template = Template(channel=draft["channel"], created_at=now)
+    template.name = draft["name"].strip()
+    template.full_clean()
+    template.save()
+    return templates.publish(
+        template=template,
+        subject=draft["subject"],
+        html=draft["html"],
+        text=draft["text"],
+        by=request.user,
+        now=now,
+    )
+
+
+def _draft_of(request: HttpRequest, template: Template | None) -> dict[str, str]:
+    if template is None:
+        return {"name": "", "channel": Channel.EMAIL, "subject": "", "html": "", "text": ""}
+    number = request.GET.get("version", "")
+    wanted = template.versions.filter(number=number) if number.isdigit() else None
+    version = wanted.first() if wanted else templates.latest(template_id=template.pk)
+    return {
+        "name": template.name,
+        "channel": template.channel,
+        "subject": version.subject if version else "",
+        "html": version.html if version else "",
+        "text": version.text if version else "",
+    }
