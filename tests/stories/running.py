@@ -1,0 +1,197 @@
+"""A running set of its own for a story: started like a user would, looked at from outside."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+
+from marketing.runtime import processes
+from tests import house
+
+# What a process of the set is called on its command line.
+MARKS = {
+    "postgres": "bin/postgres -D",
+    "valkey": "valkey-server",
+    "worker": "celery -q -A marketing worker",
+    "beat": "celery -q -A marketing beat",
+    "web": "granian --interface wsgi",
+    "outbox": "manage.py outbox",
+}
+OWN = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "RAPPORT_VAR", "PUBLIC_URL", "LIVE_URL")
+CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+
+
+def free_port() -> int:
+    """A port that was free a moment ago, and so was the next one up."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port
+
+
+@dataclass
+class RunningSet:
+    """The processes of one `manage.py start`, its database and a signed-in browser."""
+
+    var: Path
+    process: subprocess.Popen[bytes]
+    address: str
+    password: str
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def record(self) -> dict[str, str]:
+        """The environment that the set wrote down for other commands."""
+        found: dict[str, str] = json.loads((self.var / "run" / "environment.json").read_text())
+        return found
+
+    def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Ask the set's database, on a connection of our own."""
+        with psycopg.connect(self.record["DATABASE_URL"], autocommit=True) as connection:
+            return connection.execute(query, parameters).fetchall()  # type: ignore[call-overload]
+
+    def value(self, query: str, parameters: Sequence[Any] = ()) -> Any:
+        """One number or word from the set's database."""
+        return self.rows(query, parameters)[0][0]
+
+    def pids(self, name: str) -> list[int]:
+        """The processes of one kind, the parent first."""
+        return [
+            pid
+            for pid in processes.descendants(self.process.pid)
+            if MARKS[name] in _command_line(pid)
+        ]
+
+    def kill(self, name: str) -> int:
+        """Kill -9 one kind of process, as a crash would."""
+        pid = self.pids(name)[0]
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def command(self, *arguments: str) -> str:
+        """Run another management command beside the set."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=house.ROOT,
+            env=environment(self.var),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def memory(self) -> dict[int, int]:
+        """The bytes each process answers for, shared pages divided by their sharers."""
+        pids = [self.process.pid, *processes.descendants(self.process.pid)]
+        return {pid: processes.memory(pid) for pid in pids}
+
+
+class Browser(httpx.Client):
+    """Somebody of the staff, signed in to the admin."""
+
+    def sign_in(self, name: str, password: str) -> None:
+        """Use the sign-in page."""
+        self.get("/admin/login/")
+        answer = self.submit("/admin/login/", username=name, password=password, next="/admin/")
+        assert answer.url.path == "/admin/", answer.text[:2000]
+
+    def submit(self, path: str, **fields: Any) -> httpx.Response:
+        """Post a form as a browser does: with its token, coming from its own address."""
+        token = self.cookies.get("csrftoken", "")
+        answer = self.post(path, data={"csrfmiddlewaretoken": token, **fields})
+        answer.raise_for_status()
+        return answer
+
+
+def environment(var: Path, **extra: str) -> dict[str, str]:
+    """An environment without anything of the tests' own engines."""
+    kept = {name: value for name, value in os.environ.items() if name not in OWN}
+    return {**kept, "RAPPORT_VAR": str(var), **extra}
+
+
+def until(condition: Callable[[], Any], *, seconds: float, what: str) -> Any:
+    """Wait for something to come true and return it; a story waits, but never for long."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            found = condition()
+        except (psycopg.OperationalError, httpx.TransportError):
+            found = None  # A killed engine or web server is coming back.
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.1)
+
+
+@contextmanager
+def running(var: Path, *arguments: str, **extra: str) -> Iterator[RunningSet]:
+    """Start a set, wait until it says that it is ready, stop it and see that nothing is left."""
+    port = free_port()
+    terminal = var.with_name(f"{var.name}-terminal.txt")
+    with terminal.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "start", "--port", str(port), *arguments],
+            cwd=house.ROOT,
+            env=environment(var, **extra),
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    said = _until_ready(process, terminal)
+    started = RunningSet(var, process, f"http://127.0.0.1:{port}", _password(said), said)
+    try:
+        yield started
+    finally:
+        left = processes.descendants(process.pid)
+        process.terminate()
+        process.wait(timeout=20)
+    assert not [pid for pid in left if _command_line(pid)], "processes were left running"
+
+
+def browser(started: RunningSet) -> Browser:
+    """A signed-in browser for this set."""
+    client = Browser(base_url=started.address, follow_redirects=True, timeout=30)
+    client.headers["Referer"] = started.address
+    client.sign_in("admin", started.password)
+    return client
+
+
+def _until_ready(process: subprocess.Popen[bytes], terminal: Path) -> list[str]:
+    def said() -> list[str]:
+        return terminal.read_text(errors="replace").splitlines()
+
+    until(
+        lambda: process.poll() is not None or any("Ctrl-C" in line for line in said()),
+        seconds=120,
+        what="the set says that it is ready",
+    )
+    assert process.poll() is None, "the set did not start:\n" + "\n".join(said())
+    return said()
+
+
+def _password(said: list[str]) -> str:
+    return next((line.split("admin / ")[1].split()[0] for line in said if "admin / " in line), "")
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
