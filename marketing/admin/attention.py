@@ -1,0 +1,118 @@
+"""What needs a person's attention, each line leading to where it is dealt with."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from crm.choices import Channel
+from marketing import dashboards
+from marketing.choices import RunState
+from marketing.models import Segment, TrainingRun
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line: how bad, what, and where."""
+
+    tone: str
+    icon: str
+    text: str
+    address: str
+    detail: str = ""
+
+
+def attention(request: HttpRequest, now: datetime) -> list[Item]:
+    """Every line that this person can do something about."""
+    items: list[Item] = []
+    worries = dashboards.worries(now=now)
+    if request.user.has_perm("crm.use_inbox"):
+        items += _conversations(worries)
+    if request.user.has_perm("crm.view_message"):
+        items += _messages(worries)
+    if request.user.has_perm("crm.view_callback"):
+        items += _callbacks(worries)
+    if request.user.has_perm("marketing.view_segment"):
+        items += _segments()
+    if request.user.has_perm("marketing.view_trainingrun"):
+        items += _runs()
+    return items
+
+
+def _conversations(worries: dashboards.Worries) -> Iterator[Item]:
+    count = worries.waiting_conversations
+    if count:
+        text = ngettext(
+            "%(n)d conversation waits for an answer",
+            "%(n)d conversations wait for an answer",
+            count,
+        )
+        detail = _("the oldest since %(time)s") % {"time": naturaltime(worries.waiting_since_at)}
+        yield Item("warn", "inbox", text % {"n": count}, reverse("admin:crm_inbox"), detail)
+
+
+def _messages(worries: dashboards.Worries) -> Iterator[Item]:
+    messages = reverse("admin:crm_message_changelist")
+    for channel, count in worries.unreachable.items():
+        text = _("The provider for %(channel)s could not be reached in the last hour")
+        yield Item(
+            "bad",
+            "cloud_off",
+            text % {"channel": Channel(channel).label},
+            f"{messages}?reason__exact=unreachable",
+            ngettext("%(n)d message", "%(n)d messages", count) % {"n": count},
+        )
+    if worries.in_doubt:
+        text = ngettext("%(n)d message in doubt", "%(n)d messages in doubt", worries.in_doubt)
+        yield Item(
+            "warn",
+            "help",
+            text % {"n": worries.in_doubt},
+            f"{messages}?state__exact=in_doubt",
+            _("They may or may not have arrived, and are never sent again blindly."),
+        )
+
+
+def _callbacks(worries: dashboards.Worries) -> Iterator[Item]:
+    count = worries.failed_callbacks
+    if count:
+        text = ngettext(
+            "%(n)d callback of a provider could not be processed",
+            "%(n)d callbacks of providers could not be processed",
+            count,
+        )
+        address = f"{reverse('admin:crm_callback_changelist')}?state__exact=failed"
+        yield Item("bad", "webhook", text % {"n": count}, address)
+
+
+def _segments() -> Iterator[Item]:
+    for segment in Segment.objects.exclude(error="").only("name", "error")[:SHOWN]:
+        yield Item(
+            "bad",
+            "donut_small",
+            _("The segment “%(name)s” cannot be computed") % {"name": segment.name},
+            reverse("admin:marketing_segment_page", args=[segment.pk]),
+            segment.error,
+        )
+
+
+def _runs() -> Iterator[Item]:
+    """The newest run of each kind, where it was refused or failed."""
+    newest = TrainingRun.objects.order_by("kind", "-requested_at", "-id").distinct("kind")
+    for run in newest.defer("artifact"):
+        if run.state not in (RunState.REFUSED, RunState.FAILED):
+            continue
+        yield Item(
+            "warn" if run.state == RunState.REFUSED else "bad",
+            "model_training",
+            f"{run.get_kind_display()}: {run.get_state_display()}",
+            reverse("admin:marketing_trainingrun_change", args=[run.pk]),
+            run.error,
+        )
