@@ -84,6 +84,7 @@ def clean(text: str) -> str:
     return " ".join(_UNFIT.sub(" ", safe).split())
 
 
+@lru_cache(maxsize=512)
 def header(name: str, value: str) -> str:
     """One header field, encoded and folded, ending in CRLF."""
     if not _TOKEN.fullmatch(name):
@@ -133,6 +134,7 @@ def build(outgoing: Outgoing, *, sender: Address, recipient: Address, eight_bit:
     return mail.replace(b"\r\n.", b"\r\n..") if b"\r\n." in mail else mail
 
 
+@lru_cache(maxsize=512)
 def header_of_address(name: str, address: Address) -> str:
     """From or To; the mailbox itself is never encoded."""
     return f"{name}: {_folded(address.header(), len(name) + 2)}\r\n"
@@ -153,11 +155,13 @@ def _body(outgoing: Outgoing, eight_bit: bool) -> bytes:
 
 
 def _part(subtype: str, text: str, eight_bit: bool) -> bytes:
-    lines = text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    raw = "\r\n".join(lines).encode("utf-8", "replace")
-    if not raw.endswith(b"\r\n"):
-        raw += b"\r\n"
-    fits = max(map(len, raw.split(b"\r\n"))) <= MAX_LINE
+    if "\r" in text or "\x00" in text:
+        text = text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.encode("utf-8", "replace").split(b"\n")
+    if lines[-1]:
+        lines.append(b"")
+    fits = max(map(len, lines)) <= MAX_LINE
+    raw = b"\r\n".join(lines)
     if fits and (eight_bit or raw.isascii()):
         encoding = b"7bit" if raw.isascii() else b"8bit"
     else:

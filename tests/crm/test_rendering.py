@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from markupsafe import Markup
 
-from crm.rendering import LinkContext, Rendered, RenderError, check_plain, compile_template
+from crm.rendering import FILTERS, LinkContext, Rendered, RenderError, check_plain, compile_template
 
 TRACKED = LinkContext(
     unsubscribe_url="https://s.example/u/1",
