@@ -19,6 +19,9 @@ def run(arguments: list[str]) -> int:
     except RuntimeProblem as problem:
         print(f"rapport: {problem}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("rapport: interrupted; what was half made is made anew next time.", file=sys.stderr)
+        return 130
 
 
 def _run(arguments: list[str]) -> int:

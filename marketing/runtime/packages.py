@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from marketing.runtime.problems import RuntimeProblem
@@ -33,10 +34,10 @@ NO_PIP = (
 
 def make_venv(venv: Path) -> None:
     """Make an empty virtual environment; pip comes into it only where nobody else can install."""
-    bare = shutil.which("uv") is not None or importlib.util.find_spec("pip") is not None
+    bare = shutil.which("uv") is not None or _python_with_pip() is not None
     if not bare and importlib.util.find_spec("ensurepip") is None:
         raise RuntimeProblem(NO_PIP)
-    command = [sys.executable, "-m", "venv", "--clear", *(["--without-pip"] if bare else [])]
+    command = [_base_python(), "-m", "venv", "--clear", *(["--without-pip"] if bare else [])]
     _run([*command, str(venv)], os.environ, "make a virtual environment")
 
 
@@ -60,12 +61,31 @@ def install(venv: Path, files: Sequence[Path], *, say: Callable[[str], None]) ->
 def pip(venv: Path) -> list[str]:
     """The pip command that installs into this environment."""
     python = str(venv / "bin" / "python")
-    if importlib.util.find_spec("pip") is not None:
-        return [sys.executable, "-m", "pip", "--python", python]
-    has_pip = subprocess.run([python, "-m", "pip", "--version"], check=False, capture_output=True)
-    if has_pip.returncode != 0:
+    other = _python_with_pip()
+    if other is not None:
+        return [other, "-m", "pip", "--python", python]
+    if not _has_pip(python):
         raise RuntimeProblem(NO_PIP)
     return [python, "-m", "pip"]
+
+
+def _base_python() -> str:
+    """The interpreter below the environment that runs now, if it is one."""
+    return getattr(sys, "_base_executable", None) or sys.executable
+
+
+@cache
+def _python_with_pip() -> str | None:
+    """The running interpreter, or the one below it, if it has pip."""
+    return next(filter(_has_pip, (sys.executable, _base_python())), None)
+
+
+def _has_pip(python: str) -> bool:
+    try:
+        asked = subprocess.run([python, "-m", "pip", "--version"], check=False, capture_output=True)
+    except OSError:
+        return False
+    return asked.returncode == 0
 
 
 def pip_settings(venv: Path) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from marketing.runtime.bootstrap import BASE_DIR
 from marketing.runtime.children import Program
-from marketing.runtime.engines import Engine
+from marketing.runtime.engines import DATABASE, Engine
 
 # Small numbers of threads and arenas: many processes share few cores and little memory.
 ENVIRONMENT = {
@@ -23,8 +23,12 @@ ENVIRONMENT = {
 # Celery warns root on every start; here root is somebody's container.
 PYTHON = (sys.executable, "-W", "ignore:You're running the worker with superuser")
 WEB_THREADS = min(8, 2 * (os.cpu_count() or 1) + 1)
-# True, and of no use to whoever tries a demo; the data is written as it comes, not by snapshots.
-NOISE = {"valkey": ("Memory overcommit must be enabled",)}
+# True and harmless: Valkey writes its data as it comes, not by snapshots that need twice the
+# memory, and PostgreSQL answers our own question whether it is up yet.
+NOISE = {
+    "valkey": ("Memory overcommit must be enabled",),
+    "postgres": ("the database system is starting up", f'database "{DATABASE}" does not exist'),
+}
 
 
 @dataclass(frozen=True)
