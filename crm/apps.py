@@ -1,10 +1,12 @@
 """What Django is told about crm."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class CrmConfig(AppConfig):
     """The app “crm”."""
 
     name = "crm"
+    verbose_name = _("Customer record")
     default_auto_field = "django.db.models.BigAutoField"

@@ -21,7 +21,7 @@ from crm.models import ApiKey
 from crm.models.api_key import draw_secret, hash_secret
 
 
-class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
+class ApiKeyForm(forms.ModelForm):
     """What a new key is called, may do, and until when."""
 
     scopes = forms.MultipleChoiceField(
@@ -55,7 +55,6 @@ class ApiKeyAdmin(ModelAdmin):
             name="crm_apikey_revoke",
         )
         return [revoke, *super().get_urls()]
-
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         secret = draw_secret()
@@ -104,7 +103,7 @@ class ApiKeyAdmin(ModelAdmin):
         if key.revoked_at:
             return ""
         return format_html(
-            '<button class="rp-button rp-button--small" formmethod="post" formaction="{}">{}</button>',
+            '<button class="rp-button rp-button--small" formaction="{}">{}</button>',
             reverse("admin:crm_apikey_revoke", args=[key.pk]),
             _now("Revoke"),
         )

@@ -27,7 +27,15 @@ from crm.models import Consent, ConsentDecision, MarketingPause, Suppression
 class ConsentDecisionAdmin(LedgerAdmin):
     """The ledger of decisions, each with its proof."""
 
-    list_display = ("customer", "channel", "purpose", "decision", "source", "decided", "recorded_by")
+    list_display = (
+        "customer",
+        "channel",
+        "purpose",
+        "decision",
+        "source",
+        "decided",
+        "recorded_by",
+    )
     list_filter = (
         ("state", ChoicesDropdownFilter),
         ("channel", ChoicesDropdownFilter),
@@ -102,7 +110,7 @@ class MarketingPauseAdmin(LedgerAdmin):
         return moment(row.lifted_at)
 
 
-class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
+class SuppressionForm(forms.ModelForm):
     """An address to keep from being written to; only its hash is stored."""
 
     channel = forms.ChoiceField(
@@ -185,9 +193,7 @@ class SuppressionAdmin(ModelAdmin):
             return _now("The address may be written to again.")
 
         back_to = reverse("admin:crm_suppression_changelist")
-        return post_once(
-            request, permission="crm.delete_suppression", back_to=back_to, call=call
-        )
+        return post_once(request, permission="crm.delete_suppression", back_to=back_to, call=call)
 
     @display(description=_("since"), ordering="created_at")
     def since(self, row: Suppression) -> str:

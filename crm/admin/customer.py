@@ -15,6 +15,7 @@ from unfold.decorators import display
 from crm import customers
 from crm.admin import customer_page, customer_posts, reach
 from crm.admin.customer_filters import ConsentFilter, CountryFilter, LanguageFilter, PausedFilter
+from crm.admin.parts import CountedOnce
 from crm.admin.tags import ago, money
 from crm.models import Customer, Identity
 
@@ -96,6 +97,9 @@ class CustomerAdmin(ModelAdmin):
         if not search_term.strip():
             return queryset, False
         return queryset.filter(pk__in=customers.search(text=search_term).values("pk")), False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CountedOnce]:
+        return CountedOnce
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)

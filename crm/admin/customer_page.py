@@ -1,5 +1,6 @@
 """The page of one customer: who they are, what they are worth, what was said and decided."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -16,7 +17,7 @@ from crm import extensions
 from crm.admin import customer_history, customer_overrides, reach, timeline
 from crm.admin.parts import Panel
 from crm.choices import Channel, ConversationState, Purpose
-from crm.models import Conversation, Customer
+from crm.models import Conversation, Customer, MarketingPause
 
 ORDERS_SHOWN = 8
 DECISIONS_SHOWN = 12
@@ -81,7 +82,7 @@ def past(request: HttpRequest, object_id: str | int) -> HttpResponse:
     records = context["customer"].history.select_related("history_user")
     page = Paginator(records, customer_history.PAGE).get_page(request.GET.get("page"))
     context["page"] = page
-    context["changes"] = customer_history.changes(page.object_list)
+    context["changes"] = customer_history.changes(list(page.object_list))
     return render(request, "admin/crm/customer/past.html", context)
 
 
@@ -104,14 +105,20 @@ def header_of(request: HttpRequest, *, object_id: str | int, tab: str) -> dict[s
         "initials": initials(customer),
         "tab": tab,
         "reach": found,
-        "pause": customer.pauses.in_force(now=now).select_related("set_by").first(),
+        "pause": pause_of(customer, now),
         "conversation": conversation,
         "open_state": ConversationState.OPEN,
         "channels": [item for item in found if item.address],
-        "tomorrow": timezone.localdate(now) + timezone.timedelta(days=1),
+        "tomorrow": timezone.localdate(now) + timedelta(days=1),
         "all_channels": Channel,
         "marketing": Purpose.MARKETING,
     }
+
+
+def pause_of(customer: Customer, now: datetime) -> Any:
+    """The pause of a customer that is in force."""
+    found = MarketingPause.objects.in_force(now=now).filter(customer=customer)
+    return found.select_related("set_by").first()
 
 
 def _customer(request: HttpRequest, object_id: str | int) -> Customer:

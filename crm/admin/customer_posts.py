@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from crm import consent, conversations, customers, tasks
-from crm.admin.parts import post_once
+from crm.admin.inbox_posts import check_gate
+from crm.admin.parts import post_once, staff_of
 from crm.choices import Channel, ConsentState, DecisionSource, Purpose
 
 
@@ -49,25 +50,25 @@ def pause(request: HttpRequest, object_id: int) -> HttpResponse:
         if until_at <= now:
             raise ValidationError(_("The pause must end in the future."))
         customers.pause(
-            customer_id=object_id, until_at=until_at, reason=data["reason"], by=request.user, now=now
+            customer_id=object_id,
+            until_at=until_at,
+            reason=data["reason"],
+            by=staff_of(request),
+            now=now,
         )
         return _("Marketing to this person is paused.")
 
-    return post_once(
-        request, permission="crm.pause_customer", back_to=_page(object_id), call=call
-    )
+    return post_once(request, permission="crm.pause_customer", back_to=_page(object_id), call=call)
 
 
 def lift_pause(request: HttpRequest, object_id: int) -> HttpResponse:
     """Let marketing through again."""
 
     def call() -> str:
-        customers.lift_pause(customer_id=object_id, by=request.user, now=timezone.now())
+        customers.lift_pause(customer_id=object_id, by=staff_of(request), now=timezone.now())
         return _("The pause is lifted.")
 
-    return post_once(
-        request, permission="crm.pause_customer", back_to=_page(object_id), call=call
-    )
+    return post_once(request, permission="crm.pause_customer", back_to=_page(object_id), call=call)
 
 
 def decide(request: HttpRequest, object_id: int) -> HttpResponse:
@@ -98,21 +99,20 @@ def write(request: HttpRequest, object_id: int) -> HttpResponse:
     """Begin (or go on with) a conversation by writing to the customer."""
 
     def call() -> str:
-        data = read(WriteForm, request)
+        data, now = read(WriteForm, request), timezone.now()
+        check_gate(customer_id=object_id, channel=data["channel"], now=now)
         conversations.write(
             customer_id=object_id,
             channel=data["channel"],
             subject=data["subject"],
             text=data["text"],
-            staff=request.user,
-            now=timezone.now(),
+            staff=staff_of(request),
+            now=now,
         )
-        tasks.send_queued_messages.delay_on_commit()
+        tasks.ring(tasks.send_queued_messages)
         return _("The message is on its way.")
 
-    return post_once(
-        request, permission="crm.reply_message", back_to=_page(object_id), call=call
-    )
+    return post_once(request, permission="crm.reply_message", back_to=_page(object_id), call=call)
 
 
 def read(form_class: type[forms.Form], request: HttpRequest) -> dict[str, Any]:
@@ -121,11 +121,11 @@ def read(form_class: type[forms.Form], request: HttpRequest) -> dict[str, Any]:
     if form.is_valid():
         return form.cleaned_data
     wrong = [
-        f"{form.fields[name].label or name}: {' '.join(errors)}"
+        f"{form.fields[name].label or name}: {' '.join(map(str, errors))}"
         for name, errors in form.errors.items()
         if name in form.fields
     ]
-    raise ValidationError(wrong or form.non_field_errors())
+    raise ValidationError(wrong or list(form.non_field_errors()))
 
 
 def _end_of(day: Any) -> datetime:

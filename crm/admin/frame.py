@@ -25,4 +25,4 @@ def inline(html: str, title: str) -> SafeString:
     )
 
 
-_EMPTY = mark_safe("<!doctype html><title></title><p></p>")  # noqa: S308 - a constant
+_EMPTY = mark_safe("<!doctype html><title></title><p></p>")

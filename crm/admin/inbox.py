@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _now
 
 from crm import extensions
 from crm.admin import inbox_list, inbox_posts, inbox_thread, pages, reach
-from crm.admin.customer_page import initials
+from crm.admin.customer_page import initials, pause_of
 from crm.models import Conversation
 
 LAST_ORDERS = 3
@@ -95,7 +95,7 @@ def _beside(request: HttpRequest, conversation: Conversation) -> dict[str, Any]:
     return {
         "statistics": getattr(customer, "order_statistics", None),
         "reach": reach.of_customers(customer_ids=[customer.pk], now=now)[customer.pk],
-        "pause": customer.pauses.in_force(now=now).first(),
+        "pause": pause_of(customer, now),
         "orders": customer.orders.all()[:LAST_ORDERS],
         "panels": [
             (panel.title, render_to_string(panel.template, dict(panel.context), request=request))

@@ -71,7 +71,14 @@ def _counts(request: HttpRequest) -> dict[str, int]:
 
 def _mark(rows: list[Conversation], counts: dict[str, int]) -> str:
     told = [
-        (row.pk, row.state, row.handler, row.assigned_to_id, row.waiting_since_at, row.last_message_at)
+        (
+            row.pk,
+            row.state,
+            row.handler,
+            row.assigned_to_id,
+            row.waiting_since_at,
+            row.last_message_at,
+        )
         for row in rows
     ]
     return hashlib.sha256(repr((told, counts)).encode()).hexdigest()[:16]

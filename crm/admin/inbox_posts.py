@@ -10,7 +10,9 @@ from django.http import Http404, HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _now
 
-from crm import conversations, tasks
+from crm import consent, conversations, tasks
+from crm.admin.parts import staff_of
+from crm.choices import Purpose
 from crm.models import Conversation
 
 # Verbs that come with a text; the box is emptied when one was done.
@@ -35,25 +37,35 @@ def do(request: HttpRequest, conversation: Conversation, verb: str) -> Done:
         return Done(problem=" ".join(error.messages))
 
 
+def check_gate(*, customer_id: int, channel: str, now: datetime) -> None:
+    """Say at once why a message could not go; the gate is asked again when it goes."""
+    verdict = consent.check_many(
+        customer_ids=[customer_id], channel=channel, purpose=Purpose.CONVERSATION, now=now
+    )[customer_id]
+    if verdict.refusal:
+        raise ValidationError(verdict.refusal.label)
+
+
 def _reply(request: HttpRequest, conversation: Conversation, now: datetime) -> str:
     if not request.user.has_perm("crm.reply_message"):
         raise PermissionDenied
+    check_gate(customer_id=conversation.customer_id, channel=conversation.channel, now=now)
     conversations.reply(
-        conversation_id=conversation.pk, text=_text(request), staff=request.user, now=now
+        conversation_id=conversation.pk, text=_text(request), staff=staff_of(request), now=now
     )
-    tasks.send_queued_messages.delay_on_commit()
+    tasks.ring(tasks.send_queued_messages)
     return ""
 
 
 def _note(request: HttpRequest, conversation: Conversation, now: datetime) -> str:
     conversations.note(
-        conversation_id=conversation.pk, author=request.user, text=_text(request), now=now
+        conversation_id=conversation.pk, author=staff_of(request), text=_text(request), now=now
     )
     return ""
 
 
 def _assign(request: HttpRequest, conversation: Conversation, now: datetime) -> str:
-    conversations.assign(conversation_id=conversation.pk, staff=request.user, now=now)
+    conversations.assign(conversation_id=conversation.pk, staff=staff_of(request), now=now)
     return _now("The conversation is yours; the bot keeps silent.")
 
 
@@ -63,12 +75,12 @@ def _hand_back(request: HttpRequest, conversation: Conversation, now: datetime) 
 
 
 def _close(request: HttpRequest, conversation: Conversation, now: datetime) -> str:
-    conversations.close(conversation_id=conversation.pk, staff=request.user, now=now)
+    conversations.close(conversation_id=conversation.pk, staff=staff_of(request), now=now)
     return _now("The conversation is closed.")
 
 
 def _reopen(request: HttpRequest, conversation: Conversation, now: datetime) -> str:
-    conversations.reopen(conversation_id=conversation.pk, staff=request.user, now=now)
+    conversations.reopen(conversation_id=conversation.pk, staff=staff_of(request), now=now)
     return _now("The conversation is open again.")
 
 

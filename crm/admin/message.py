@@ -4,10 +4,10 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path
-from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
@@ -15,7 +15,7 @@ from unfold.decorators import display
 from crm import extensions, messages, rendering
 from crm.admin import frame
 from crm.admin.parts import LedgerAdmin
-from crm.admin.tags import channel_icon, moment, state
+from crm.admin.tags import moment, state, with_channel
 from crm.models import CaughtMessage, Event, Message
 
 
@@ -61,7 +61,7 @@ class MessageAdmin(LedgerAdmin):
             "original": message,
             "message": message,
             "source": _source(message),
-            "caught": CaughtMessage.objects.filter(key=message.key).only("pk").first(),
+            "caught": _caught(message),
             "events": _events(message),
             **_shown(message),
         }
@@ -83,7 +83,7 @@ class MessageAdmin(LedgerAdmin):
     def said(self, message: Message) -> str:
         version = message.template_version
         words = message.subject or message.text or (version.template.name if version else "")
-        return format_html("{} {}", channel_icon(message.channel), words[:80] or str(message))
+        return with_channel(message.channel, words[:80] or str(message))
 
     @display(description=_("state"), ordering="state")
     def standing(self, message: Message) -> str:
@@ -113,6 +113,12 @@ def _source(message: Message) -> tuple[str, str] | None:
         message.source_id
     )
     return words_and_address
+
+
+def _caught(message: Message) -> CaughtMessage | None:
+    # A Message-ID is our key and a domain.
+    ours = Q(key=message.key) | Q(key__startswith=f"{message.key}@")
+    return CaughtMessage.objects.filter(ours).only("pk").first()
 
 
 def _events(message: Message) -> Any:

@@ -10,18 +10,17 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
-from crm import outbox
+from crm import messages, outbox
 from crm.admin import frame
 from crm.admin.parts import LedgerAdmin, post_once
-from crm.admin.tags import channel_icon, moment
+from crm.admin.tags import moment, with_channel
 from crm.choices import Channel
-from crm.models import CaughtMessage, Message
+from crm.models import CaughtMessage
 
 
 @admin.register(CaughtMessage)
@@ -48,7 +47,9 @@ class CaughtMessageAdmin(LedgerAdmin):
             ("<int:object_id>/bounce/", self.bounce_view, "crm_caughtmessage_bounce"),
             ("<int:object_id>/complain/", self.complain_view, "crm_caughtmessage_complain"),
         ]
-        urls = [path(route, self.admin_site.admin_view(view), name=name) for route, view, name in own]
+        urls = [
+            path(route, self.admin_site.admin_view(view), name=name) for route, view, name in own
+        ]
         return urls + super().get_urls()
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -63,7 +64,6 @@ class CaughtMessageAdmin(LedgerAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         caught = self._caught(request, object_id)
-        message = Message.objects.filter(key=caught.key).select_related("customer").first()
         context = {
             **self.admin_site.each_context(request),
             "title": caught.subject or str(caught),
@@ -72,7 +72,7 @@ class CaughtMessageAdmin(LedgerAdmin):
             "caught": caught,
             "content": outbox.read(caught=caught),
             "source": bytes(caught.raw).decode("utf-8", errors="replace"),
-            "message": message if caught.key else None,
+            "message": messages.find(key=caught.key),
             "is_mail": caught.channel == Channel.EMAIL,
         }
         return render(request, "admin/crm/outbox/page.html", context)
@@ -143,7 +143,7 @@ class CaughtMessageAdmin(LedgerAdmin):
 
     @display(description=_("to"), ordering="recipient")
     def recipient_shown(self, caught: CaughtMessage) -> str:
-        return format_html("{} {}", channel_icon(caught.channel), caught.recipient)
+        return with_channel(caught.channel, caught.recipient)
 
     @display(description=_("subject"))
     def subject_shown(self, caught: CaughtMessage) -> str:

@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,20 @@ class OverrideRow:
     lift_fields: Mapping[str, str] = field(default_factory=dict)
 
 
-class LedgerAdmin(ModelAdmin):  # type: ignore[misc]
+class CountedOnce(ChangeList):
+    """A list that counts its rows once: unfiltered, what it shows is all there is."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not self.query and not self.has_active_filters:
+            self.full_result_count = self.result_count
+
+
+class LedgerAdmin(ModelAdmin):
     """Rows that are looked at, never edited, added or deleted by hand."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return CountedOnce
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -77,6 +91,13 @@ def post_once(
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     return HttpResponseRedirect(safe_address(request, fallback=back_to))
+
+
+def staff_of(request: HttpRequest) -> AbstractBaseUser:
+    """Who is at the screen, as operations take them."""
+    if not isinstance(request.user, AbstractBaseUser):
+        raise PermissionDenied
+    return request.user
 
 
 def safe_address(request: HttpRequest, *, fallback: str) -> str:

@@ -95,15 +95,18 @@ def state(row: Model, field: str = "state") -> SafeString:
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """A symbol that says nothing to a screen reader."""
-    return format_html(
-        '<span class="material-symbols-outlined" aria-hidden="true">{}</span>', name
-    )
+    return format_html('<span class="material-symbols-outlined" aria-hidden="true">{}</span>', name)
 
 
 @register.simple_tag
 def channel_icon(channel: str) -> SafeString:
     """The symbol of a channel."""
     return icon(CHANNEL_ICONS.get(Channel(channel), "chat"))
+
+
+def with_channel(channel: str, text: str) -> SafeString:
+    """A text behind the symbol of its channel, for a column of a list."""
+    return format_html('<span class="rp-inline">{}{}</span>', channel_icon(channel), text)
 
 
 @register.simple_tag

@@ -18,7 +18,7 @@ from unfold.decorators import display
 
 from crm import rendering, templates
 from crm.admin import template_preview
-from crm.admin.parts import LedgerAdmin
+from crm.admin.parts import LedgerAdmin, staff_of
 from crm.admin.tags import moment
 from crm.choices import Channel
 from crm.models import Template, TemplateVersion, TrackedLink
@@ -43,9 +43,7 @@ class TemplateAdmin(ModelAdmin):
         changelist = super().get_changelist_instance(request)
         changelist.result_list = list(changelist.result_list)
         rows = TemplateVersion.objects.filter(template__in=changelist.result_list)
-        counts = dict(
-            rows.order_by().values_list("template_id").annotate(used=Count("messages"))
-        )
+        counts = dict(rows.order_by().values_list("template_id").annotate(used=Count("messages")))
         for template in changelist.result_list:
             template.message_count = counts.get(template.pk, 0)
         return changelist
@@ -55,7 +53,9 @@ class TemplateAdmin(ModelAdmin):
             ("preview/", template_preview.preview, "crm_template_preview"),
             ("people/", template_preview.people, "crm_template_people"),
         ]
-        urls = [path(route, self.admin_site.admin_view(view), name=name) for route, view, name in own]
+        urls = [
+            path(route, self.admin_site.admin_view(view), name=name) for route, view, name in own
+        ]
         return urls + super().get_urls()
 
     def has_delete_permission(self, request: HttpRequest, obj: Template | None = None) -> bool:
@@ -103,7 +103,7 @@ class TemplateAdmin(ModelAdmin):
     def _page(
         self, request: HttpRequest, template: Template | None, draft: dict[str, str]
     ) -> HttpResponse:
-        versions = template.versions.select_related("created_by") if template else []
+        versions = TemplateVersion.objects.filter(template=template).select_related("created_by")
         context = {
             **self.admin_site.each_context(request),
             "title": template or _now("New template"),
@@ -112,7 +112,7 @@ class TemplateAdmin(ModelAdmin):
             "template": template,
             "draft": draft,
             "channels": Channel.choices,
-            "versions": versions[:50],
+            "versions": versions.order_by("-number")[:50] if template else [],
             "can_publish": self.has_change_permission(request),
             "person": template_preview.somebody(),
         }
@@ -171,7 +171,7 @@ def publish(
         subject=draft["subject"],
         html=draft["html"],
         text=draft["text"],
-        by=request.user,
+        by=staff_of(request),
         now=now,
     )
 
