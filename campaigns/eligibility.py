@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, QuerySet
@@ -62,7 +63,7 @@ def is_capped(*, purpose: str) -> bool:
     return purpose == Purpose.MARKETING and settings.CAMPAIGN_FREQUENCY_CAP > 0
 
 
-def at_their_cap(*, channel: str, now: datetime) -> QuerySet[Message, dict[str, int]]:
+def at_their_cap(*, channel: str, now: datetime) -> QuerySet[Message, Any]:
     """Rows (customer) of those who had as many marketing messages lately as the cap allows."""
     since = now - timedelta(days=settings.CAMPAIGN_FREQUENCY_CAP_DAYS)
     counted = Message.objects.filter(

@@ -6,9 +6,10 @@ from django.dispatch import receiver
 
 from campaigns.tasks import answer_conversations
 from crm.signals import message_received
+from crm.tasks import ring
 
 
 @receiver(message_received)
 def ring_for_the_bot(**_: Any) -> None:
     """Somebody wrote: see which conversations wait for the bot."""
-    answer_conversations.delay()
+    ring(answer_conversations)

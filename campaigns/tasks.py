@@ -5,7 +5,6 @@ import time
 from dataclasses import asdict
 
 from celery import shared_task
-from crm.tasks import send_queued_messages
 from django.conf import settings
 from django.utils import timezone
 from redis import RedisError
@@ -14,6 +13,7 @@ from campaigns import bot, broadcasts, reports, sending
 from campaigns.choices import CampaignState, DeliveryState
 from campaigns.models import Campaign
 from crm import live, messages
+from crm.tasks import ring, send_queued_messages
 
 # Short, so that other tasks get their turn between two slices of a long campaign.
 SLICE_SECONDS = 5.0
@@ -38,7 +38,7 @@ def advance_campaigns() -> None:
     ready = set(planned.order_by().values_list("pk", flat=True).distinct())
     for campaign_id in sorted(ready - sending.resting(now=now)):
         for _ in range(settings.CAMPAIGN_SENDERS):
-            send_campaign.delay(campaign_id)
+            ring(send_campaign, campaign_id)
 
 
 @shared_task
@@ -47,14 +47,14 @@ def send_campaign(campaign_id: int) -> None:
     with sending.slot(campaign_id=campaign_id, slots=settings.CAMPAIGN_SENDERS) as is_free:
         goes_on = is_free and _send_slice(campaign_id)
     if goes_on:
-        send_campaign.delay(campaign_id)
+        ring(send_campaign, campaign_id)
 
 
 @shared_task
 def answer_conversations() -> None:
     """Let the bot answer or hand over, and ring for what it said."""
     if bot.answer_due(now=timezone.now()):
-        send_queued_messages.delay()
+        ring(send_queued_messages)
 
 
 def _send_slice(campaign_id: int) -> bool:

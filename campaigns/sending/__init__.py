@@ -5,9 +5,17 @@ which return to the plan when their lease ends. After it: messages in `sending`,
 crm.messages.recover settles from the worker's journal. After the settling: nothing to do.
 """
 
-from campaigns.sending.batch import BatchResult, send_batch
+from campaigns.sending.batch import BATCH_SIZE, BatchResult, send_batch
 from campaigns.sending.claims import release_expired
 from campaigns.sending.retries import replan_unsent, resting
 from campaigns.sending.slots import slot
 
-__all__ = ["BatchResult", "release_expired", "replan_unsent", "resting", "send_batch", "slot"]
+__all__ = [
+    "BATCH_SIZE",
+    "BatchResult",
+    "release_expired",
+    "replan_unsent",
+    "resting",
+    "send_batch",
+    "slot",
+]

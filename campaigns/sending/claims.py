@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -68,7 +69,12 @@ class Claim:
 
 def claim(*, campaign_id: int, owner: str, now: datetime, size: int) -> list[Claim]:
     """Take up to `size` planned deliveries of a running campaign; the try is counted first."""
-    parameters = {"campaign": campaign_id, "owner": owner, "lease": now + LEASE, "size": size}
+    parameters: dict[str, Any] = {
+        "campaign": campaign_id,
+        "owner": owner,
+        "lease": now + LEASE,
+        "size": size,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, parameters)
         return [Claim(*row) for row in cursor.fetchall()]
@@ -80,7 +86,7 @@ def lock_mine(*, claims: Collection[Claim], owner: str) -> set[int]:
     The state and the fence decide, not the clock: a lease that ran out while nobody else took
     the row is still ours, and one that somebody took has another fence.
     """
-    parameters = {
+    parameters: dict[str, Any] = {
         "ids": [claim.delivery_id for claim in claims],
         "fences": [claim.fence for claim in claims],
         "owner": owner,
@@ -101,4 +107,4 @@ def release_expired(*, now: datetime) -> int:
     """Return claims whose worker let the lease run out; after three tries they have failed."""
     with connection.cursor() as cursor:
         cursor.execute(_RELEASE, {"now": now, "most": MAX_ATTEMPTS})
-        return cursor.rowcount
+        return int(cursor.rowcount)

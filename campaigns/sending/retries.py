@@ -64,10 +64,10 @@ def to_retry() -> QuerySet[Delivery]:
 def replan_unsent(*, now: datetime) -> int:
     """Plan what never left anew, under a new message key; after three tries it has failed."""
     too_early = Q(message__reason=FailureReason.DEFERRED, message__settled_at__gt=now - PUT_OFF)
-    unsent, params = to_retry().exclude(too_early).values("pk").query.sql_with_params()
+    unsent, params = to_retry().exclude(too_early).values("id").query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(_REPLAN.format(unsent=unsent), [*params, MAX_ATTEMPTS, now])
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def resting(*, now: datetime) -> set[int]:

@@ -71,9 +71,7 @@ def running(*, customers: Collection[Customer], now: datetime, **facts: Any) -> 
 
 def send(*, campaign: Campaign, now: datetime, size: int = 500) -> sending.BatchResult:
     """Send one batch as a worker does."""
-    return sending.send_batch(
-        campaign_id=campaign.pk, owner=messages.owner(), now=now, size=size
-    )
+    return sending.send_batch(campaign_id=campaign.pk, owner=messages.owner(), now=now, size=size)
 
 
 def provider() -> MemoryAdapter:
@@ -85,7 +83,7 @@ def provider() -> MemoryAdapter:
 
 def states(*, campaign: Campaign) -> list[tuple[str, str]]:
     """State and reason of every delivery, in the order of the customers."""
-    rows = Delivery.objects.filter(campaign=campaign).order_by("customer")
+    rows = Delivery.objects.filter(campaign=campaign).order_by("customer_id")
     return list(rows.values_list("state", "reason"))
 
 

@@ -45,9 +45,7 @@ def judged(customer: Customer, now: datetime, purpose: str = "marketing") -> Rea
 
 
 @pytest.mark.django_db
-def test_who_had_enough_messages_lately_is_left_in_peace(
-    now: datetime, settings: Settings
-) -> None:
+def test_who_had_enough_messages_lately_is_left_in_peace(now: datetime, settings: Settings) -> None:
     settings.CAMPAIGN_FREQUENCY_CAP, settings.CAMPAIGN_FREQUENCY_CAP_DAYS = 1, 7
     customer = making.subscriber(now=now)
     staging.send(campaign=staging.running(customers=[customer], now=now), now=now)

@@ -1,0 +1,307 @@
+"""A batch from claim to hand-over: nobody twice, nobody forgotten, every no with its reason."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from campaigns import broadcasts, sending
+from campaigns.models import Campaign, Delivery
+from campaigns.sending import batch, claims
+from crm import consent, messages
+from crm.channels.base import Outcome
+from crm.models import Customer, Message
+from tests import making
+from tests.campaigns import staging
+
+pytestmark = pytest.mark.django_db
+
+POISONED = "<p>{{ 1 // (customer.first_name|length) }} {{ unsubscribe_url }}</p>"
+
+
+@pytest.fixture
+def people(now: datetime) -> list[Customer]:
+    """Three people who allow marketing."""
+    return [making.subscriber(now=now) for _ in range(3)]
+
+
+@pytest.fixture
+def campaign(people: list[Customer], now: datetime) -> Campaign:
+    """A campaign that runs, its deliveries planned."""
+    return staging.running(customers=people, now=now)
+
+
+def recipients() -> list[str]:
+    return sorted(outgoing.recipient for outgoing in staging.provider().sent)
+
+
+def answering(**answer: Any) -> None:
+    """The provider gives the next mail this answer."""
+    staging.provider().script.append(Outcome(0, "failed", **answer))
+
+
+def test_everybody_gets_one_personal_mail(
+    campaign: Campaign, people: list[Customer], now: datetime
+) -> None:
+    result = staging.send(campaign=campaign, now=now)
+
+    assert (result.claimed, result.outcomes) == (3, {"sent": 3})
+    assert recipients() == sorted(person.email for person in people)
+    assert "Hello Ada" in staging.provider().sent[0].html
+    assert staging.states(campaign=campaign) == [("handed_over", "")] * 3
+    assert set(Message.objects.values_list("state", flat=True)) == {"sent"}
+    assert staging.is_even(campaign=campaign)
+
+
+def test_a_marketing_mail_carries_one_click_unsubscribe(campaign: Campaign, now: datetime) -> None:
+    staging.send(campaign=campaign, now=now, size=1)
+
+    headers = dict(staging.provider().sent[0].headers)
+
+    assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert headers["List-Unsubscribe"].strip("<>") in staging.provider().sent[0].html
+
+
+def test_what_a_customer_got_can_be_shown_again_exactly(campaign: Campaign, now: datetime) -> None:
+    staging.send(campaign=campaign, now=now, size=1)
+
+    shown = messages.show(message=Message.objects.get())
+
+    assert shown.is_exact
+    assert shown.html == staging.provider().sent[0].html
+
+
+def test_a_second_batch_takes_only_what_is_left(campaign: Campaign, now: datetime) -> None:
+    sizes = [staging.send(campaign=campaign, now=now, size=2).claimed for _ in range(3)]
+
+    assert sizes == [2, 1, 0]
+    assert len(set(recipients())) == 3
+
+
+@pytest.mark.parametrize("verb", [broadcasts.pause, broadcasts.cancel])
+def test_a_stopped_campaign_claims_nothing(campaign: Campaign, now: datetime, verb: Any) -> None:
+    verb(campaign_id=campaign.pk, by=None, reason="Wait", now=now)
+
+    assert staging.send(campaign=campaign, now=now).is_empty
+
+
+def interrupting(monkeypatch: pytest.MonkeyPatch, what: Any) -> None:
+    """Let something happen after a batch was rendered and before it is written."""
+    real = batch._prepare
+
+    def prepare(*args: Any) -> Any:
+        prepared = real(*args)
+        what()
+        return prepared
+
+    monkeypatch.setattr(batch, "_prepare", prepare)
+
+
+def test_a_pause_stops_what_is_claimed_and_gives_the_try_back(
+    campaign: Campaign, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pause() -> None:
+        broadcasts.pause(campaign_id=campaign.pk, by=None, reason="Wait", now=now)
+
+    interrupting(monkeypatch, pause)
+
+    staging.send(campaign=campaign, now=now)
+
+    assert recipients() == []
+    assert staging.states(campaign=campaign) == [("planned", "")] * 3
+    assert set(Delivery.objects.values_list("attempts", flat=True)) == {0}
+
+
+def test_a_cancel_stops_what_is_claimed(
+    campaign: Campaign, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cancel() -> None:
+        broadcasts.cancel(campaign_id=campaign.pk, by=None, reason="No", now=now)
+
+    interrupting(monkeypatch, cancel)
+
+    staging.send(campaign=campaign, now=now)
+
+    assert recipients() == []
+    assert staging.states(campaign=campaign) == [("cancelled", "campaign_cancelled")] * 3
+
+
+def test_who_unsubscribes_while_the_mail_is_rendered_gets_none(
+    campaign: Campaign, people: list[Customer], now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unsubscribe() -> None:
+        consent.withdraw(customer_id=people[0].pk, channel="email", source="one_click", now=now)
+
+    interrupting(monkeypatch, unsubscribe)
+
+    staging.send(campaign=campaign, now=now)
+
+    assert people[0].email not in recipients()
+    assert staging.states(campaign=campaign)[0] == ("skipped", "unsubscribed")
+
+
+def test_a_worker_that_lost_its_claim_hands_nothing_over(
+    campaign: Campaign, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = now + claims.LEASE * 2
+
+    def freeze() -> None:
+        monkeypatch.undo()
+        sending.release_expired(now=later)
+        sending.send_batch(campaign_id=campaign.pk, owner="another", now=later)
+
+    interrupting(monkeypatch, freeze)
+
+    staging.send(campaign=campaign, now=now)
+
+    assert len(recipients()) == 3
+    assert Message.objects.count() == 3
+
+
+def test_the_refused_are_skipped_with_their_reason(now: datetime) -> None:
+    silent, written_off = making.customer(now=now), making.subscriber(now=now)
+    willing = making.subscriber(now=now)
+    campaign = staging.running(customers=[silent, written_off, willing], now=now)
+    suppression = consent.NewSuppression("email", written_off.email, "hard_bounce")
+    consent.suppress(suppression=suppression, now=now)
+
+    staging.send(campaign=campaign, now=now)
+
+    assert staging.states(campaign=campaign) == [
+        ("skipped", "no_consent"),
+        ("skipped", "suppressed"),
+        ("handed_over", ""),
+    ]
+    assert recipients() == [willing.email]
+
+
+def test_a_poisoned_recipient_fails_alone_with_the_reason(now: datetime) -> None:
+    people = [making.subscriber(now=now) for _ in range(3)]
+    campaign = staging.running(customers=people, now=now, html=POISONED)
+    Customer.objects.filter(pk=people[1].pk).update(first_name="")
+
+    staging.send(campaign=campaign, now=now)
+
+    failed = Delivery.objects.get(customer=people[1])
+    assert (failed.state, failed.reason) == ("failed", "render_error")
+    assert "division" in failed.detail
+    assert len(recipients()) == 2
+    assert staging.is_even(campaign=campaign)
+
+
+def test_a_claim_whose_worker_died_is_planned_again(campaign: Campaign, now: datetime) -> None:
+    claims.claim(campaign_id=campaign.pk, owner="dead", now=now, size=2)
+
+    early = sending.release_expired(now=now + claims.LEASE)
+    late = sending.release_expired(now=now + claims.LEASE + timedelta(seconds=1))
+
+    assert (early, late) == (0, 2)
+    assert staging.states(campaign=campaign) == [("planned", "")] * 3
+
+
+def test_three_lost_workers_are_enough(campaign: Campaign, now: datetime) -> None:
+    for attempt in range(3):
+        moment = now + attempt * 2 * claims.LEASE
+        claims.claim(campaign_id=campaign.pk, owner="dead", now=moment, size=500)
+        sending.release_expired(now=moment + claims.LEASE * 1.5)
+
+    assert staging.states(campaign=campaign) == [("failed", "three_strikes")] * 3
+    assert staging.is_even(campaign=campaign)
+
+
+def test_a_message_that_never_left_is_sent_anew_under_another_key(
+    campaign: Campaign, people: list[Customer], now: datetime
+) -> None:
+    answering(reason="unreachable")
+    result = staging.send(campaign=campaign, now=now)
+
+    replanned = sending.replan_unsent(now=now)
+    staging.send(campaign=campaign, now=now)
+
+    assert result.is_unreachable
+    assert replanned == 1
+    assert recipients() == sorted(person.email for person in people)
+    assert Message.objects.count() == 4
+    assert set(Delivery.objects.values_list("message__state", flat=True)) == {"sent"}
+
+
+def test_an_unreachable_provider_wears_out_no_delivery(now: datetime) -> None:
+    campaign = staging.running(customers=[making.subscriber(now=now)], now=now)
+
+    for _ in range(5):
+        answering(reason="unreachable")
+        staging.send(campaign=campaign, now=now)
+        sending.replan_unsent(now=now)
+
+    assert Delivery.objects.get().attempts == 0
+    assert staging.states(campaign=campaign) == [("planned", "")]
+
+
+def test_a_campaign_rests_while_its_provider_is_away(campaign: Campaign, now: datetime) -> None:
+    answering(reason="unreachable")
+    staging.send(campaign=campaign, now=now)
+
+    assert sending.resting(now=now + timedelta(seconds=10)) == {campaign.pk}
+    assert sending.resting(now=now + timedelta(seconds=30)) == set()
+
+
+def test_a_message_put_off_waits_and_gives_up_after_three_tries(now: datetime) -> None:
+    campaign = staging.running(customers=[making.subscriber(now=now)], now=now)
+
+    for attempt in range(3):
+        answering(reason="deferred")
+        moment = now + timedelta(minutes=10 * attempt)
+        staging.send(campaign=campaign, now=moment)
+        assert sending.replan_unsent(now=moment + timedelta(minutes=1)) == 0
+        assert sending.replan_unsent(now=moment + timedelta(minutes=3)) == 1
+
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.reason) == ("failed", "three_strikes")
+    assert delivery.detail == "deferred"
+    assert delivery.message is not None
+    assert staging.is_even(campaign=campaign)
+
+
+def test_what_was_refused_for_good_is_not_tried_again(now: datetime) -> None:
+    campaign = staging.running(customers=[making.subscriber(now=now)], now=now)
+    answering(reason="rejected", detail="550 no")
+    staging.send(campaign=campaign, now=now)
+
+    assert sending.replan_unsent(now=now + timedelta(hours=1)) == 0
+    assert broadcasts.finish_done(now=now) == [campaign.pk]
+
+
+def test_what_is_in_doubt_is_shown_and_never_sent_again(now: datetime) -> None:
+    campaign = staging.running(customers=[making.subscriber(now=now)], now=now)
+    staging.provider().script.append(Outcome(0, "in_doubt", reason="unanswered"))
+    staging.send(campaign=campaign, now=now)
+
+    replanned = sending.replan_unsent(now=now + timedelta(hours=1))
+
+    assert replanned == 0
+    assert Message.objects.get().state == "in_doubt"
+    assert broadcasts.finish_done(now=now) == [campaign.pk]
+
+
+def test_nothing_of_a_cancelled_campaign_is_planned_anew(now: datetime) -> None:
+    campaign = staging.running(customers=[making.subscriber(now=now)], now=now)
+    answering(reason="unreachable")
+    staging.send(campaign=campaign, now=now)
+
+    broadcasts.cancel(campaign_id=campaign.pk, by=None, reason="No", now=now)
+
+    assert sending.replan_unsent(now=now) == 0
+
+
+def test_a_batch_costs_the_same_number_of_statements_for_any_size(
+    now: datetime, django_assert_max_num_queries: Any, settings: Settings
+) -> None:
+    people = [making.subscriber(now=now) for _ in range(30)]
+    campaign = staging.running(customers=people, now=now)
+    staging.send(campaign=campaign, now=now, size=1)
+
+    with django_assert_max_num_queries(40):
+        result = staging.send(campaign=campaign, now=now)
+
+    assert result.claimed == 29

@@ -1,0 +1,140 @@
+"""The bells: whatever rings twice, late or never, the campaign gets to its end."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from redis import RedisError
+
+from campaigns import broadcasts, tasks
+from campaigns.choices import CampaignState
+from campaigns.models import Campaign
+from crm import conversations, live
+from crm.channels.base import Outcome
+from crm.conversations import NewInbound
+from tests import making
+from tests.campaigns import staging
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[Any, ...]]]:
+    """The bells that were rung, without a broker."""
+    bells: list[tuple[str, tuple[Any, ...]]] = []
+
+    def ring(task: Any, *arguments: Any) -> None:
+        bells.append((task.name.rsplit(".", 1)[1], arguments))
+
+    monkeypatch.setattr(tasks, "ring", ring)
+    return bells
+
+
+@pytest.fixture(autouse=True)
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The progress that pages were told."""
+    told: list[dict[str, Any]] = []
+
+    def publish(*, channel: str, data: dict[str, Any]) -> None:
+        told.append({"channel": channel, **data})
+
+    monkeypatch.setattr(live, "publish", publish)
+    return told
+
+
+@pytest.fixture(autouse=True)
+def _clock(now: datetime) -> Iterator[None]:
+    with time_machine.travel(now + timedelta(minutes=5)):
+        yield
+
+
+def launched(now: datetime, people: int = 3) -> Campaign:
+    customers = [making.subscriber(now=now) for _ in range(people)]
+    campaign = staging.draft(customers=customers, now=now)
+    return broadcasts.launch(campaign_id=campaign.pk, by=None, now=now)
+
+
+def test_a_launched_campaign_runs_to_its_end_by_the_beat_alone(
+    now: datetime, rung: list[Any], shown: list[dict[str, Any]]
+) -> None:
+    campaign = launched(now)
+
+    tasks.advance_campaigns()
+    bells = list(rung)
+    tasks.send_campaign(campaign.pk)
+    tasks.advance_campaigns()
+
+    campaign.refresh_from_db()
+    assert bells == [("send_campaign", (campaign.pk,))] * 2
+    assert campaign.state == CampaignState.FINISHED
+    assert len(staging.provider().sent) == 3
+    assert shown[-1]["channel"] == f"campaign-{campaign.pk}"
+    assert (shown[-1]["done"], shown[-1]["total"]) == (3, 3)
+
+
+def test_a_slice_that_ends_early_rings_again(
+    now: datetime, rung: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = launched(now, people=25)
+    tasks.advance_campaigns()
+    rung.clear()
+    monkeypatch.setattr(tasks, "SLICE_SECONDS", 0.0001)
+
+    tasks.send_campaign(campaign.pk)
+
+    assert len(staging.provider().sent) == tasks.SMALLEST_BATCH
+    assert rung == [("send_campaign", (campaign.pk,))]
+
+
+def test_a_provider_that_is_away_ends_the_slice(now: datetime, rung: list[Any]) -> None:
+    campaign = launched(now, people=25)
+    tasks.advance_campaigns()
+    rung.clear()
+    staging.provider().script.append(Outcome(0, "failed", reason="unreachable"))
+
+    tasks.send_campaign(campaign.pk)
+    tasks.advance_campaigns()
+
+    assert len(staging.provider().sent) == tasks.SMALLEST_BATCH - 1
+    assert rung == []
+
+
+def test_the_sending_goes_on_while_nobody_can_be_told(
+    now: datetime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    campaign = launched(now)
+    tasks.advance_campaigns()
+
+    def publish(**_: Any) -> None:
+        raise RedisError
+
+    monkeypatch.setattr(live, "publish", publish)
+
+    tasks.send_campaign(campaign.pk)
+
+    assert len(staging.provider().sent) == 3
+    assert "not shown live" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("size", "claimed", "seconds", "following"),
+    [(20, 20, 0.01, 80), (500, 500, 0.2, 500), (500, 500, 5.0, 100), (100, 100, 60.0, 20)],
+)
+def test_a_batch_takes_about_a_second_however_slow_the_provider(
+    size: int, claimed: int, seconds: float, following: int
+) -> None:
+    assert tasks.next_size(size, claimed, seconds) == following
+
+
+def test_the_bot_rings_for_what_it_said_only(now: datetime, rung: list[Any]) -> None:
+    ada = making.customer(now=now)
+
+    tasks.answer_conversations()
+    conversations.receive(
+        inbound=NewInbound(channel="sms", sender=ada.phone, text="Hm?", occurred_at=now), now=now
+    )
+    tasks.answer_conversations()
+
+    assert rung == [("send_queued_messages", ())]
