@@ -81,11 +81,11 @@ async def _stream(channel: str, receive: Receive, send: Send) -> None:
 async def _feed(channel: str, send: Send) -> None:
     async with redis.Redis.from_url(settings.REDIS_URL) as client, client.pubsub() as pubsub:
         await pubsub.subscribe(live.topic(channel))
+        # The first message says that we are heard; from then on nothing is missed.
+        await pubsub.get_message(timeout=COMMENT_EVERY)
         await _write(send, b"retry: 2000\n\n")
         while True:
-            message = await pubsub.get_message(
-                ignore_subscribe_messages=True, timeout=COMMENT_EVERY
-            )
+            message = await pubsub.get_message(timeout=COMMENT_EVERY)
             words = b"data: %b" % message["data"] if message else b": still here"
             await _write(send, words + b"\n\n")
 

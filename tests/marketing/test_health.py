@@ -1,0 +1,85 @@
+"""The probes say whether the process lives and whether the work can be done."""
+
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from marketing import heartbeats, tasks
+
+
+@pytest.fixture(autouse=True)
+def _no_heartbeats() -> None:
+    cache.clear()
+
+
+def test_a_living_process_says_so_without_a_database(client: Client) -> None:
+    response = client.get("/healthz")
+
+    assert response.status_code == 200
+    assert response.json() == {"ok": True}
+
+
+@pytest.mark.django_db
+def test_a_set_whose_worker_and_beat_are_alive_is_ready(client: Client) -> None:
+    tasks.heartbeat()
+    heartbeats.mark("beat")
+
+    response = client.get("/readyz")
+
+    assert response.status_code == 200
+    assert response.json()["worker"]["age_seconds"] < 5
+
+
+@pytest.mark.django_db
+def test_a_set_without_a_worker_is_not_ready(client: Client) -> None:
+    heartbeats.mark("beat")
+
+    response = client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["worker"] == {"ok": False, "age_seconds": None}
+    assert response.json()["beat"]["ok"]
+
+
+@pytest.mark.django_db
+def test_a_worker_silent_for_a_minute_is_not_ready(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks.heartbeat()
+    heartbeats.mark("beat")
+    monkeypatch.setattr(heartbeats, "OLDEST_SECONDS", -1.0)
+
+    response = client.get("/readyz")
+
+    assert response.status_code == 503
+    assert not response.json()["worker"]["ok"]
+
+
+@pytest.mark.django_db
+def test_a_broker_that_is_away_is_named(client: Client, settings: Any) -> None:
+    away = {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}
+    settings.CACHES = {"default": away}
+
+    response = client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["broker"] == {"ok": False}
+    assert response.json()["database"] == {"ok": True}
+
+
+@pytest.mark.django_db
+def test_a_probe_needs_no_host_name(client: Client, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["shop.example"]
+
+    assert client.get("/healthz", headers={"host": "10.0.0.7"}).status_code == 200
+    assert client.get("/admin/", headers={"host": "10.0.0.7"}).status_code == 400
+
+
+def test_a_worker_that_ends_in_order_is_not_waited_for() -> None:
+    heartbeats.mark("worker")
+
+    heartbeats.forget("worker")
+
+    assert heartbeats.ages()["worker"] is None
