@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -13,7 +12,7 @@ from django.db.models import QuerySet
 from crm import events, normalise
 from crm.choices import Channel, ConsentState, Purpose, Refusal
 from crm.models import Consent, ConsentDecision, Customer, Suppression
-from crm.signals import consent_changed
+from crm.signals import announce, consent_changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +138,7 @@ def decide_many(*, decisions: Sequence[NewDecision], now: datetime) -> list[int]
     _bring_up_to_date(fresh)
     events.record_many(events=[_event(row) for row in rows], now=now)
     customer_ids = sorted({decision.customer_id for decision in fresh})
-    announce = partial(consent_changed.send, sender=Consent, customer_ids=customer_ids)
-    transaction.on_commit(announce, robust=True)
+    announce(consent_changed, sender=Consent, customer_ids=customer_ids)
     return [row.pk for row in rows]
 
 
@@ -304,7 +302,7 @@ def _identity(decision: NewDecision) -> tuple[Any, ...]:
 
 
 def _bring_up_to_date(decisions: Sequence[NewDecision]) -> None:
-    columns = [
+    columns: list[list[Any]] = [
         [decision.customer_id for decision in decisions],
         [decision.channel for decision in decisions],
         [decision.purpose for decision in decisions],

@@ -4,14 +4,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 
 from crm.models import Event
-from crm.signals import events_recorded
+from crm.signals import announce, events_recorded
 
 _CHUNK = 5_000
 
@@ -75,10 +74,7 @@ def record_many(*, events: Sequence[NewEvent], now: datetime) -> list[int]:
     event_ids = [event_id for event_id, _ in rows]
     customer_ids = sorted({customer_id for _, customer_id in rows})
     _note_seen(event_ids, customer_ids)
-    announce = partial(
-        events_recorded.send, sender=Event, event_ids=event_ids, customer_ids=customer_ids
-    )
-    transaction.on_commit(announce, robust=True)
+    announce(events_recorded, sender=Event, event_ids=event_ids, customer_ids=customer_ids)
     return event_ids
 
 
@@ -102,7 +98,7 @@ def _insert(events: Sequence[NewEvent], now: datetime) -> list[tuple[int, int]]:
                 [event.key for event in ordered],
             ],
         )
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _note_seen(event_ids: list[int], customer_ids: list[int]) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -14,7 +13,7 @@ from django.db import connection, transaction
 from crm import events
 from crm.choices import OrderState
 from crm.models import Order, OrderLine, Product
-from crm.signals import orders_recorded
+from crm.signals import announce, orders_recorded
 
 
 class UnknownProduct(LookupError):  # noqa: N818 - it names what is missing
@@ -259,8 +258,7 @@ def _refresh(customer_ids: set[int | None]) -> None:
     if not known:
         return
     refresh_statistics(customer_ids=known)
-    announce = partial(orders_recorded.send, sender=Order, customer_ids=known)
-    transaction.on_commit(announce, robust=True)
+    announce(orders_recorded, sender=Order, customer_ids=known)
 
 
 def _event(order: NewOrder, state: OrderState) -> events.NewEvent:

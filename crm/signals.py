@@ -1,5 +1,8 @@
 """The news crm announces, always after the commit; receivers above only queue ids."""
 
+from typing import Any
+
+from django.db import transaction
 from django.dispatch import Signal
 
 events_recorded = Signal()  # provides: event_ids, customer_ids
@@ -7,3 +10,12 @@ orders_recorded = Signal()  # provides: customer_ids
 consent_changed = Signal()  # provides: customer_ids
 message_received = Signal()  # provides: message_id, conversation_id
 messages_settled = Signal()  # provides: message_ids
+
+
+def announce(signal: Signal, *, sender: type, **news: Any) -> None:
+    """Send news after the commit; a receiver that fails is logged and takes nothing back."""
+
+    def send() -> None:
+        signal.send(sender=sender, **news)
+
+    transaction.on_commit(send, robust=True)

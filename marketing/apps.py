@@ -13,7 +13,8 @@ class MarketingConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the news from below, register the checks, and add to the customer page."""
-        from marketing import checks, receivers  # noqa: F401 - importing connects them
+        # Importing connects them; without the Celery application nobody can ring.
+        from marketing import celery, checks, receivers  # noqa: F401
 
         extensions.customer_panels.register("scores", "marketing.admin.panels.scores")
         extensions.customer_panels.register("segments", "marketing.admin.panels.segments")

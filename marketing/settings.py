@@ -125,6 +125,7 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "heartbeat": {"task": "marketing.tasks.heartbeat", "schedule": 5.0},
     "callbacks": {"task": "crm.tasks.process_callbacks", "schedule": 5.0},
+    "queued messages": {"task": "crm.tasks.send_queued_messages", "schedule": 5.0},
     "recover messages": {"task": "crm.tasks.recover_messages", "schedule": 10.0},
     "answers": {"task": "campaigns.tasks.answer_conversations", "schedule": 10.0},
     "campaigns": {"task": "campaigns.tasks.advance_campaigns", "schedule": 5.0},
@@ -179,6 +180,7 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
@@ -236,6 +238,13 @@ UNFOLD = {
     "SITE_HEADER": "Rapport",
     "SITE_SUBHEADER": _("Customers, campaigns, conversations"),
     "SITE_SYMBOL": "forum",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda request: static("crm/favicon.svg"),
+        }
+    ],
     "SHOW_LANGUAGES": True,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",

@@ -11,7 +11,7 @@ from crm.messages.queue import NewMessage, say, send_queued
 from crm.messages.recovery import recover
 from crm.messages.sending import send_many
 from crm.messages.settling import settle_many
-from crm.messages.showing import Shown, show
+from crm.messages.showing import Shown, find, show, thaw
 from crm.messages.writing import write_many
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Sent",
     "Settlement",
     "Shown",
+    "find",
     "links",
     "message_of_bounce",
     "owner",
@@ -30,5 +31,6 @@ __all__ = [
     "send_queued",
     "settle_many",
     "show",
+    "thaw",
     "write_many",
 ]

@@ -63,7 +63,7 @@ def say(*, message: NewMessage, now: datetime) -> Message:
         subject=message.subject[:998],
         text=message.text,
         template_version_id=message.template_version_id,
-        variables=None if message.variables is None else freeze(dict(message.variables)),
+        variables=None if message.variables is None else freeze(value=message.variables),
         key=f"message-{message_id}",
         provider=accounts.for_channel(channel=message.channel).provider,
         state=MessageState.QUEUED,
@@ -150,7 +150,7 @@ def _threads(messages: Iterable[Message]) -> dict[int, tuple[tuple[str, str], ..
         .distinct("conversation_id")
     )
     their_ids = dict(inbound.values_list("conversation_id", "provider_message_id"))
-    found = {}
+    found: dict[int, tuple[tuple[str, str], ...]] = {}
     for message_id, conversation_id in mails.items():
         if conversation_id in their_ids:
             reference = f"<{their_ids[conversation_id].strip('<>')}>"

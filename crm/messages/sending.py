@@ -66,18 +66,19 @@ def _batches(drafts: Sequence[Draft]) -> Iterator[Sequence[Draft]]:
 
 def _hand_over(channel: str, drafts: Sequence[Draft], now: datetime) -> list[Settlement]:
     account = accounts.for_channel(channel=channel)
-    batch = [_outgoing(draft) for draft in drafts]
+    message_ids = [draft.message_id for draft in drafts]
     journal = journals.current()
-    marks = _Marks(journal, len(batch))
+    marks = _Marks(journal, len(message_ids))
     told: dict[int, base.Outcome] = {}
     settled: list[Settlement] = []
-    journal.begin([outgoing.message_id for outgoing in batch])
+    journal.begin(message_ids)
     try:
+        batch = [_outgoing(draft) for draft in drafts]
         for outcome in registry.adapter_for(account).send_many(batch, journal=marks):
             told[outcome.message_id] = outcome
     finally:
         # Also when the adapter failed: what is known is committed before the error goes on.
-        settled = list(_settlements(batch, told, marks.states, account.provider))
+        settled = list(_settlements(message_ids, told, marks.states, account.provider))
         _settle(settled, now)
     return settled
 
@@ -92,19 +93,19 @@ def _settle(settlements: Sequence[Settlement], now: datetime) -> None:
 
 
 def _settlements(
-    batch: Iterable[base.Outgoing],
+    message_ids: Iterable[int],
     told: Mapping[int, base.Outcome],
     marks: Iterable[int],
     provider: str,
 ) -> Iterator[Settlement]:
-    for outgoing, mark in zip(batch, marks, strict=True):
-        outcome = told.get(outgoing.message_id)
+    for message_id, mark in zip(message_ids, marks, strict=True):
+        outcome = told.get(message_id)
         if outcome is None:
             state, reason = _MARKED.get(mark, _DOUBTFUL)
-            yield Settlement(outgoing.message_id, state, reason, provider=provider)
+            yield Settlement(message_id, state, reason, provider=provider)
             continue
         yield Settlement(
-            message_id=outgoing.message_id,
+            message_id=message_id,
             state=outcome.state,
             reason=_REASONS.get(outcome.reason, FailureReason.UNKNOWN) if outcome.reason else "",
             detail=outcome.detail[:500],

@@ -7,7 +7,6 @@ writing to the address again.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 from django.db import connection, transaction
 
@@ -22,7 +21,7 @@ from crm.choices import (
 )
 from crm.messages.drafts import Settlement
 from crm.models import Message
-from crm.signals import messages_settled
+from crm.signals import announce, messages_settled
 
 UNSETTLED = frozenset({MessageState.SENDING, MessageState.IN_DOUBT})
 HANDED_OVER = frozenset(
@@ -145,8 +144,7 @@ def settle_many(*, outcomes: Sequence[Settlement], now: datetime) -> list[int]:
     _close_addresses(steps, now)
     changed = sorted({step.row.id for step in steps})
     if changed:
-        announce = partial(messages_settled.send, sender=Message, message_ids=changed)
-        transaction.on_commit(announce, robust=True)
+        announce(messages_settled, sender=Message, message_ids=changed)
     return changed
 
 

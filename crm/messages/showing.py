@@ -1,11 +1,13 @@
 """The exact thing a customer got, rendered again from version and variables."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from crm import templates
+from crm.choices import Direction
 from crm.messages.drafts import body_hash, links
 from crm.models import Message
 from crm.rendering import Rendered
@@ -28,19 +30,37 @@ def show(*, message: Message) -> Shown:
         rendered = Rendered(message.subject, "", message.text)
     else:
         rendered = templates.compiled(version=version).render(
-            variables=thaw(message.variables or {}), links=links(message_id=message.pk)
+            variables=thaw(value=message.variables or {}), links=links(message_id=message.pk)
         )
     now_hash = body_hash(subject=rendered.subject, html=rendered.html, text=rendered.text)
     is_exact = message.body_hash in ("", now_hash)
     return Shown(rendered.subject, rendered.html, rendered.text, is_exact)
 
 
-def freeze(value: Any) -> Any:
+def find(*, key: str) -> Message | None:
+    """The message of ours that a key names; a Message-ID is a key and a domain."""
+    if not key:
+        return None
+    plain = key.strip().strip("<>")
+    keys = {plain, plain.rpartition("@")[0]} - {""}
+    return Message.objects.filter(key__in=keys, direction=Direction.OUT).first()
+
+
+def freeze(*, value: Any) -> Any:
     """Plain data as JSON can keep it."""
-    if isinstance(value, dict):
-        return {name: freeze(item) for name, item in value.items()}
+    return _frozen(value)
+
+
+def thaw(*, value: Any) -> Any:
+    """What `freeze` kept, as templates saw it."""
+    return _thawed(value)
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _frozen(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [freeze(item) for item in value]
+        return [_frozen(item) for item in value]
     if isinstance(value, datetime):
         return {_MOMENT: value.isoformat()}
     if isinstance(value, date):
@@ -50,16 +70,15 @@ def freeze(value: Any) -> Any:
     return value
 
 
-def thaw(value: Any) -> Any:
-    """What `freeze` kept, as templates saw it."""
+def _thawed(value: Any) -> Any:
     if isinstance(value, list):
-        return [thaw(item) for item in value]
+        return [_thawed(item) for item in value]
     if not isinstance(value, dict):
         return value
     match list(value.items()):
         case [(str() as mark, str() as text)] if mark in _THAWED:
             return _THAWED[mark](text)
-    return {name: thaw(item) for name, item in value.items()}
+    return {name: _thawed(item) for name, item in value.items()}
 
 
 _THAWED: dict[str, Any] = {

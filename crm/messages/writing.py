@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from crm import accounts
+from crm.channels.journal import CAPACITY
 from crm.choices import Direction, MessageState
+from crm.messages import journals
 from crm.messages.drafts import Draft, body_hash
 from crm.messages.showing import freeze
 
@@ -34,13 +36,16 @@ def write_many(*, drafts: Sequence[Draft], owner: str, now: datetime) -> None:
     ):
         for draft in drafts:
             copy.write_row(_row(draft, providers[draft.channel], owner, now))
+    if owner == journals.owner() and len(drafts) <= CAPACITY:
+        # Before the commit, so that a worker killed right after it is known to have begun nothing.
+        journals.current().begin([draft.message_id for draft in drafts])
 
 
 def _row(draft: Draft, provider: str, owner: str, now: datetime) -> tuple[object, ...]:
     is_templated = draft.template_version_id is not None
     if draft.html and not is_templated:
         raise ValueError("HTML is kept as a template version; a draft with HTML needs one.")
-    variables = json.dumps(freeze(draft.variables)) if draft.variables is not None else None
+    variables = json.dumps(freeze(value=draft.variables)) if draft.variables is not None else None
     return (
         draft.message_id,
         draft.customer_id,

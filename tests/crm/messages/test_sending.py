@@ -164,3 +164,18 @@ def test_a_message_whose_rendering_changed_says_so(
     message.variables["at"] = {"$moment": now.isoformat()}
 
     assert not messages.show(message=message).is_exact
+
+
+def test_a_mail_that_cannot_be_made_leaves_no_message_untold(
+    ada: Customer, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**_: object) -> None:
+        raise RuntimeError("No header fits.")
+
+    monkeypatch.setattr(sending, "headers_for", broken)
+
+    with pytest.raises(RuntimeError):
+        send(draft(ada), now=now)
+
+    message = Message.objects.get()
+    assert (message.state, message.reason) == ("failed", "never_handed_over")

@@ -1,0 +1,225 @@
+"""Callbacks: what providers tell us, kept raw once, then taken in."""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from crm import accounts, conversations, messages
+from crm.channels import base, registry
+from crm.choices import CallbackState, FailureReason, MessageState
+from crm.messages import Settlement
+from crm.models import Callback, Message
+
+logger = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3
+# Between two tries at a callback that could not be taken in.
+PAUSE = timedelta(minutes=1)
+_BATCH = 500
+_KEPT_HEADERS = frozenset({"content-type", "user-agent"})
+_STATES = {
+    base.SENT_NEWS: MessageState.SENT,
+    base.DELIVERED: MessageState.DELIVERED,
+    base.BOUNCED: MessageState.BOUNCED,
+    base.COMPLAINED: MessageState.COMPLAINED,
+    base.FAILED_NEWS: MessageState.FAILED,
+}
+_SOFT = frozenset({"soft_bounce", "soft", "mailbox_full", "deferred", "temporary", "transient"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A callback with what its adapter reads in it, or why it cannot be read."""
+
+    callback: Callback
+    news: Sequence[base.CallbackNews] = ()
+    inbound: Sequence[base.Inbound] = ()
+    error: str = ""
+
+
+def store(
+    *, provider: str, headers: Mapping[str, str], body: bytes, url: str, now: datetime
+) -> Callback | None:
+    """Keep a callback once; CallbackRefused unless it is proven to come from the provider.
+
+    Gives nothing if it is known already, or if there is no such provider.
+    """
+    account = accounts.for_provider(provider=provider)
+    if account is None:
+        return None
+    request = base.CallbackRequest(headers=headers, body=body, url=url, received_at=now)
+    registry.adapter_for(account).verify_callback(request)
+    callback, is_new = Callback.objects.get_or_create(
+        provider=provider,
+        key=hashlib.sha256(body).hexdigest(),
+        defaults={
+            "headers": {name: headers[name] for name in _KEPT_HEADERS & set(headers)},
+            "body": body,
+            "received_at": now,
+        },
+    )
+    return callback if is_new else None
+
+
+def process_due(*, now: datetime) -> int:
+    """Take in callbacks that wait, and give how many were looked at.
+
+    Reports about messages are settled together; each inbound message is taken in alone, so that
+    one that fails holds nobody else up. Locks the callbacks and skips what another worker holds.
+    """
+    with transaction.atomic():
+        due = [_read(callback) for callback in _lock(Callback.objects.all(), now)]
+        _settle([one for one in due if not one.inbound], now)
+    for one in due:
+        if one.inbound:
+            _receive(one.callback.pk, now)
+    return len(due)
+
+
+def _lock(callbacks: QuerySet[Callback], now: datetime) -> list[Callback]:
+    is_due = Q(attempts=0) | Q(processed_at__lte=now - PAUSE)
+    waiting = callbacks.filter(is_due, state=CallbackState.RECEIVED).order_by("pk")
+    return list(waiting.select_for_update(skip_locked=True)[:_BATCH])
+
+
+def _read(callback: Callback) -> _Read:
+    account = accounts.for_provider(provider=callback.provider)
+    if account is None:
+        return _Read(callback, error="The provider is not set up any more.")
+    request = base.CallbackRequest(
+        headers=callback.headers,
+        body=bytes(callback.body),
+        url=account.callback_url,
+        received_at=callback.received_at,
+    )
+    try:
+        found = registry.adapter_for(account).read_callback(request)
+    except base.CallbackRefused as error:
+        return _Read(callback, error=str(error))
+    return _Read(
+        callback,
+        news=[one for one in found if isinstance(one, base.CallbackNews)],
+        inbound=[one for one in found if isinstance(one, base.Inbound)],
+    )
+
+
+def _settle(read: Sequence[_Read], now: datetime) -> None:
+    news = [(one.callback.provider, each) for one in read for each in one.news]
+    ids = _message_ids(news)
+    outcomes = [
+        outcome
+        for provider, each in news
+        if (outcome := _settlement(each, ids.get((provider, each.provider_message_id, each.key))))
+    ]
+    messages.settle_many(outcomes=outcomes, now=now)
+    for one in read:
+        _finish(one.callback, now, one.error)
+
+
+def _settlement(news: base.CallbackNews, message_id: int | None) -> Settlement | None:
+    state = _STATES.get(news.kind)
+    if message_id is None or state is None:
+        return None
+    return Settlement(
+        message_id=message_id,
+        state=state,
+        reason=_reason(news),
+        detail=news.reason,
+        provider_message_id=news.provider_message_id[:200],
+        occurred_at=news.occurred_at,
+    )
+
+
+def _reason(news: base.CallbackNews) -> str:
+    if news.kind == base.COMPLAINED:
+        return FailureReason.COMPLAINT
+    if news.kind == base.BOUNCED:
+        return FailureReason.SOFT_BOUNCE if news.reason in _SOFT else FailureReason.HARD_BOUNCE
+    if news.kind == base.FAILED_NEWS:
+        return news.reason if news.reason in FailureReason else FailureReason.UNKNOWN
+    return ""
+
+
+def _message_ids(
+    news: Iterable[tuple[str, base.CallbackNews]],
+) -> dict[tuple[str, str, str], int]:
+    """Which message each report is about: by our key, else by the provider's id."""
+    wanted = {(provider, one.provider_message_id, one.key) for provider, one in news}
+    keys = {plain for _, _, key in wanted for plain in _plain_keys(key)}
+    theirs = {provider_id for _, provider_id, _ in wanted if provider_id}
+    by_key = dict(Message.objects.filter(key__in=keys).values_list("key", "pk"))
+    by_theirs = {
+        (provider, provider_id): pk
+        for provider, provider_id, pk in Message.objects.filter(
+            provider_message_id__in=theirs
+        ).values_list("provider", "provider_message_id", "pk")
+    }
+    found = {}
+    for provider, provider_id, key in wanted:
+        ours = next((by_key[plain] for plain in _plain_keys(key) if plain in by_key), None)
+        message_id = ours or by_theirs.get((provider, provider_id))
+        if message_id is not None:
+            found[provider, provider_id, key] = message_id
+    return found
+
+
+def _plain_keys(key: str) -> list[str]:
+    """A key as it is, and as the part of a Message-ID before the domain."""
+    plain = key.strip().strip("<>")
+    return [one for one in (plain, plain.rpartition("@")[0]) if one]
+
+
+def _receive(callback_id: int, now: datetime) -> None:
+    with transaction.atomic():
+        for callback in _lock(Callback.objects.filter(pk=callback_id), now):
+            read = _read(callback)
+            try:
+                with transaction.atomic():
+                    _take_in(read, now)
+            # Whatever it is: it is kept on the row, tried again, and shown in the end.
+            except Exception as error:
+                _strike(callback, now, error)
+            else:
+                _finish(callback, now)
+
+
+def _take_in(read: _Read, now: datetime) -> None:
+    for inbound in read.inbound:
+        conversations.receive(
+            inbound=conversations.NewInbound(
+                channel=inbound.channel,
+                sender=inbound.sender,
+                recipient=inbound.recipient,
+                subject=inbound.subject,
+                text=inbound.body,
+                provider=read.callback.provider,
+                provider_message_id=inbound.provider_message_id,
+                occurred_at=inbound.occurred_at,
+                in_reply_to=inbound.in_reply_to,
+            ),
+            now=now,
+        )
+
+
+def _finish(callback: Callback, now: datetime, error: str = "") -> None:
+    callback.attempts += 1
+    callback.state = CallbackState.FAILED if error else CallbackState.PROCESSED
+    callback.error = error[:500]
+    callback.processed_at = now
+    callback.save(update_fields=["attempts", "state", "error", "processed_at"])
+
+
+def _strike(callback: Callback, now: datetime, error: Exception) -> None:
+    # The error without the values it may quote: they are what a person wrote.
+    callback.attempts += 1
+    callback.error = f"{type(error).__name__} while it was taken in"
+    callback.processed_at = now
+    if callback.attempts >= MAX_ATTEMPTS:
+        callback.state = CallbackState.FAILED
+    logger.error("Callback %s could not be taken in: %s", callback.pk, type(error).__name__)
+    callback.save(update_fields=["attempts", "state", "error", "processed_at"])

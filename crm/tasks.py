@@ -1,0 +1,49 @@
+"""The doorbells of crm; every one may ring twice, late or never."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from celery import Task, shared_task
+from django.db import transaction
+from django.utils import timezone
+
+from crm import callbacks, messages
+
+# Short, so that other tasks get their turn.
+SLICE_SECONDS = 20.0
+
+
+def ring(task: Task[Any, Any], *arguments: Any) -> None:
+    """Ring for a task after the commit; a broker that is away is logged, a sweep comes anyway."""
+
+    def call() -> None:
+        task.delay(*arguments)
+
+    transaction.on_commit(call, robust=True)
+
+
+@shared_task
+def process_callbacks() -> None:
+    """Take in what providers told us."""
+    _until_done(callbacks.process_due)
+
+
+@shared_task
+def recover_messages() -> None:
+    """Settle what dead workers were handing over."""
+    if messages.recover(now=timezone.now()):
+        ring(send_queued_messages)
+
+
+@shared_task
+def send_queued_messages() -> None:
+    """Send the answers of staff and bot, and whatever else is queued."""
+    _until_done(partial(messages.send_queued, owner=messages.owner()))
+
+
+def _until_done(work: Callable[..., int]) -> None:
+    ends_at = time.monotonic() + SLICE_SECONDS
+    while work(now=timezone.now()) and time.monotonic() < ends_at:
+        continue
