@@ -1,7 +1,7 @@
 """A fast SMTP sink for benchmarks: takes every mail, keeps none, says on stdout how many came.
 
-`python -m benchmarks.sink --port 0` prints `{"port": N}` at once and `{"mails": N, "bytes": N}` when
-told to stop with TERM.
+`python -m benchmarks.sink --port 0` prints `{"port": N}` at once, and `{"mails": N, "bytes": N}`
+when it is told to stop with TERM.
 """
 
 import argparse

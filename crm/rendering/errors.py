@@ -25,3 +25,7 @@ class RenderError(Exception):
     def placed(self, *, line: int = 0, part: str = "") -> "RenderError":
         """The same error with its place filled in where it was not known."""
         return RenderError(self.reason, self.message, self.line or line, self.part or part)
+
+
+class NotPlainData(RenderError, TypeError):
+    """Something other than plain data was given to a template: a mistake in our own code."""
