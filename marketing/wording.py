@@ -41,11 +41,23 @@ FEATURES: Mapping[str, Any] = {
     "engagements_90_days": gettext_lazy("%(value)s clicks and replies in the last 90 days"),
 }
 
+# What a training run demands before it learns.
+DEMANDS: Mapping[str, Any] = {
+    "customers": gettext_lazy("Customers who ordered"),
+    "training_customers": gettext_lazy("Customers to learn from"),
+    "training_buyers": gettext_lazy("… of whom bought again"),
+    "training_others": gettext_lazy("… of whom did not"),
+    "test_customers": gettext_lazy("Customers to test on"),
+    "test_buyers": gettext_lazy("… of whom bought again"),
+    "test_others": gettext_lazy("… of whom did not"),
+}
+
 
 def cluster_name(traits: Sequence[str]) -> str:
     """Name a cluster from the codes of what stands out in its centre."""
     nouns = [trait for trait in traits if trait in NOUNS] or ["buyer"]
-    adjectives = [str(TRAITS.get(trait, trait)) for trait in traits if trait not in NOUNS]
+    order = [trait for trait in TRAITS if trait in traits and trait not in NOUNS]
+    adjectives = [str(TRAITS[trait]) for trait in order]
     if not adjectives:
         return _capitalised(str(TRAITS[nouns[0]]))
     words = [adjectives[0], *(_lowered(word) for word in adjectives[1:])]

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .effects import against_typical
@@ -43,17 +44,20 @@ class CalibratedBoosting(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             CalibratedClassifierCV(trees, method="sigmoid", cv=3) if rarest >= 3 else trees
         ).fit(X, y)
         self.classes_ = self.calibrated_.classes_
-        # Typical is what effects compare with; a column that is never known has no typical value.
-        self.typical_ = np.nanmedian(np.vstack([X, np.zeros(X.shape[1])]), axis=0)
+        # What effects compare with: the median, and 0 for a column that is never known.
+        typical = SimpleImputer(strategy="median", keep_empty_features=True)
+        self.typical_ = typical.fit(X).statistics_
         return self
 
     def predict_proba(self, X: Floats) -> Floats:  # noqa: N803
         """Probability of each class (n × k)."""
-        return np.asarray(self.calibrated_.predict_proba(self._checked(X)))
+        checked = self._checked(X)
+        return np.asarray(self.calibrated_.predict_proba(checked))
 
     def predict(self, X: Floats) -> NDArray[Any]:  # noqa: N803
         """The likeliest class of each row."""
-        likeliest = np.argmax(self.predict_proba(X), axis=1)
+        probability = self.predict_proba(X)
+        likeliest = np.argmax(probability, axis=1)
         return np.asarray(self.classes_[likeliest])
 
     def contributions(self, X: Floats) -> Floats:  # noqa: N803

@@ -11,16 +11,19 @@ from .scaling import Floats
 Labels = NDArray[np.int64]
 
 
-def measure(labels: Labels, probability: Floats) -> dict[str, float]:
-    """AUC, average precision, Brier score and lift of the best tenth for n labels (0, 1)."""
-    best = np.argsort(-probability, kind="stable")[: max(1, len(labels) // 10)]
+def measure(labels: Labels, ranking: Floats, *, brier: float | None = None) -> dict[str, float]:
+    """AUC, average precision, Brier score and lift of the best tenth for n labels (0, 1).
+
+    A ranking that is no probability comes with the Brier score of the probability behind it.
+    """
+    best = np.argsort(-ranking, kind="stable")[: max(1, len(labels) // 10)]
     return {
-        "auc": float(roc_auc_score(labels, probability)),
-        "average_precision": float(average_precision_score(labels, probability)),
-        "brier": float(brier_score_loss(labels, probability)),
+        "auc": float(roc_auc_score(labels, ranking)),
+        "average_precision": float(average_precision_score(labels, ranking)),
+        "brier": float(brier_score_loss(labels, ranking)) if brier is None else brier,
         "top_decile_lift": float(labels[best].mean() / labels.mean()),
-        "n": len(labels),
-        "positives": int(labels.sum()),
+        "positive_rate": float(labels.mean()),
+        "rows": len(labels),
     }
 
 

@@ -1,0 +1,108 @@
+"""The ledger of training runs: request, run once, rescue, and put in use."""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from marketing import features, scoring
+from marketing.choices import RunKind, RunState
+from marketing.models import TrainingRun
+
+from . import buying, clustering
+from .outcome import Outcome
+
+# A run that is still “running” after this belongs to a worker that is gone.
+LOST_AFTER = timedelta(minutes=45)
+
+_FIT: Mapping[str, Callable[..., Outcome]] = {
+    RunKind.BUYS_90_DAYS: buying.fit,
+    RunKind.CLUSTERS: clustering.fit,
+}
+
+logger = logging.getLogger(__name__)
+
+
+def request(*, kind: str, now: datetime) -> TrainingRun:
+    """Ask for a run; one that waits already is enough."""
+    waiting = TrainingRun.objects.filter(kind=kind, state=RunState.QUEUED).first()
+    return waiting or TrainingRun.objects.create(kind=RunKind(kind), requested_at=now)
+
+
+def run(*, run_id: int, now: datetime) -> TrainingRun:
+    """Make a queued run, once, whoever else tries; what goes wrong is kept with it."""
+    claimed = TrainingRun.objects.filter(pk=run_id, state=RunState.QUEUED).update(
+        state=RunState.RUNNING, started_at=now
+    )
+    made = TrainingRun.objects.get(pk=run_id)
+    if not claimed:
+        return made
+    try:
+        outcome = _FIT[made.kind](now=now)
+        _keep(made, outcome, now)
+    except Exception as error:
+        logger.exception("Training run %s failed", run_id)
+        TrainingRun.objects.filter(pk=run_id).update(
+            state=RunState.FAILED, error=f"{type(error).__name__}: {error}"[:500], finished_at=now
+        )
+    made.refresh_from_db()
+    return made
+
+
+def run_due(*, now: datetime) -> list[TrainingRun]:
+    """Give up lost runs, ask for those that have grown old, make what waits, score anew."""
+    _give_up_lost(now)
+    for kind in RunKind:
+        if _has_grown_old(kind, now):
+            request(kind=kind, now=now)
+    waiting = TrainingRun.objects.filter(state=RunState.QUEUED).order_by("requested_at", "pk")
+    made = [run(run_id=pk, now=now) for pk in waiting.values_list("pk", flat=True)]
+    trained = {done.kind for done in made if done.state == RunState.USED}
+    for stale in scoring.stale_kinds(now=now):
+        if stale not in trained:
+            scoring.score_all(kind=stale, now=now)
+    features.prune(now=now)
+    return made
+
+
+def _keep(run: TrainingRun, outcome: Outcome, now: datetime) -> None:
+    """Write the outcome down and, where it is good enough, put it in use in one transaction."""
+    run.as_of_date = outcome.as_of_date
+    run.rows = outcome.rows
+    run.gate = [demand.as_row() for demand in outcome.gate]
+    run.metrics = dict(outcome.metrics)
+    run.baseline = dict(outcome.baseline)
+    run.parameters = dict(outcome.parameters)
+    run.finished_at = now
+    run.state = outcome.state
+    if outcome.state == RunState.USED:
+        from marketing.estimators import keeping
+
+        run.artifact, run.artifact_sha256 = keeping.dump(outcome.estimator, key=settings.SECRET_KEY)
+    with transaction.atomic():
+        if outcome.state == RunState.USED:
+            in_use = TrainingRun.objects.filter(kind=run.kind, state=RunState.USED)
+            in_use.update(state=RunState.REPLACED)
+        run.save()
+        if outcome.state == RunState.USED:
+            _put_in_use(run, outcome, now)
+
+
+def _put_in_use(run: TrainingRun, outcome: Outcome, now: datetime) -> None:
+    if run.kind == RunKind.CLUSTERS:
+        clusters = clustering.keep(run=run, estimator=outcome.estimator)
+        clustering.carry_over(clusters=clusters, now=now)
+    scoring.score_all(kind=run.kind, now=now)
+
+
+def _give_up_lost(now: datetime) -> None:
+    lost = TrainingRun.objects.filter(state=RunState.RUNNING, started_at__lt=now - LOST_AFTER)
+    lost.update(state=RunState.FAILED, error="The worker was lost.", finished_at=now)
+
+
+def _has_grown_old(kind: str, now: datetime) -> bool:
+    young = now - timedelta(days=settings.TRAINING_REFRESH_DAYS)
+    runs = TrainingRun.objects.filter(kind=kind)
+    return runs.exists() and not runs.filter(requested_at__gt=young).exists()
