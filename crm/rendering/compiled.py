@@ -12,7 +12,7 @@ from jinja2 import Template, UndefinedError, nodes
 from markupsafe import escape
 
 from crm.rendering import errors, limits
-from crm.rendering.errors import NotPlainData, RenderError
+from crm.rendering.errors import PlainDataError, RenderError
 from crm.rendering.guard import parse, restrain, variables_of
 from crm.rendering.limits import MAX_OUTPUT
 from crm.rendering.markup import inline_css, plain_text, squeeze, text_source
@@ -116,7 +116,7 @@ class CompiledTemplate:
         try:
             check_plain(variables)
         except TypeError as error:
-            raise NotPlainData(errors.FORBIDDEN, str(error)) from error
+            raise PlainDataError(errors.FORBIDDEN, str(error)) from error
         hops = {f"hop{s.position}_": Hop(s.position) for s in self.links if s.dynamic}
         return {
             "language": "en",

@@ -27,5 +27,5 @@ class RenderError(Exception):
         return RenderError(self.reason, self.message, self.line or line, self.part or part)
 
 
-class NotPlainData(RenderError, TypeError):
+class PlainDataError(RenderError, TypeError):
     """Something other than plain data was given to a template: a mistake in our own code."""
