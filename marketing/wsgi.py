@@ -1,7 +1,9 @@
 """Django by WSGI."""
 
 import os
+from importlib import import_module
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from marketing.runtime.launch import follow_parent
@@ -9,3 +11,5 @@ from marketing.runtime.launch import follow_parent
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketing.settings")
 follow_parent()
 application = get_wsgi_application()
+# Load every address now, and the admin with them: not while the first visitor waits.
+import_module(settings.ROOT_URLCONF)

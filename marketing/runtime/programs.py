@@ -23,6 +23,8 @@ ENVIRONMENT = {
 # Celery warns root on every start; here root is somebody's container.
 PYTHON = (sys.executable, "-W", "ignore:You're running the worker with superuser")
 WEB_THREADS = min(8, 2 * (os.cpu_count() or 1) + 1)
+# Open streams have nothing to finish: pages ask again by themselves.
+LIVE_OPTIONS = ("--loop=asyncio", "--workers-kill-timeout=1s")
 # True and harmless: Valkey writes its data as it comes, not by snapshots that need twice the
 # memory, and PostgreSQL answers our own question whether it is up yet.
 NOISE = {
@@ -73,7 +75,7 @@ def applications(ports: Ports, *, workers: int) -> list[Program]:
         # The schedule is in the database; the file would only be left over.
         Program("beat", (*celery, "beat", "--pidfile=", *quiet)),
         Program("web", _granian("wsgi", ports.host, ports.web, threads)),
-        Program("live", _granian("asgi", ports.host, ports.live, "--loop=asyncio")),
+        Program("live", _granian("asgi", ports.host, ports.live, *LIVE_OPTIONS)),
     ]
 
 
@@ -86,7 +88,7 @@ def _granian(interface: str, host: str, port: int, *options: str) -> tuple[str, 
     return (
         *(sys.executable, "-m", "granian", "--interface", interface),
         *("--host", host, "--port", str(port), "--http", "1", "--no-ws"),
-        *("--workers", "1", "--log-level", "warning", "--workers-kill-timeout", "3s"),
+        *("--workers", "1", "--log-level", "warning", "--workers-kill-timeout=3s"),
         *options,
         f"marketing.{interface}:application",
     )
