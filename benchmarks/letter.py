@@ -1,0 +1,59 @@
+"""The mail that is sent: a shop's, with fourteen product cards and some thirty-five links."""
+
+_STYLE = """
+body { margin: 0; background: #f6f4ef; color: #2b2b2b; font-family: Georgia, serif; }
+.sheet { width: 600px; margin: 0 auto; background: #ffffff; }
+.top { padding: 22px 30px; background: #24523b; color: #ffffff; font-size: 21px; }
+.say { padding: 14px 30px; font-size: 15px; line-height: 23px; }
+.go { display: inline-block; padding: 11px 22px; background: #b5532a; color: #ffffff; }
+.card { margin: 8px; padding: 12px; border: 1px solid #dedace; border-radius: 5px; }
+.card h3 { margin: 0 0 6px; font-size: 16px; } .card p { margin: 0; font-size: 13px; }
+.price { color: #b5532a; font-size: 17px; font-weight: bold; }
+.end { padding: 22px 30px; font-size: 12px; color: #7d7a72; }
+"""
+_CARD = """
+<div class="card">
+<a href="{{ p.url }}?from=picture"><img src="{{ p.image_url }}" width="120" height="120"
+ alt="{{ p.name }}"></a>
+<h3><a href="{{ p.url }}?from=title">{{ p.name }}</a></h3>
+<p>From our {{ p.category|lower }} shelf; picked by hand, packed the same day.</p>
+<p><span class="price">{{ p.price|money(orders.last.currency) }}</span></p>
+</div>"""
+_STORY = (
+    "Every leaf in this spring's harvest was carried down the hill in baskets, weighed twice and "
+    "dried over wood fires. What does not please may come back within sixty days, unopened or not."
+)
+
+SUBJECT = "{{ customer.first_name|default_name }}, the spring harvest is here"
+HTML = f"""<!DOCTYPE html>
+<html><head><meta charset="utf-8"><title>Spring harvest</title><style>{_STYLE}</style></head>
+<body><div class="sheet">
+<div class="top">The Tea Room</div>
+<div class="say">Dear {{{{ customer.first_name|default_name }}}},</div>
+<div class="say">{{% if orders.count > 5 %}}You are one of our <b>oldest friends</b> in
+{{{{ customer.city }}}}: shipping is on us.{{% else %}}Two more orders and
+<a href="https://shop.example/friends">shipping is free</a> to
+{{{{ customer.city }}}}.{{% endif %}}
+You have {{{{ customer.attributes.points }}}} points{{% if customer.attributes.points > 500 %}},
+enough for a pot of your choice{{% endif %}}.</div>
+<div class="say"><a class="go" href="https://shop.example/spring">See the harvest</a></div>
+{{% for p in orders.last.products %}}{_CARD}{{% endfor %}}
+<div class="say">You last ordered on {{{{ orders.last.date|date }}}}:
+<a href="https://shop.example/again/{{{{ orders.last.number }}}}">order the same again</a>.</div>
+{"".join(f'<div class="say">{_STORY}</div>' for _ in range(8))}
+<div class="say"><a href="https://shop.example/rooms">Rooms near {{{{ customer.city }}}}</a> ·
+<a href="https://shop.example/help">Help</a> · 
+<a href="https://social.example/tea">Follow us</a></div>
+<div class="end">You asked for this as {{{{ customer.email }}}}.
+<a href="{{{{ unsubscribe_url }}}}">Unsubscribe</a> ·
+<a href="{{{{ preferences_url }}}}">Choose what you get</a></div>
+</div></body></html>"""
+TEXT = """Dear {{ customer.first_name|default_name }},
+
+the spring harvest is here; you have {{ customer.attributes.points }} points.
+https://shop.example/spring
+{% for p in orders.last.products %}
+- {{ p.name }} {{ p.price|money(orders.last.currency) }}: {{ p.url }}{% endfor %}
+
+Unsubscribe: {{ unsubscribe_url }}
+"""

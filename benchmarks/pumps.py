@@ -1,0 +1,75 @@
+"""The plain SMTP pump that the sending is measured against, and the sink both fill."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+# Debian keeps Postfix's tools out of the way of ordinary users.
+_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+_PATIENCE = 10.0
+
+
+def tool(name: str) -> str | None:
+    """Where one of Postfix's tools is, if it is installed."""
+    return shutil.which(name, path=_PATH)
+
+
+@contextmanager
+def sink() -> Iterator[tuple[str, int]]:
+    """Run smtp-sink where it is installed, else our own; gives its name and port."""
+    program, port = tool("smtp-sink"), _free_port()
+    if program:
+        as_user = ["-u", "nobody"] if os.geteuid() == 0 else []
+        command = [program, *as_user, f"127.0.0.1:{port}", "1000"]
+    else:
+        command = [sys.executable, "-m", "benchmarks.sink", "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=_root())
+    try:
+        _wait_for(port)
+        yield Path(program or "our own").name, port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def pump(*, port: int, mails: int, size: int, connections: int) -> float:
+    """Send mails of this size as plainly as can be; gives mails a second."""
+    program = tool("smtp-source")
+    command = [sys.executable, "-m", "benchmarks.plain_pump", str(port), str(mails), str(size)]
+    command.append(str(connections))
+    if program:
+        sizes = ["-s", str(connections), "-m", str(mails), "-l", str(size)]
+        command = [program, "-d", *sizes, f"127.0.0.1:{port}"]
+    started = time.perf_counter()
+    subprocess.run(command, check=True, cwd=_root())
+    return mails / (time.perf_counter() - started)
+
+
+def _root() -> Path:
+    return Path(__file__).resolve().parent.parent
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return

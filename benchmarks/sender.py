@@ -1,0 +1,44 @@
+"""One worker of the benchmark: the real sending loop, told on stdin which campaign to send.
+
+It prints `ready`, then for each campaign a line of JSON: mails, CPU seconds, peak memory.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+
+import django
+
+
+def run() -> None:
+    """Send campaigns until stdin ends."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketing.settings")
+    django.setup()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        print(json.dumps(_send(int(line))), flush=True)
+
+
+def _send(campaign_id: int) -> dict[str, float]:
+    from django.utils import timezone
+
+    from campaigns import sending
+    from crm import messages
+
+    owner, mails, used = messages.owner(), 0, time.process_time()
+    while True:
+        result = sending.send_batch(campaign_id=campaign_id, owner=owner, now=timezone.now())
+        if result.is_empty:
+            break
+        mails += result.outcomes.get("sent", 0)
+    return {
+        "mails": mails,
+        "cpu_seconds": time.process_time() - used,
+        "peak_kilobytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    }
+
+
+if __name__ == "__main__":
+    run()
