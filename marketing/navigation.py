@@ -138,6 +138,7 @@ SIDEBAR: dict[str, Any] = {
                     _("Imports"), "upload_file", "crm_importrun_changelist", "crm.view_importrun"
                 ),
                 _page(_("Callbacks"), "webhook", "crm_callback_changelist", "crm.view_callback"),
+                _page(_("API keys"), "key", "crm_apikey_changelist", "crm.view_apikey"),
                 _page(_("Staff"), "badge", "auth_user_changelist", "auth.view_user"),
                 _page(
                     _("Roles"), "admin_panel_settings", "auth_group_changelist", "auth.view_group"

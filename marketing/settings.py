@@ -216,6 +216,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.DjangoModelPermissions"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
+# How often one API key may call.
+API_RATE = env.str("API_RATE", default="1200/min")
 SPECTACULAR_SETTINGS = {
     "TITLE": "Rapport API",
     "VERSION": "1",

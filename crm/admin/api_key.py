@@ -25,7 +25,7 @@ class ApiKeyForm(forms.ModelForm):
     """What a new key is called, may do, and until when."""
 
     scopes = forms.MultipleChoiceField(
-        label=_("scopes"), choices=ApiScope.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
+        label=_("Scopes"), choices=ApiScope.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
 
     class Meta:

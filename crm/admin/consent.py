@@ -142,7 +142,7 @@ class SuppressionAdmin(ModelAdmin):
     """Addresses not to be written to; they are kept as hashes, so lifting one asks for it."""
 
     form = SuppressionForm
-    list_display = ("address_hash", "channel", "reason", "detail", "since", "until")
+    list_display = ("address", "channel", "reason", "detail", "since", "until")
     list_display_links = None
     list_filter = (("reason", ChoicesDropdownFilter), ("channel", ChoicesDropdownFilter))
     list_filter_submit = True
@@ -194,6 +194,10 @@ class SuppressionAdmin(ModelAdmin):
 
         back_to = reverse("admin:crm_suppression_changelist")
         return post_once(request, permission="crm.delete_suppression", back_to=back_to, call=call)
+
+    @display(description=_("address hash"))
+    def address(self, row: Suppression) -> str:
+        return f"{row.address_hash[:12]}…"
 
     @display(description=_("since"), ordering="created_at")
     def since(self, row: Suppression) -> str:

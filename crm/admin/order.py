@@ -24,6 +24,7 @@ class OrderLineInline(TabularInline):
     extra = 0
     fields = readonly_fields = ("product", "quantity", "price", "sum")
     verbose_name_plural = _("lines")
+    hide_title = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrderLine]:
         return super().get_queryset(request).select_related("product", "order")

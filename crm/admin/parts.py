@@ -65,6 +65,8 @@ class CountedOnce(ChangeList):
 class LedgerAdmin(ModelAdmin):
     """Rows that are looked at, never edited, added or deleted by hand."""
 
+    change_form_template = "admin/crm/ledger.html"
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return CountedOnce
 

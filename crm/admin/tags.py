@@ -43,7 +43,7 @@ CHANNEL_ICONS = {Channel.EMAIL: "mail", Channel.SMS: "sms"}
 @register.simple_tag
 def moment(at: datetime | None, empty: str = "–") -> str:
     """A moment in the reader's own form; the script of the admin turns it to their clock."""
-    if at is None:
+    if not at:
         return empty
     text = formats.date_format(timezone.localtime(at), "DATETIME_FORMAT")
     return format_html(
@@ -54,7 +54,7 @@ def moment(at: datetime | None, empty: str = "–") -> str:
 @register.simple_tag
 def ago(at: datetime | None, empty: str = "–") -> str:
     """How long ago a moment is (or how far ahead), with the moment itself on hover."""
-    if at is None:
+    if not at:
         return empty
     full = formats.date_format(timezone.localtime(at), "DATETIME_FORMAT")
     return format_html(
@@ -68,7 +68,7 @@ def ago(at: datetime | None, empty: str = "–") -> str:
 @register.simple_tag
 def day(value: date | datetime | None, empty: str = "–") -> str:
     """A day, without the hour."""
-    if value is None:
+    if not value:
         return empty
     return format_html(
         '<time class="rp-moment" datetime="{}">{}</time>',
@@ -112,7 +112,7 @@ def with_channel(channel: str, text: str) -> SafeString:
 @register.simple_tag
 def money(amount: Decimal | float | None, currency: str = "") -> str:
     """An amount with its currency, in the reader's form of numbers."""
-    if amount is None:
+    if amount is None or amount == "":
         return "–"
     number = formats.number_format(amount, decimal_pos=2, force_grouping=True)
     return format_html('<span class="rp-number">{}</span>', f"{number} {currency}".strip())

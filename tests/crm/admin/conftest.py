@@ -1,0 +1,119 @@
+"""A member of staff with every right, one without any, and a shop with something of everything."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from crm import consent, conversations, orders
+from crm.models import (
+    ApiKey,
+    Callback,
+    CaughtMessage,
+    Conversation,
+    Customer,
+    ImportRun,
+    Message,
+    TemplateVersion,
+)
+
+MAIL = (
+    b"From: shop@rapport.example\r\nTo: ada@shop.example\r\nSubject: Spring\r\n"
+    b"MIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<h1>Spring</h1>\r\n"
+)
+
+
+@pytest.fixture
+def now() -> datetime:
+    """Pages read the clock: what they show is told from now."""
+    return timezone.now()
+
+
+@pytest.fixture
+def staff(db: None) -> User:
+    return User.objects.create_superuser("maria", "maria@shop.example", "a-long-password")
+
+
+@pytest.fixture
+def admin(staff: User) -> Client:
+    client = Client()
+    client.force_login(staff)
+    return client
+
+
+@pytest.fixture
+def newcomer(db: None) -> Client:
+    """Signed in, but without a right to anything."""
+    client = Client()
+    client.force_login(User.objects.create_user("noah", password="x" * 20, is_staff=True))
+    return client
+
+
+@pytest.fixture
+def order(ada: Customer, now: datetime) -> int:
+    orders.record_products(
+        products=[orders.NewProduct(sku="T1", name="Teapot", price=Decimal(30), currency="EUR")],
+        now=now,
+    )
+    line = orders.NewLine(sku="T1", quantity=2, unit_price=Decimal(30))
+    placed = orders.NewOrder(
+        number="R-1", customer_id=ada.pk, placed_at=now, currency="EUR", lines=(line,)
+    )
+    return orders.record_many(orders=[placed], now=now)["R-1"]
+
+
+@pytest.fixture
+def question(ada: Customer, now: datetime) -> Message:
+    """Ada asked something by mail."""
+    inbound = conversations.NewInbound(
+        channel="email",
+        sender=ada.email,
+        recipient="shop@rapport.example",
+        subject="Teapot",
+        text="Where is my teapot?",
+        provider="email",
+        provider_message_id="in-1",
+        occurred_at=now,
+    )
+    return Message.objects.get(pk=conversations.receive(inbound=inbound, now=now))
+
+
+@pytest.fixture
+def talk(question: Message) -> Conversation:
+    assert question.conversation is not None
+    return question.conversation
+
+
+@pytest.fixture
+def caught(db: None) -> CaughtMessage:
+    return CaughtMessage.objects.create(
+        channel="email",
+        key="message-1@rapport.example",
+        sender="shop@rapport.example",
+        recipient="ada@shop.example",
+        subject="Spring",
+        raw=MAIL,
+    )
+
+
+@pytest.fixture
+def shop(
+    talk: Conversation,
+    order: int,
+    caught: CaughtMessage,
+    newsletter: TemplateVersion,
+    now: datetime,
+) -> None:
+    """At least one row of every model that has a page."""
+    consent.suppress(
+        suppression=consent.NewSuppression("email", "gone@shop.example", "hard_bounce"), now=now
+    )
+    talk.customer.pauses.create(
+        reason="Asked for it", created_at=now, expires_at=now + timedelta(days=3)
+    )
+    Callback.objects.create(provider="sms_http", key="1", body=b"<script>", received_at=now)
+    ImportRun.objects.create(kind="orders", filename="a.csv", report={"rows": 3}, started_at=now)
+    ApiKey.objects.create(name="Shop", key_hash="0" * 64, scopes=["read"], created_at=now)
