@@ -1,0 +1,484 @@
+"""The main job, walked once through the real processes, as staff and customers would."""
+
+import email
+import email.policy
+import json
+import re
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from tests.stories import running
+
+pytestmark = pytest.mark.processes
+
+HTML = """
+<html><head><style>h1 { color: #0f766e }</style></head><body>
+<h1>Hello {{ customer.first_name | default_name("friend") }}</h1>
+<p><a href="https://shop.example/sale?from=mail">The sale</a></p>
+<p><a href="{{ unsubscribe_url }}">Unsubscribe</a></p>
+</body></html>
+"""
+RULES = {
+    "version": 1,
+    "all": [
+        {"field": "country", "op": "in", "value": ["DE", "CN"]},
+        {
+            "field": "consent",
+            "channel": "email",
+            "purpose": "marketing",
+            "op": "is",
+            "value": "granted",
+        },
+        {"field": "orders", "op": "at_least", "value": 1},
+    ],
+}
+
+
+@dataclass
+class Story:
+    """The set that runs, who looks at it, and what has been made so far."""
+
+    set: running.RunningSet
+    staff: running.Browser
+    segment: int = 0
+    campaign: int = 0
+
+    def add(self, page: str, table: str, **fields: object) -> int:
+        """Fill in an add form; gives the id of the new row."""
+        before = self.set.value(f"SELECT coalesce(max(id), 0) FROM {table}")
+        answer = self.staff.submit(f"/admin/{page}/add/", **fields)
+        made = self.set.value(f"SELECT max(id) FROM {table} WHERE id > %s", [before])
+        assert made, _errors(answer.text)
+        return int(made)
+
+    def caught(self, recipient: str) -> email.message.EmailMessage:
+        """The newest mail that went to an address."""
+        raw = running.until(
+            lambda: self.set.rows(
+                "SELECT raw FROM crm_caughtmessage WHERE recipient = %s ORDER BY id DESC LIMIT 1",
+                [recipient],
+            ),
+            seconds=30,
+            what=f"a mail to {recipient} is in the outbox",
+        )[0][0]
+        return email.message_from_bytes(raw, policy=email.policy.default)
+
+    def happened(self, customer: int, name: str) -> None:
+        """Wait until an event is on a customer's timeline."""
+        running.until(
+            lambda: self.set.value(
+                "SELECT count(*) FROM crm_event WHERE customer_id = %s AND name = %s",
+                [customer, name],
+            ),
+            seconds=30,
+            what=f"{name} is on the timeline of customer {customer}",
+        )
+
+
+def _errors(page: str) -> str:
+    return " ".join(re.findall(r'class="[^"]*errorlist[^"]*".*?</ul>|errornote.*?</', page, re.S))
+
+
+def test_the_main_job_is_done_end_to_end(tmp_path):
+    with running.running(tmp_path / "var") as started:
+        story = Story(started, running.browser(started))
+
+        the_demo_shop_is_full(story)
+        a_segment_fills(story)
+        scores_come_with_reasons(story)
+        a_campaign_is_sent_and_balances(story)
+        the_outbox_shows_every_mail(story)
+        people_click_open_and_unsubscribe(story)
+        an_sms_is_delivered_by_a_signed_receipt(story)
+        a_question_is_answered_and_handed_over(story)
+        staff_have_the_last_word(story)
+        the_dashboard_tells(story)
+
+
+def the_demo_shop_is_full(story):
+    counts = story.set.rows(
+        "SELECT (SELECT count(*) FROM crm_customer), (SELECT count(*) FROM crm_product),"
+        " (SELECT count(*) FROM crm_order), (SELECT count(*) FROM crm_event),"
+        " (SELECT count(DISTINCT country) FROM crm_customer),"
+        " (SELECT count(DISTINCT language) FROM crm_customer),"
+        " (SELECT count(DISTINCT time_zone) FROM crm_customer)"
+    )[0]
+    customers, products, orders, events, countries, languages, zones = counts
+    assert customers >= 5000
+    assert products >= 400
+    assert orders > customers
+    assert events > orders
+    assert min(countries, languages, zones) >= 4
+    print(f"demo: {customers} customers, {orders} orders, {events} events")
+
+
+def a_segment_fills(story):
+    story.segment = story.add(
+        "marketing/segment",
+        "marketing_segment",
+        name="Buyers in Germany and China",
+        kind="rule",
+        rules=json.dumps(RULES),
+    )
+
+    members = running.until(
+        lambda: story.set.value(
+            "SELECT member_count FROM marketing_segment WHERE id = %s AND refreshed_at IS NOT NULL",
+            [story.segment],
+        ),
+        seconds=90,
+        what="the segment is computed by a worker",
+    )
+
+    assert members == story.set.value(
+        "SELECT count(*) FROM crm_customer c JOIN crm_orderstatistics s ON s.customer_id = c.id"
+        " JOIN crm_consent p ON p.customer_id = c.id AND p.channel = 'email'"
+        " AND p.purpose = 'marketing' AND p.state = 'granted' WHERE c.country IN ('DE', 'CN')"
+    )
+    assert f"{members:,}" in story.staff.get(f"/admin/marketing/segment/{story.segment}/").text
+
+
+def scores_come_with_reasons(story):
+    running.until(
+        lambda: (
+            story.set.value(
+                "SELECT count(*) FROM marketing_trainingrun WHERE state IN ('used', 'not_used')"
+            )
+            >= 2
+        ),
+        seconds=240,
+        what="both training runs have finished in a worker",
+    )
+    metrics, baseline = story.set.rows(
+        "SELECT metrics, baseline FROM marketing_trainingrun"
+        " WHERE kind = 'buys_90_days' AND state = 'used'"
+    )[0]
+
+    assert metrics["auc"] > baseline["auc"]
+    print(f"score: AUC {metrics['auc']:.3f}, recency {baseline['auc']:.3f}")
+    customer = running.until(
+        lambda: story.set.rows(
+            "SELECT customer_id FROM marketing_score WHERE reasons <> '[]' ORDER BY value DESC"
+        ),
+        seconds=60,
+        what="customers have scores with reasons",
+    )[0][0]
+    assert "Buys within 90 days" in story.staff.get(f"/admin/crm/customer/{customer}/change/").text
+    assert story.set.value("SELECT count(*) FROM marketing_cluster") >= 3
+
+
+def a_campaign_is_sent_and_balances(story):
+    template = story.add(
+        "crm/template",
+        "crm_template",
+        name="Story sale",
+        channel="email",
+        subject="A sale for {{ customer.first_name | default_name('you') }}",
+        html=HTML,
+        text="",
+    )
+    story.campaign = story.add(
+        "campaigns/campaign",
+        "campaigns_campaign",
+        name="Story sale",
+        purpose="marketing",
+        segments=story.segment,
+        holdout_percent=10,
+        channel="email",
+        template=template,
+    )
+    launch(story, "Story sale")
+
+    balance = dict(
+        story.set.rows(
+            "SELECT state, count(*) FROM campaigns_delivery WHERE campaign_id = %s GROUP BY 1",
+            [story.campaign],
+        )
+    )
+    sent = story.set.value(
+        "SELECT count(*) FROM crm_message m JOIN campaigns_delivery d ON d.message_id = m.id"
+        " WHERE d.campaign_id = %s AND m.state IN ('sent', 'delivered', 'bounced')",
+        [story.campaign],
+    )
+    members = story.set.value(
+        "SELECT member_count FROM marketing_segment WHERE id = %s", [story.segment]
+    )
+    assert sum(balance.values()) == members
+    assert sent == balance["handed_over"]
+    assert balance["skipped"] >= members * 0.05
+    print(f"campaign: {members} planned, {sent} sent, {balance['skipped']} skipped")
+
+
+def launch(story, name):
+    """Open the dialog, confirm it, and wait until everything is sent."""
+    path = f"/admin/campaigns/campaign/{story.campaign}"
+    assert story.staff.get(f"{path}/launch/").status_code == 200
+    answer = story.staff.submit(f"{path}/launch/", typed_name=name)
+    assert "Launched" in answer.text
+
+    running.until(
+        lambda: (
+            story.set.value("SELECT state FROM campaigns_campaign WHERE id = %s", [story.campaign])
+            == "finished"
+        ),
+        seconds=120,
+        what=f"the campaign {name} is finished",
+    )
+    assert story.staff.get(f"{path}/").status_code == 200
+
+
+def sent_to(story, offset=0):
+    """Somebody who got the campaign: customer, address and message."""
+    return story.set.rows(
+        "SELECT d.customer_id, m.address, m.id FROM campaigns_delivery d"
+        " JOIN crm_message m ON m.id = d.message_id"
+        " WHERE d.campaign_id = %s AND m.state = 'sent' ORDER BY d.id OFFSET %s LIMIT 1",
+        [story.campaign, offset],
+    )[0]
+
+
+def the_outbox_shows_every_mail(story):
+    doubled = story.set.rows(
+        "SELECT recipient FROM crm_caughtmessage WHERE subject LIKE 'A sale for%%'"
+        " GROUP BY recipient HAVING count(*) > 1"
+    )
+    caught = story.set.value(
+        "SELECT count(*) FROM crm_caughtmessage WHERE subject LIKE 'A sale for%%'"
+    )
+    _, address, _ = sent_to(story)
+    mail = story.caught(address)
+
+    assert not doubled
+    assert caught == story.set.value(
+        "SELECT count(*) FROM campaigns_delivery WHERE campaign_id = %s AND message_id IS NOT NULL",
+        [story.campaign],
+    )
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert mail.get_body(("plain",)) is not None
+    assert address in story.staff.get("/admin/crm/caughtmessage/", params={"q": address}).text
+
+
+def people_click_open_and_unsubscribe(story):
+    public = httpx.Client(headers={"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"})
+    customer, address, _ = sent_to(story)
+    mail = story.caught(address)
+    html = mail.get_body(("html",)).get_content()
+
+    click = public.get(re.search(r'href="(http[^"]*/c/[^"]+)"', html)[1])
+    pixel = public.get(re.search(r'src="(http[^"]*/o/[^"]+)"', html)[1])
+    way_out = mail["List-Unsubscribe"].strip("<>")
+    looked_at = public.get(way_out)
+    state_before = consent_of(story, customer)
+    one_click = public.post(way_out, data={"List-Unsubscribe": "One-Click"})
+
+    assert click.status_code == 302
+    assert click.headers["Location"] == "https://shop.example/sale?from=mail"
+    assert pixel.headers["Content-Type"] == "image/gif"
+    assert looked_at.status_code == 200
+    assert state_before == "granted"
+    assert one_click.status_code == 200
+    assert consent_of(story, customer) == "withdrawn"
+    for name in ("message.clicked", "message.opened", "consent.withdrawn"):
+        story.happened(customer, name)
+    people_choose_on_the_preference_page(story, public)
+
+
+def people_choose_on_the_preference_page(story, public):
+    customer, address, _ = sent_to(story, offset=1)
+    token = story.caught(address)["List-Unsubscribe"].strip("<>").rsplit("/", 1)[1]
+    page = public.get(f"{story.set.address}/u/{token}")
+    preferences = re.search(r'href="([^"]*/p/[^"]+)"', page.text)[1]
+
+    shown = public.get(httpx.URL(story.set.address).join(preferences))
+
+    assert shown.status_code == 200
+    assert consent_of(story, customer) == "granted"
+
+
+def consent_of(story, customer):
+    return story.set.value(
+        "SELECT state FROM crm_consent WHERE customer_id = %s AND channel = 'email'"
+        " AND purpose = 'marketing'",
+        [customer],
+    )
+
+
+def an_sms_is_delivered_by_a_signed_receipt(story):
+    template = story.add(
+        "crm/template",
+        "crm_template",
+        name="Story SMS",
+        channel="sms",
+        text="Hi {{ customer.first_name }}, the sale ends today. Reply STOP to opt out.",
+    )
+    story.campaign = story.add(
+        "campaigns/campaign",
+        "campaigns_campaign",
+        name="Story SMS",
+        purpose="marketing",
+        segments=story.segment,
+        holdout_percent=0,
+        channel="sms",
+        template=template,
+    )
+    launch(story, "Story SMS")
+
+    delivered = running.until(
+        lambda: story.set.value(
+            "SELECT count(*) FROM crm_message m JOIN campaigns_delivery d ON d.message_id = m.id"
+            " WHERE d.campaign_id = %s AND m.state = 'delivered'",
+            [story.campaign],
+        ),
+        seconds=60,
+        what="receipts say delivered",
+    )
+    forged = httpx.post(
+        f"{story.set.address}/callbacks/sms_http/",
+        json={"id": "1", "status": "delivered"},
+        headers={"X-Timestamp": "1", "X-Signature": "no"},
+    )
+    assert delivered
+    assert forged.status_code == 403
+
+
+def a_question_is_answered_and_handed_over(story):
+    customer, address = story.set.rows(
+        "SELECT c.id, c.email FROM crm_customer c JOIN crm_consent p ON p.customer_id = c.id"
+        " WHERE p.channel = 'email' AND p.state = 'granted' AND c.language = 'en'"
+        " AND NOT EXISTS (SELECT 1 FROM crm_conversation o WHERE o.customer_id = c.id)"
+        " AND c.email <> '' ORDER BY c.id LIMIT 1"
+    )[0]
+    story.staff.submit(
+        "/admin/crm/caughtmessage/write/",
+        channel="email",
+        sender=address,
+        subject="Returns",
+        text="How can I return an item?",
+    )
+    conversation = running.until(
+        lambda: story.set.rows(
+            "SELECT id FROM crm_conversation WHERE customer_id = %s", [customer]
+        ),
+        seconds=30,
+        what="the mail has opened a conversation",
+    )[0][0]
+    by_bot = story.caught(address)
+    assert by_bot["Auto-Submitted"] == "auto-replied"
+
+    story.staff.submit(
+        "/admin/crm/caughtmessage/write/",
+        channel="email",
+        sender=address,
+        subject="Re: Returns",
+        text="My grandmother's parrot swallowed the purple thing, what now?",
+    )
+    running.until(
+        lambda: (
+            story.set.value("SELECT handler FROM crm_conversation WHERE id = %s", [conversation])
+            == "staff"
+        ),
+        seconds=60,
+        what="the bot hands over what it is not sure of",
+    )
+    inbox = f"/admin/crm/inbox/{conversation}"
+    assert "parrot" in story.staff.get(f"{inbox}/").text
+    story.staff.submit(f"{inbox}/reply/", text="Please call our vet line at once.")
+    running.until(
+        lambda: "vet line" in story.caught(address).get_body(("plain",)).get_content(),
+        seconds=30,
+        what="the reply of staff has gone out by mail",
+    )
+    story.staff.submit(f"{inbox}/close/")
+    assert (
+        story.set.value("SELECT state FROM crm_conversation WHERE id = %s", [conversation])
+        == "closed"
+    )
+
+
+def staff_have_the_last_word(story):
+    customer = story.set.value(
+        "SELECT customer_id FROM marketing_membership m WHERE segment_id = %s"
+        " AND EXISTS (SELECT 1 FROM marketing_score s WHERE s.customer_id = m.customer_id)"
+        " AND NOT EXISTS (SELECT 1 FROM crm_marketingpause p WHERE p.customer_id = m.customer_id)"
+        " ORDER BY customer_id DESC LIMIT 1",
+        [story.segment],
+    )
+    page = f"/admin/crm/customer/{customer}"
+    automatic = score_of(story, customer)
+
+    story.staff.submit(f"{page}/pause/", until="2099-01-01", reason="Asked on the phone")
+    story.staff.submit(
+        f"/admin/marketing/segment/{story.segment}/put/",
+        customer=customer,
+        mode="exclude",
+        reason="Works for us",
+    )
+    story.staff.submit(
+        f"/admin/marketing/score/{customer}/set/",
+        kind="buys_90_days",
+        percent="99",
+        reason="Told us so",
+    )
+
+    assert score_of(story, customer) == automatic
+    assert not story.set.value(
+        "SELECT count(*) FROM marketing_membership WHERE segment_id = %s AND customer_id = %s",
+        [story.segment, customer],
+    )
+    shown = story.staff.get(f"{page}/overrides/").text + story.staff.get(f"{page}/change/").text
+    for reason in ("Asked on the phone", "Works for us", "Told us so"):
+        assert reason in shown
+    one_planned_delivery_is_cancelled(story)
+
+
+def score_of(story, customer):
+    return story.set.value(
+        "SELECT value FROM marketing_score WHERE customer_id = %s AND kind = 'buys_90_days'",
+        [customer],
+    )
+
+
+def one_planned_delivery_is_cancelled(story):
+    template = story.set.value("SELECT id FROM crm_template WHERE name = 'Story sale'")
+    story.campaign = story.add(
+        "campaigns/campaign",
+        "campaigns_campaign",
+        name="Story pause",
+        purpose="marketing",
+        segments=story.segment,
+        holdout_percent=0,
+        channel="email",
+        template=template,
+    )
+    path = f"/admin/campaigns/campaign/{story.campaign}"
+    story.staff.submit(f"{path}/launch/", typed_name="Story pause")
+    story.staff.submit(f"{path}/pause/", reason="A typo")
+    planned = running.until(
+        lambda: (
+            story.set.rows(
+                "SELECT id FROM campaigns_delivery WHERE campaign_id = %s AND state = 'planned'",
+                [story.campaign],
+            )
+            or story.staff.submit(f"{path}/pause/", reason="A typo") is None
+        ),
+        seconds=60,
+        what="the campaign is paused with deliveries planned",
+    )[0][0]
+
+    story.staff.submit(f"/admin/campaigns/delivery/{planned}/cancel/", reason="Called instead")
+
+    assert story.set.rows(
+        "SELECT state, reason, cancelled_by_id IS NOT NULL FROM campaigns_delivery WHERE id = %s",
+        [planned],
+    ) == [("cancelled", "staff", True)]
+    story.staff.submit(f"{path}/resume/")
+
+
+def the_dashboard_tells(story):
+    for language in ("en", "zh-hans"):
+        story.staff.cookies.set("django_language", language)
+        assert story.staff.get("/admin/").status_code == 200
+    answer = httpx.get(f"{story.set.address}/readyz")
+    assert answer.status_code == 200, answer.text
