@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from marketing.runtime.engines import launched
+from marketing.runtime.environment import PROCESS
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
@@ -115,6 +116,7 @@ class Child:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
+            env={**os.environ, PROCESS: program.name},
         )
 
     async def _listen(self, process: asyncio.subprocess.Process) -> int:

@@ -35,6 +35,10 @@ def _run(arguments: list[str]) -> int:
         from marketing.runtime import testing
 
         return testing.main(arguments[2:])
+    if command == "status":
+        from marketing.runtime import status
+
+        return status.main()
     if command == "tools":
         from marketing.runtime import tools
 

@@ -11,6 +11,8 @@ from marketing.runtime.places import Places
 
 # Names another file than `.env`; tests name an empty one.
 ENV_FILE = "RAPPORT_ENV_FILE"
+# Tells every child its name in the running set.
+PROCESS = "RAPPORT_PROCESS"
 ENGINES = {"postgres": "DATABASE_URL", "valkey": "REDIS_URL"}
 # What one command must know to join a running set.
 SHARED = (

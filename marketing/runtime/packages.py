@@ -46,6 +46,8 @@ def install(venv: Path, files: Sequence[Path], *, say: Callable[[str], None]) ->
     python = venv / "bin" / "python"
     wanted = [part for file in files for part in ("-r", str(file))]
     environment = {**os.environ, **uv_environment(pip_settings(venv), os.environ)}
+    if not os.access(Path.home(), os.W_OK):
+        environment["UV_NO_CACHE"] = "1"
     try:
         uv = _uv(venv)
         command = [*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)]

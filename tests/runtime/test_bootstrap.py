@@ -157,6 +157,17 @@ def test_pip_takes_over_where_uv_fails(tmp_path: Path, monkeypatch: pytest.Monke
     assert tried == ["install the requirements", "install the requirements"]
 
 
+def test_a_python_that_cannot_install_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages.shutil, "which", lambda name: None)
+    monkeypatch.setattr(packages, "_python_with_pip", lambda: None)
+    monkeypatch.setattr(packages.importlib.util, "find_spec", lambda name: None)
+
+    with pytest.raises(RuntimeProblem, match="apt install python3-venv"):
+        packages.make_venv(tmp_path / ".venv")
+
+
 def test_a_full_disk_is_named_as_such(tmp_path: Path) -> None:
     script = tmp_path / "pip"
     script.write_text("#!/bin/sh\necho 'OSError: [Errno 28] No space left on device' >&2\nexit 1\n")

@@ -1,0 +1,187 @@
+"""The whole set starts by one command, comes back from kills and leaves nothing behind."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from marketing.runtime import probes, processes
+
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(not processes.PROC.is_dir(), reason="only Linux has /proc"),
+]
+NOT_FOR_IT = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "CELERY_BROKER_URL", "PUBLIC_URL")
+STARTED = re.compile(r"Rapport is ready after ([\d.]+) s")
+
+
+def free_pair() -> int:
+    """A port that is free together with the next one."""
+    while True:
+        with socket.socket() as first:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+        if probes.port_is_free("127.0.0.1", port + 1):
+            return port
+
+
+@dataclass
+class RunningSet:
+    """A set of its own in a folder of its own."""
+
+    var: Path
+    port: int
+    output: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                self.command(self.port), env=self.environment(), stdout=output, stderr=output
+            )
+        self.until(lambda: STARTED.search(self.said()) is not None)
+
+    def command(self, port: int) -> list[str]:
+        manage = str(settings.BASE_DIR / "manage.py")
+        return [sys.executable, manage, "start", "--no-demo", "--workers", "1", f"--port={port}"]
+
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name not in NOT_FOR_IT}
+        return {**kept, "RAPPORT_VAR": str(self.var)}
+
+    def said(self) -> str:
+        return self.output.read_text(errors="replace")
+
+    def until(self, happened: Callable[[], bool], patience: float = 90) -> None:
+        deadline = time.monotonic() + patience
+        while not happened():
+            assert self.process
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.05)
+
+    def is_ready(self) -> bool:
+        return probes.web("127.0.0.1", self.port, "/readyz", timeout=3)[0] == 200
+
+    def pids(self) -> list[int]:
+        assert self.process
+        return processes.descendants(self.process.pid)
+
+    def pid_of(self, words: str) -> int:
+        return next((pid for pid in self.pids() if words in command_line(pid)), 0)
+
+    def stop(self, number: signal.Signals) -> float:
+        assert self.process
+        began = time.monotonic()
+        self.process.send_signal(number)
+        self.process.wait(20)
+        return time.monotonic() - began
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSet]:
+    folder = tmp_path_factory.mktemp("set")
+    started = RunningSet(folder / "var", free_pair(), folder / "output")
+    started.start()
+    yield started
+    if started.process and started.process.poll() is None:
+        started.stop(signal.SIGTERM)
+
+
+def test_a_first_start_makes_an_account_and_keeps_its_password_out_of_the_log(
+    running: RunningSet,
+) -> None:
+    password = re.search(r"Sign in +admin / (\S+)", running.said())
+
+    assert password
+    assert password[1] not in (running.var / "log" / "rapport.log").read_text()
+
+
+def test_a_second_start_on_the_same_folder_is_refused_politely(running: RunningSet) -> None:
+    second = subprocess.run(
+        running.command(free_pair()),
+        env=running.environment(),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert second.returncode == 1
+    assert "stop it first, or set RAPPORT_VAR to another folder" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_a_busy_port_is_named_before_anything_starts(running: RunningSet, tmp_path: Path) -> None:
+    elsewhere = {**running.environment(), "RAPPORT_VAR": str(tmp_path / "var")}
+
+    refused = subprocess.run(
+        running.command(running.port), env=elsewhere, check=False, capture_output=True, text=True
+    )
+
+    assert refused.returncode == 1
+    assert f"Port {running.port} of 127.0.0.1 is in use" in refused.stderr
+    assert not (tmp_path / "var" / "postgres").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["marketing worker", "marketing beat", "marketing.wsgi", "valkey-server", "bin/postgres"],
+)
+def test_a_killed_process_comes_back_and_the_set_is_ready_again(
+    running: RunningSet, words: str
+) -> None:
+    running.until(running.is_ready)
+    first = running.pid_of(words)
+
+    os.kill(first, signal.SIGKILL)
+
+    running.until(lambda: running.pid_of(words) not in {0, first})
+    running.until(running.is_ready)
+
+
+def test_a_second_start_is_quick_and_term_leaves_nothing_behind(running: RunningSet) -> None:
+    running.until(running.is_ready)
+    running.stop(signal.SIGTERM)
+    running.start()
+    pids = running.pids()
+
+    took = running.stop(signal.SIGTERM)
+
+    assert took < 10
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+def test_a_killed_supervisor_leaves_no_orphan(running: RunningSet) -> None:
+    running.start()
+    pids = running.pids()
+
+    running.stop(signal.SIGKILL)
+
+    deadline = time.monotonic() + 10
+    while (left := [pid for pid in pids if _is_alive(pid)]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left == []
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
