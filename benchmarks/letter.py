@@ -42,7 +42,7 @@ enough for a pot of your choice{{% endif %}}.</div>
 <a href="https://shop.example/again/{{{{ orders.last.number }}}}">order the same again</a>.</div>
 {"".join(f'<div class="say">{_STORY}</div>' for _ in range(8))}
 <div class="say"><a href="https://shop.example/rooms">Rooms near {{{{ customer.city }}}}</a> ·
-<a href="https://shop.example/help">Help</a> · 
+<a href="https://shop.example/help">Help</a> ·
 <a href="https://social.example/tea">Follow us</a></div>
 <div class="end">You asked for this as {{{{ customer.email }}}}.
 <a href="{{{{ unsubscribe_url }}}}">Unsubscribe</a> ·
