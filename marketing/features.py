@@ -109,7 +109,7 @@ def build(*, as_of_date: date) -> int:
         days = as_of_date.toordinal()
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_SPACE, days])
         Feature.objects.filter(as_of_date=as_of_date).delete()
-        cursor.execute(_BUILD, {"moment": moment(as_of_date), "day": as_of_date})
+        cursor.execute(_BUILD, {"moment": moment(day=as_of_date), "day": as_of_date})
         return int(cursor.rowcount)
 
 
@@ -123,7 +123,7 @@ def matrix(*, as_of_date: date) -> Matrix:
 
 def bought_within(*, features: Matrix, days: int) -> NDArray[np.int64]:
     """Label each customer: 1 where an order was placed in the days after the features, else 0."""
-    since = moment(features.as_of_date)
+    since = moment(day=features.as_of_date)
     with connection.cursor() as cursor:
         ids = features.customer_ids.tolist()
         cursor.execute(_LABEL, [ids, since, since + timedelta(days=days)])
@@ -148,6 +148,6 @@ def prune(*, now: datetime) -> int:
     return Feature.objects.filter(as_of_date__lt=old).exclude(as_of_date__in=keep).delete()[0]
 
 
-def moment(day: date) -> datetime:
+def moment(*, day: date) -> datetime:
     """The start of a day, in UTC."""
     return datetime.combine(day, time(), UTC)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext_lazy
 
 # What can stand out in the centre of a cluster. A noun ends the name; the others go before it.
 TRAITS: Mapping[str, Any] = {
@@ -26,19 +26,43 @@ NOUNS = ("big_spender", "small_spender", "buyer")
 
 # What a score looks at, as it is said to staff; %(value)s is the customer's own number.
 FEATURES: Mapping[str, Any] = {
-    "tenure_days": gettext_lazy("first ordered %(value)s days ago"),
-    "recency_days": gettext_lazy("last ordered %(value)s days ago"),
-    "orders": gettext_lazy("%(value)s orders in all"),
-    "orders_90_days": gettext_lazy("%(value)s orders in the last 90 days"),
-    "orders_365_days": gettext_lazy("%(value)s orders in the last year"),
+    "tenure_days": ngettext_lazy(
+        "first ordered %(value)s day ago", "first ordered %(value)s days ago", "n"
+    ),
+    "recency_days": ngettext_lazy(
+        "last ordered %(value)s day ago", "last ordered %(value)s days ago", "n"
+    ),
+    "orders": ngettext_lazy("%(value)s order in all", "%(value)s orders in all", "n"),
+    "orders_90_days": ngettext_lazy(
+        "%(value)s order in the last 90 days", "%(value)s orders in the last 90 days", "n"
+    ),
+    "orders_365_days": ngettext_lazy(
+        "%(value)s order in the last year", "%(value)s orders in the last year", "n"
+    ),
     "revenue": gettext_lazy("bought for %(value)s in all"),
     "revenue_365_days": gettext_lazy("bought for %(value)s in the last year"),
     "average_order": gettext_lazy("an average order of %(value)s"),
-    "gap_days": gettext_lazy("usually %(value)s days between orders"),
-    "categories": gettext_lazy("bought from %(value)s categories"),
-    "views_30_days": gettext_lazy("%(value)s product views in the last 30 days"),
-    "views_90_days": gettext_lazy("%(value)s product views in the last 90 days"),
-    "engagements_90_days": gettext_lazy("%(value)s clicks and replies in the last 90 days"),
+    "gap_days": ngettext_lazy(
+        "usually %(value)s day between orders", "usually %(value)s days between orders", "n"
+    ),
+    "categories": ngettext_lazy(
+        "bought from %(value)s category", "bought from %(value)s categories", "n"
+    ),
+    "views_30_days": ngettext_lazy(
+        "%(value)s product view in the last 30 days",
+        "%(value)s product views in the last 30 days",
+        "n",
+    ),
+    "views_90_days": ngettext_lazy(
+        "%(value)s product view in the last 90 days",
+        "%(value)s product views in the last 90 days",
+        "n",
+    ),
+    "engagements_90_days": ngettext_lazy(
+        "%(value)s click or reply in the last 90 days",
+        "%(value)s clicks and replies in the last 90 days",
+        "n",
+    ),
 }
 
 # What a training run demands before it learns.
@@ -71,9 +95,10 @@ def reason_sentence(feature: str, value: float | None, effect: float) -> str:
     """Say one reason of a score: the customer's number, and which way it moves the score."""
     if value is None:
         fact = _("has ordered too seldom to know the usual days between orders")
+    elif feature in FEATURES:
+        fact = FEATURES[feature] % {"value": f"{value:,.0f}", "n": round(value)}
     else:
-        pattern = str(FEATURES.get(feature, "%(value)s " + feature))
-        fact = pattern % {"value": f"{value:,.0f}"}
+        fact = f"{feature} {value:,.0f}"
     pattern = _("Raises it: %(fact)s") if effect > 0 else _("Lowers it: %(fact)s")
     return pattern % {"fact": fact}
 

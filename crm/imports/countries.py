@@ -54,7 +54,7 @@ KNOWN = {
 UNKNOWN = Country("", "", "")
 
 
-def find(name: str) -> Country:
+def find(*, name: str) -> Country:
     """The country of that name or two-letter code; an unknown one tells nothing."""
     plain = name.strip().lower()
     if len(plain) == 2 and plain.isascii():

@@ -118,7 +118,7 @@ def _stage(path: Path) -> tuple[int, int]:
     with connection.cursor() as cursor:
         cursor.execute(judging.STAGE)
         with cursor.copy("COPY import_line FROM STDIN") as copy:
-            for row in reading.rows(path):
+            for row in reading.rows(path=path):
                 rows += 1
                 if row is None:
                     odd += 1
@@ -174,7 +174,7 @@ def _write_customers(options: Options, path: Path, now: datetime) -> int:
 
 def _person(row: Sequence[object], options: Options) -> customers.Person:
     number, country_name, since = row
-    country = find(str(country_name))
+    country = find(name=str(country_name))
     return customers.Person(
         external_id=str(number),
         email=f"customer{number}@{options.email_domain}" if options.email_domain else "",

@@ -27,7 +27,7 @@ class UnusableFile(ValueError):  # noqa: N818 - it names what it found
     """The file cannot be read; the message says why and what to do."""
 
 
-def rows(path: Path) -> Iterator[Sequence[str] | None]:
+def rows(*, path: Path) -> Iterator[Sequence[str] | None]:
     """Every row after the heading, in the order of COLUMNS; None for a row of another width."""
     encoding = _encoding(path)
     with _opened(path) as raw, io.TextIOWrapper(raw, encoding=encoding, newline="") as text:

@@ -16,7 +16,10 @@ def check(*, segment: Segment) -> None:
     if segment.kind != SegmentKind.RULE:
         return
     mentioned = _mentions(segment)
-    known = {other.pk: mentions_or_none(other) for other in Segment.objects.exclude(pk=segment.pk)}
+    known = {
+        other.pk: mentions_or_none(segment=other)
+        for other in Segment.objects.exclude(pk=segment.pk)
+    }
     unknown = sorted(mentioned - set(known) - {segment.pk})
     if unknown:
         raise RuleError(
@@ -35,7 +38,7 @@ def check(*, segment: Segment) -> None:
         )
 
 
-def mentions_or_none(segment: Segment) -> set[int]:
+def mentions_or_none(*, segment: Segment) -> set[int]:
     """The segments that the rules speak of; none where the rules cannot be read."""
     try:
         return _mentions(segment)
@@ -44,7 +47,7 @@ def mentions_or_none(segment: Segment) -> set[int]:
         return set()
 
 
-def in_order(mentions: Mapping[int, set[int]]) -> list[int]:
+def in_order(*, mentions: Mapping[int, set[int]]) -> list[int]:
     """Every segment after those that it mentions."""
     ordered: list[int] = []
 

@@ -59,7 +59,7 @@ def due(*, now: datetime) -> list[int]:
     old = now - timedelta(minutes=settings.SEGMENT_REFRESH_MINUTES)
     stale = Q(refreshed_at__isnull=True) | Q(refreshed_at__lt=old)
     found = Segment.objects.filter(Q(refresh_wanted_at__lte=now) | (stale & Q(error="")))
-    return in_order({segment.pk: mentions_or_none(segment) for segment in found})
+    return in_order(mentions={segment.pk: mentions_or_none(segment=segment) for segment in found})
 
 
 def refresh_due(*, now: datetime) -> dict[int, Refreshed]:

@@ -53,7 +53,7 @@ def fit(*, now: datetime) -> Outcome:
     demand = Demand("customers", MIN_CUSTOMERS, len(found.customer_ids))
     if not demand.is_met:
         return Outcome(RunState.REFUSED, day, demand.found, [demand])
-    fitted = estimators.get("clusters")().fit(columns(found))
+    fitted = estimators.get("clusters")().fit(columns(found=found))
     chosen = len(fitted.cluster_centers_)
     silhouette, stability, _both = fitted.quality_[chosen]
     return Outcome(
@@ -71,7 +71,7 @@ def fit(*, now: datetime) -> Outcome:
     )
 
 
-def columns(found: features.Matrix) -> NDArray[np.float64]:
+def columns(*, found: features.Matrix) -> NDArray[np.float64]:
     """The columns that clusters are made from (n × 7)."""
     return found.values[:, [features.NAMES.index(name) for name in COLUMNS]]
 
@@ -79,7 +79,7 @@ def columns(found: features.Matrix) -> NDArray[np.float64]:
 def keep(*, run: TrainingRun, estimator: Any) -> list[Cluster]:
     """Write the clusters of a run down, each with a name of its own."""
     found = features.matrix(as_of_date=run.as_of_date)  # type: ignore[arg-type]
-    labels = estimator.predict(columns(found))
+    labels = estimator.predict(columns(found=found))
     centres = [_centre(found.values[labels == number]) for number in range(_count(estimator))]
     rows = [
         Cluster(
