@@ -144,7 +144,7 @@ def _revenue(now: datetime) -> tuple[dict[date, float], int]:
     rows = (
         placed.order_by()
         .values_list(TruncDate("placed_at", tzinfo=UTC))
-        .annotate(Sum("total"), Count("pk", filter=Q(placed_at__gt=now - PERIOD)))
+        .annotate(revenue=Sum("total"), lately=Count("pk", filter=Q(placed_at__gt=now - PERIOD)))
     )
     days: dict[date, float] = {}
     orders = 0

@@ -13,6 +13,7 @@ from unfold.decorators import display
 
 from campaigns.choices import CampaignState
 from campaigns.models import Campaign
+from crm.admin.tags import moment
 
 from . import audience, page, preview, verbs
 from .changes import CampaignChangeList
@@ -35,18 +36,16 @@ class CampaignAdmin(SimpleHistoryAdmin, ModelAdmin):
     list_display = ["link", "state_badge", "channels", "progress", "starts", "created_by"]
     list_display_links = None
     list_filter = ["state", "purpose"]
-    list_filter_submit = False
     list_select_related = ["created_by"]
     list_per_page = 50
     search_fields = ["name"]
-    date_hierarchy = None
     autocomplete_fields = ["segments", "excluded_segments"]
     list_before_template = "admin/campaigns/list_hint.html"
     change_form_outer_before_template = "admin/campaigns/form_hint.html"
     fieldsets = [
         (None, {"fields": ["name", "purpose"]}),
         (_("To whom"), {"fields": ["segments", "excluded_segments", "holdout_percent"]}),
-        (_("What"), {"fields": [("channel", "template")]}),
+        (_("What"), {"fields": ["channel", "template"]}),
         (_("When"), {"fields": ["scheduled_at"]}),
     ]
 
@@ -70,11 +69,15 @@ class CampaignAdmin(SimpleHistoryAdmin, ModelAdmin):
         return page.small_progress(obj.tally)  # type: ignore[attr-defined]
 
     @display(description=_("send at"), ordering="starts_at")
-    def starts(self, obj: Campaign) -> Any:
-        return obj.started_at or obj.starts_at or obj.scheduled_at
+    def starts(self, obj: Campaign) -> str:
+        return moment(obj.started_at or obj.starts_at or obj.scheduled_at)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:
         return super().get_queryset(request).prefetch_related("steps")
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        # Drafts are deleted one by one: what was launched stays.
+        return {}
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CampaignChangeList]:
         return CampaignChangeList

@@ -1,7 +1,6 @@
 """The ledger of deliveries: every plan with its verdict, and the one thing staff may do to it."""
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -88,9 +87,6 @@ class DeliveryAdmin(LedgerAdmin):
         return format_html(
             '<a class="rp-link" href="{}">{}</a>', address, obj.message.get_state_display()
         )
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
-        return super().get_queryset(request).select_related("step__template")
 
     def get_urls(self) -> list[URLPattern]:
         cancelling = path(

@@ -25,9 +25,9 @@ class TemplateSelect(UnfoldAdminSelectWidget):
 class CampaignForm(forms.ModelForm):
     """A campaign with the channel and the template of its message."""
 
-    channel = forms.ChoiceField(label=_("channel"), choices=Channel, widget=UnfoldAdminSelectWidget)
+    channel = forms.ChoiceField(label=_("Channel"), choices=Channel, widget=UnfoldAdminSelectWidget)
     template = forms.ModelChoiceField(
-        label=_("template"),
+        label=_("Template"),
         queryset=Template.objects.order_by("name"),
         widget=TemplateSelect,
         empty_label=_("Choose a template"),

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.decorators import permission_required
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -15,6 +16,7 @@ from django.utils.safestring import SafeString
 from campaigns import preflight, reports
 from campaigns.choices import CampaignState, DeliveryState
 from campaigns.models import Campaign, Delivery
+from crm import live as live_stream
 from crm.choices import MessageState
 
 from .changes import Tally
@@ -44,8 +46,8 @@ def small_progress(tally: Tally) -> SafeString:
         '<span class="rp-small rp-number">{} / {}</span></div>',
         f"{tally.sent_percent:.1f}",
         f"{tally.other_percent:.1f}",
-        tally.sent,
-        tally.total,
+        intcomma(tally.sent),
+        intcomma(tally.total),
     )
 
 
@@ -115,6 +117,7 @@ def _standing(request: HttpRequest, campaign: Campaign, now: datetime) -> dict[s
         "failed": _failed(campaign),
         "actions": campaign.actions.select_related("by")[:TROUBLE_ROWS],
         "can_launch": request.user.has_perm("campaigns.launch_campaign"),
+        "stream": live_stream.address(channel=f"campaign-{campaign.pk}"),
         "seconds_to_start": _seconds_to(campaign.starts_at, now),
     }
 

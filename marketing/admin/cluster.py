@@ -40,7 +40,7 @@ class ClusterAdmin(LedgerAdmin):
     def share(self, obj: Cluster) -> SafeString:
         percent = 100 * obj.size / obj.run.rows if obj.run.rows else 0
         return format_html(
-            '<div class="rp-mini"><span class="rp-bar" style="width:{}%"></span></div>',
+            '<div class="rp-mini"><span class="rp-meter" style="width:{}%"></span></div>',
             f"{percent:.0f}",
         )
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -11,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from crm.admin.parts import post_once
+from marketing import scoring
 from marketing.choices import ScoreKind
 from marketing.models import ScoreOverride
 
@@ -24,31 +24,22 @@ class ShownScore:
     """One score: what the machine says and why, and what staff say."""
 
     kind: ScoreKind
-    score: Any
+    score: scoring.EffectiveScore
     override: ScoreOverride | None
 
     @property
     def value(self) -> float | None:
         """The one that counts, in percent."""
-        value = self.override.value if self.override else self.automatic
-        return None if value is None else 100 * value
-
-    @property
-    def automatic(self) -> float | None:
-        """What the machine says."""
-        automatic = self.score.automatic
-        return None if automatic is None else float(getattr(automatic, "value", automatic))
+        return None if self.score.value is None else 100 * self.score.value
 
     @property
     def automatic_percent(self) -> float | None:
         """What the machine says, in percent."""
-        return None if self.automatic is None else 100 * self.automatic
+        return None if self.score.automatic is None else 100 * self.score.automatic
 
 
 def effective_scores(customer_id: int, now: datetime) -> list[ShownScore]:
     """Every kind of score of a customer."""
-    from marketing import scoring  # its arrays are loaded where a score is looked at
-
     overrides = {
         override.kind: override
         for override in ScoreOverride.objects.filter(customer=customer_id)
@@ -69,8 +60,6 @@ def set_score(request: HttpRequest, pk: int) -> HttpResponse:
     """Set a score by hand; the automatic value goes on beside it."""
 
     def call() -> str:
-        from marketing import scoring
-
         scoring.set_by_hand(
             customer_id=pk,
             kind=_read_kind(request),
@@ -89,8 +78,6 @@ def lift_score(request: HttpRequest, pk: int) -> HttpResponse:
     """Let the automatic value count again."""
 
     def call() -> str:
-        from marketing import scoring
-
         scoring.lift_by_hand(
             customer_id=pk, kind=_read_kind(request), by=request.user, now=timezone.now()
         )

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -12,6 +13,7 @@ from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from crm.admin.tags import moment
 from marketing import segments, tasks
 from marketing.choices import SegmentKind
 from marketing.models import Segment
@@ -54,12 +56,12 @@ class SegmentAdmin(SimpleHistoryAdmin, ModelAdmin):
         return obj.kind, obj.get_kind_display()
 
     @display(description=_("members"), ordering="member_count")
-    def members(self, obj: Segment) -> int:
-        return obj.member_count
+    def members(self, obj: Segment) -> str:
+        return intcomma(obj.member_count)
 
     @display(description=_("computed at"), ordering="refreshed_at")
-    def computed(self, obj: Segment) -> Any:
-        return obj.refreshed_at
+    def computed(self, obj: Segment) -> str:
+        return moment(obj.refreshed_at)
 
     @display(description=_("state"), label={"error": "danger", "waiting": "warning"})
     def health(self, obj: Segment) -> tuple[str, Any]:

@@ -48,6 +48,7 @@ class SegmentForm(forms.ModelForm):
         if "rules" not in self.fields:
             return
         self.fields["rules"].widget = RulesWidget()
+        self.fields["description"].widget.attrs["rows"] = 2
         self.fields["rules"].label = _("rules")
         self.fields["cluster"].queryset = Cluster.objects.filter(run__state=RunState.USED)
         if not self.instance.rules:

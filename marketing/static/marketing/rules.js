@@ -239,13 +239,13 @@
       if (kind === "none") return [];
       if (kind === "many") return [this.chips(node, "value", choices)];
       if (kind === "number") return [this.number(node.value, (value) => set(value ?? 0))];
-      if (kind === "days") return [this.number(node.value, (value) => set(value ?? 1)), el("span", { class: "rp-soft" }, this.words.days)];
+      if (kind === "days") return [el("span", { class: "rp-together" }, this.number(node.value, (value) => set(value ?? 1)), el("span", { class: "rp-soft" }, this.words.days))];
       if (kind === "date") return [el("input", { type: "date", class: "rp-input", value: String(node.value ?? "").slice(0, 10), onchange: (event) => set(event.target.value) })];
       return [this.suggesting(String(node.value ?? ""), kind === "one" ? options : [], "", set)];
     }
 
     control(node, control) {
-      const label = (text) => (text ? [el("span", { class: "rp-soft" }, text)] : []);
+      const label = (text) => (text ? el("span", { class: "rp-soft" }, text) : null);
       if (control.type === "many") return [this.chips(node, control.key, control.options)];
       if (control.type === "choice") {
         const at = control.options.findIndex(([value]) => same(value, node[control.key]));
@@ -263,7 +263,7 @@
         this.write();
       });
       if (control.is_optional) input.placeholder = "–";
-      return [...label(control.before), input, ...label(control.after)];
+      return [el("span", { class: "rp-together" }, label(control.before), input, label(control.after))];
     }
 
     filters(node, key) {
