@@ -118,6 +118,7 @@ def valkey(places: Places, *, durable: bool = True) -> Engine:
         "maxmemory-policy": "noeviction",
         "databases": "64",
         "daemonize": "no",
+        "set-proc-title": "no",
         "loglevel": "warning",
         "logfile": "",
     }

@@ -16,6 +16,11 @@ def descendants(root: int) -> list[int]:
     return found[1:]
 
 
+def children(parent: int) -> list[int]:
+    """The processes that this one has started itself."""
+    return [child for child, its_parent in _parents().items() if its_parent == parent]
+
+
 def cpu_seconds(pids: list[int]) -> float:
     """The processor time that these processes have used so far."""
     return sum(_cpu(pid) for pid in pids) / TICKS

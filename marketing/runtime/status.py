@@ -35,8 +35,10 @@ def running_supervisor(here: Places) -> int:
 def memory_by_name(supervisor: int) -> Counter[str]:
     """Bytes for each named process, those that it has forked included."""
     used = Counter({SUPERVISOR: processes.memory(supervisor)})
-    for pid in processes.descendants(supervisor):
-        used[_name(pid)] += processes.memory(pid)
+    for child in processes.children(supervisor):
+        # PostgreSQL writes its titles over the environment of what it forks: the child knows.
+        family = (child, *processes.descendants(child))
+        used[_name(child)] += sum(map(processes.memory, family))
     return used
 
 
@@ -46,7 +48,5 @@ def _name(pid: int) -> str:
     except OSError:
         return "other"
     prefix = f"{environment.PROCESS}=".encode()
-    found = (
-        os.fsdecode(word.removeprefix(prefix)) for word in variables if word.startswith(prefix)
-    )
-    return next(found, "other")
+    named = (word.removeprefix(prefix) for word in variables if word.startswith(prefix))
+    return os.fsdecode(next(named, b"other"))

@@ -150,7 +150,7 @@ def test_pip_takes_over_where_uv_fails(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(packages, "_run", run)
     monkeypatch.setattr(packages, "pip_settings", lambda venv: {})
     monkeypatch.setattr(packages, "pip", lambda venv: ["pip"])
-    monkeypatch.setattr(packages.shutil, "which", lambda name: "/usr/bin/uv")
+    monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/uv")
 
     packages.install(tmp_path, [tmp_path / "requirements.txt"], say=lambda line: None)
 
@@ -160,9 +160,9 @@ def test_pip_takes_over_where_uv_fails(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_python_that_cannot_install_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packages.shutil, "which", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name: None)
     monkeypatch.setattr(packages, "_python_with_pip", lambda: None)
-    monkeypatch.setattr(packages.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
 
     with pytest.raises(RuntimeProblem, match="apt install python3-venv"):
         packages.make_venv(tmp_path / ".venv")

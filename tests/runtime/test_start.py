@@ -113,6 +113,22 @@ def test_a_first_start_makes_an_account_and_keeps_its_password_out_of_the_log(
     assert password[1] not in (running.var / "log" / "rapport.log").read_text()
 
 
+def test_its_status_names_each_process_with_its_memory(running: RunningSet) -> None:
+    manage = str(settings.BASE_DIR / "manage.py")
+
+    status = subprocess.run(
+        [sys.executable, manage, "status"],
+        env=running.environment(),
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+    names = [line.split()[0] for line in status.splitlines()]
+    expected = ["postgres", "valkey", "outbox", "worker", "beat", "web", "live"]
+    assert sorted(names) == sorted(["runtime", *expected, "together"])
+
+
 def test_a_second_start_on_the_same_folder_is_refused_politely(running: RunningSet) -> None:
     second = subprocess.run(
         running.command(free_pair()),
