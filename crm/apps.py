@@ -10,3 +10,7 @@ class CrmConfig(AppConfig):
     name = "crm"
     verbose_name = _("Customer record")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the checks."""
+        from crm import checks  # noqa: F401 - importing registers them

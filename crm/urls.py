@@ -1,5 +1,15 @@
 """The public addresses of crm."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern] = []
+from crm import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("callbacks/<slug:provider>/", views.callback, name="callback"),
+    path("c/<str:token>/<int:position>", views.clicked, name="click"),
+    path("o/<str:token>", views.opened, name="open"),
+    path("u/<str:token>", views.unsubscribe, name="unsubscribe"),
+    path("p/<str:token>", views.preferences, name="preferences"),
+    path("v/<str:token>", views.viewed, name="view_message"),
+    path("api/v1/", include("crm.api.urls")),
+]

@@ -1,0 +1,46 @@
+"""What must be right before crm can work; checked at every start."""
+
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, register
+
+from crm import accounts
+from crm.channels import registry
+from crm.choices import Channel
+from crm.messages import journals
+
+
+@register
+def providers_are_known(**kwargs: Any) -> list[CheckMessage]:
+    """Every adapter can be imported, and every channel's address is spoken by one."""
+    problems: list[CheckMessage] = [
+        Error(problem, hint="See crm/channels/registry.py.", id="crm.E001")
+        for problem in registry.check_registered()
+    ]
+    for channel in Channel:
+        try:
+            accounts.for_channel(channel=channel)
+        except accounts.UnknownAddress as error:
+            hint = f"Mend {channel.upper()}_URL in the environment."
+            problems.append(Error(str(error), hint=hint, id="crm.E002"))
+    return problems
+
+
+@register
+def journals_can_be_written(**kwargs: Any) -> list[CheckMessage]:
+    """A worker that cannot write its journal could not tell after a crash what it had sent."""
+    folder = journals.folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = folder / ".probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        return [
+            Error(
+                f"The folder {folder} cannot be written to: {error.strerror}.",
+                hint="Give it to the user that runs the workers, or set RAPPORT_VAR.",
+                id="crm.E003",
+            )
+        ]
+    return []

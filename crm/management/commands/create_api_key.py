@@ -1,0 +1,35 @@
+"""Make a key for a shop or another program that calls the API."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import IntegrityError
+from django.utils import timezone
+
+from crm import keys
+from crm.choices import ApiScope
+
+
+class Command(BaseCommand):
+    """`manage.py create_api_key NAME`: prints the secret, once."""
+
+    help = "Make a key for a shop or another program that calls the API."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The key's name and what it may do."""
+        parser.add_argument("name")
+        parser.add_argument(
+            "--scope", action="append", choices=ApiScope.values, help="both where none is given"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Make the key and show its secret."""
+        scopes = options["scope"] or ApiScope.values
+        try:
+            new = keys.create(name=options["name"], scopes=scopes, now=timezone.now())
+        except IntegrityError as error:
+            raise CommandError(
+                f"A key called {options['name']!r} exists already; choose another name."
+            ) from error
+        self.stdout.write(new.secret)
+        self.stderr.write("Keep it safe: it is not shown again.")

@@ -1,0 +1,198 @@
+"""What the world outside sees of us: callbacks, links of messages, unsubscribe and preferences."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from csp.constants import NONE, SELF
+from csp.decorators import csp
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import timezone, translation
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from crm import accounts, callbacks, links, messages, tasks, tracking, variables
+from crm.channels.base import CallbackRefused
+from crm.choices import DecisionSource
+from crm.models import Message
+from crm.rendering import RenderError
+
+MAX_CALLBACK = 1_000_000
+# One transparent GIF pixel.
+PIXEL = bytes.fromhex(
+    "47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b"
+)
+# Public pages load our own style sheet and post to us, and that is all they may do.
+STRICT = {
+    "default-src": [NONE],
+    "style-src": [SELF],
+    "img-src": [SELF],
+    "form-action": [SELF],
+    "base-uri": [NONE],
+    "frame-ancestors": [NONE],
+}
+# A message in the browser shows its pictures, runs nothing and is nobody's origin.
+SEALED = (
+    "default-src 'none'; img-src * data:; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox"
+)
+
+View = Callable[..., HttpResponse]
+
+
+@csrf_exempt
+@require_POST
+def callback(request: HttpRequest, provider: str) -> HttpResponse:
+    """Keep what a provider tells us, once and only if it is proven, then ring for it."""
+    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_CALLBACK:
+        return HttpResponse(status=413)
+    if accounts.for_provider(provider=provider) is None:
+        return HttpResponse(status=404)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    try:
+        kept = callbacks.store(
+            provider=provider,
+            headers=headers,
+            body=request.body,
+            url=request.build_absolute_uri(),
+            now=timezone.now(),
+        )
+    except CallbackRefused:
+        return HttpResponse(status=403)
+    if kept is not None:
+        tasks.ring(tasks.process_callbacks)
+    return HttpResponse(status=204)
+
+
+@never_cache
+@require_safe
+def opened(request: HttpRequest, token: str) -> HttpResponse:
+    """Answer with an invisible picture and note the opening; a bad token gets the picture too."""
+    try:
+        message_id = _read(links.OPEN, token)
+    except links.BadToken:
+        pass
+    else:
+        tracking.open_message(
+            message_id=message_id, user_agent=_user_agent(request), now=timezone.now()
+        )
+    return HttpResponse(PIXEL, content_type="image/gif")
+
+
+def _found(view: View) -> View:
+    """Answer a token that is not ours, or a message that is gone, with a friendly page."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, **where: Any) -> HttpResponse:
+        try:
+            response = view(request, **where)
+        except (links.BadToken, tracking.NotFound, RenderError):
+            return _page(request, "lost.html", {}, status=404)
+        response["Referrer-Policy"] = "no-referrer"
+        return response
+
+    sealed: View = csp(STRICT)(never_cache(answer))  # type: ignore[assignment]
+    return sealed
+
+
+@_found
+@require_safe
+def clicked(request: HttpRequest, *, token: str, position: int) -> HttpResponse:
+    """Lead on to where a link goes and note the click."""
+    url = tracking.click(
+        message_id=_read(links.CLICK, token),
+        position=position,
+        user_agent=_user_agent(request),
+        now=timezone.now(),
+    )
+    return HttpResponseRedirect(url)
+
+
+@_found
+@require_safe
+def viewed(request: HttpRequest, *, token: str) -> HttpResponse:
+    """Show a message in the browser exactly as it was sent."""
+    message_id = _read(links.VIEW, token)
+    message = Message.objects.filter(pk=message_id).select_related("template_version__template")
+    if (found := message.first()) is None:
+        raise tracking.NotFound("The message is not here any more.")
+    shown = messages.show(message=found)
+    if shown.html:
+        response = HttpResponse(shown.html)
+    else:
+        response = HttpResponse(shown.text, content_type="text/plain; charset=utf-8")
+    response["Content-Security-Policy"] = SEALED
+    return response
+
+
+@csrf_exempt
+@_found
+@require_http_methods(["GET", "HEAD", "POST"])
+def unsubscribe(request: HttpRequest, *, token: str) -> HttpResponse:
+    """Ask on GET, unsubscribe on POST: by the button, or by a mail program's one click."""
+    message_id = _read(links.UNSUBSCRIBE, token)
+    language = tracking.language(message_id=message_id)
+    if request.method != "POST":
+        known = tracking.preferences(message_id=message_id, now=timezone.now())
+        return _page(request, "unsubscribe.html", {"known": known}, language)
+    one_click = request.POST.get("List-Unsubscribe") == "One-Click"
+    source = DecisionSource.ONE_CLICK if one_click else DecisionSource.PREFERENCES
+    tracking.unsubscribe(message_id=message_id, source=source, now=timezone.now())
+    return _page(
+        request, "unsubscribed.html", {"preferences_url": _preferences_url(message_id)}, language
+    )
+
+
+@csrf_exempt
+@_found
+@require_http_methods(["GET", "HEAD", "POST"])
+def preferences(request: HttpRequest, *, token: str) -> HttpResponse:
+    """Show what a customer allows, and write down what they choose."""
+    message_id = _read(links.PREFERENCES, token)
+    now = timezone.now()
+    if request.method == "POST":
+        if "pause" in request.POST:
+            tracking.pause(message_id=message_id, now=now)
+        else:
+            granted = request.POST.getlist("granted")
+            tracking.choose(message_id=message_id, granted=granted, now=now)
+    known = tracking.preferences(message_id=message_id, now=now)
+    context = {"known": known, "is_saved": request.method == "POST"}
+    return _page(request, "preferences.html", context, known.language)
+
+
+def _read(purpose: str, token: str) -> int:
+    return links.unsign(purpose=purpose, token=token, keys=accounts.link_keys())
+
+
+def _user_agent(request: HttpRequest) -> str:
+    """Who asks; whoever only looks at the head is a program."""
+    return "" if request.method == "HEAD" else request.headers.get("User-Agent", "")
+
+
+def _preferences_url(message_id: int) -> str:
+    return messages.links(message_id=message_id).preferences_url
+
+
+def _page(
+    request: HttpRequest, name: str, context: dict[str, Any], language: str = "", status: int = 200
+) -> HttpResponse:
+    """A public page in the customer's language, or in the browser's where that is unknown."""
+    chosen = _supported(language) or translation.get_language() or "en"
+    with translation.override(chosen):
+        shop = variables.shop()
+        page = render(request, f"public/{name}", {"shop": shop, **context}, status=status)
+    page["Content-Language"] = chosen
+    return page
+
+
+def _supported(language: str) -> str:
+    if not language:
+        return ""
+    try:
+        return translation.get_supported_language_variant(language)
+    except LookupError:
+        return "en"
