@@ -16,4 +16,8 @@ class CampaignsConfig(AppConfig):
         from campaigns import checks, receivers  # noqa: F401 - importing connects them
 
         extensions.customer_panels.register("deliveries", "campaigns.admin.panel.deliveries")
+        additions = "campaigns.admin.additions"
+        extensions.reply_shortcuts.register("canned replies", f"{additions}.ready_replies")
+        extensions.customer_overrides.register("deliveries", f"{additions}.cancelled_deliveries")
+        extensions.message_sources.register("delivery", f"{additions}.delivery_source")
         extensions.dashboard_cards.register("sending", "campaigns.admin.cards.sending")

@@ -18,3 +18,4 @@ class MarketingConfig(AppConfig):
 
         extensions.customer_panels.register("scores", "marketing.admin.panels.scores")
         extensions.customer_panels.register("segments", "marketing.admin.panels.segments")
+        extensions.customer_overrides.register("marketing", "marketing.admin.overrides.of_customer")

@@ -12,7 +12,6 @@ from crm.admin import (
     message,
     order,
     outbox,
-    staff,
     template,
 )
 
@@ -28,6 +27,5 @@ __all__ = [
     "message",
     "order",
     "outbox",
-    "staff",
     "template",
 ]
