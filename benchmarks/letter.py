@@ -40,7 +40,7 @@ enough for a pot of your choice{{% endif %}}.</div>
 {{% for p in orders.last.products %}}{_CARD}{{% endfor %}}
 <div class="say">You last ordered on {{{{ orders.last.date|date }}}}:
 <a href="https://shop.example/again/{{{{ orders.last.number }}}}">order the same again</a>.</div>
-{"".join(f'<div class="say">{_STORY}</div>' for _ in range(8))}
+{chr(10).join(f'<div class="say">{_STORY}</div>' for _ in range(8))}
 <div class="say"><a href="https://shop.example/rooms">Rooms near {{{{ customer.city }}}}</a> ·
 <a href="https://shop.example/help">Help</a> ·
 <a href="https://social.example/tea">Follow us</a></div>

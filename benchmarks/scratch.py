@@ -20,7 +20,7 @@ def database() -> Iterator[str]:
     connection.settings_dict["NAME"] = name
     try:
         call_command("migrate", verbosity=0, skip_checks=True)
-        yield _address(name)
+        yield address_of(name)
     finally:
         connection.close()
         connection.settings_dict["NAME"] = used
@@ -32,5 +32,6 @@ def _maintain(statement: str) -> None:
         cursor.execute(statement)
 
 
-def _address(name: str) -> str:
+def address_of(name: str) -> str:
+    """The configured address with this database in it."""
     return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))

@@ -8,13 +8,13 @@ from campaigns import broadcasts, sending
 from campaigns.choices import CampaignState
 from campaigns.models import Campaign, Delivery, Step
 from campaigns.reports import balance
-from crm import accounts, messages, templates
+from crm import accounts, consent, customers, messages, templates
 from crm.channels import registry
 from crm.channels.memory import MemoryAdapter
 from crm.models import Customer, Template
 from marketing import segments
 from marketing.choices import SegmentKind
-from marketing.models import Segment
+from marketing.models import Segment, SegmentOverride
 
 HTML = """<p>Hello {{ customer.first_name|default_name }},</p>
 <p><a href="https://shop.example/tea">Tea</a></p>
@@ -33,35 +33,47 @@ def template(*, now: datetime, html: str = HTML, text: str = TEXT, **facts: Any)
     return made
 
 
-def segment(*, customers: Collection[Customer], now: datetime) -> Segment:
+def segment(*, people: Collection[Customer], now: datetime) -> Segment:
     """A fixed list of these customers."""
     made = Segment.objects.create(name=f"Segment {next(_count)}", kind=SegmentKind.LIST)
-    for customer in customers:
-        segments.put(
-            segment_id=made.pk,
-            customer_id=customer.pk,
-            mode="include",
-            reason="A test",
-            by=None,
-            now=now,
+    SegmentOverride.objects.bulk_create(
+        SegmentOverride(
+            segment=made, customer=person, mode="include", reason="A test", created_at=now
         )
+        for person in people
+    )
     segments.refresh(segment_id=made.pk, now=now)
     return made
 
 
+def crowd(*, count: int, now: datetime) -> list[Customer]:
+    """Many people who allow marketing by e-mail, made at once."""
+    people = [customers.Person(email=f"crowd{n}@shop.example") for n in range(count)]
+    ids = customers.identify_many(people=people, now=now)
+    granted = {"channel": "email", "purpose": "marketing", "state": "granted"}
+    consent.decide_many(
+        decisions=[
+            consent.NewDecision(customer_id=pk, source="sign_up", decided_at=now, **granted)
+            for pk in ids
+        ],
+        now=now,
+    )
+    return list(Customer.objects.filter(pk__in=ids))
+
+
 def draft(
-    *, customers: Collection[Customer], now: datetime, html: str = HTML, **facts: Any
+    *, people: Collection[Customer], now: datetime, html: str = HTML, **facts: Any
 ) -> Campaign:
     """A campaign that is ready to be launched."""
     made = Campaign.objects.create(name=f"Campaign {next(_count)}", **facts)
-    made.segments.add(segment(customers=customers, now=now))
+    made.segments.add(segment(people=people, now=now))
     Step.objects.create(campaign=made, channel="email", template=template(now=now, html=html))
     return made
 
 
-def running(*, customers: Collection[Customer], now: datetime, **facts: Any) -> Campaign:
+def running(*, people: Collection[Customer], now: datetime, **facts: Any) -> Campaign:
     """A campaign that was launched and has started: its deliveries are planned."""
-    made = draft(customers=customers, now=now, **facts)
+    made = draft(people=people, now=now, **facts)
     broadcasts.launch(campaign_id=made.pk, by=None, now=now)
     broadcasts.start_due(now=now + LONG_ENOUGH)
     made.refresh_from_db()
