@@ -7,6 +7,10 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from campaigns.choices import DeliveryState
+from campaigns.models import Delivery
+from crm import messages
+
 MAX_ATTEMPTS = 3
 LEASE = timedelta(seconds=120)
 
@@ -40,7 +44,7 @@ UPDATE campaigns_delivery
 _RELEASE = """
   WITH expired AS (
        SELECT id FROM campaigns_delivery
-        WHERE state = 'claimed' AND lease_until_at < %(now)s
+        WHERE state = 'claimed' AND (lease_until_at < %(now)s OR owner = ANY(%(lost)s))
         ORDER BY id FOR UPDATE SKIP LOCKED)
 UPDATE campaigns_delivery delivery
    SET owner = '', lease_until_at = NULL,
@@ -104,7 +108,13 @@ def give_back(*, delivery_ids: Collection[int]) -> None:
 
 @transaction.atomic
 def release_expired(*, now: datetime) -> int:
-    """Return claims whose worker let the lease run out; after three tries they have failed."""
+    """Return claims whose worker died or let the lease run out; three tries are the last."""
+    lost = messages.lost_owners(owners=_claimants())
     with connection.cursor() as cursor:
-        cursor.execute(_RELEASE, {"now": now, "most": MAX_ATTEMPTS})
+        cursor.execute(_RELEASE, {"now": now, "most": MAX_ATTEMPTS, "lost": list(lost)})
         return int(cursor.rowcount)
+
+
+def _claimants() -> set[str]:
+    claimed = Delivery.objects.filter(state=DeliveryState.CLAIMED).order_by()
+    return set(claimed.values_list("owner", flat=True).distinct())

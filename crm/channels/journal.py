@@ -94,6 +94,7 @@ class NoJournal:
 def recovering(folder: Path) -> Iterator[list[Recovered]]:
     """Hold the journals of dead owners; they are cleared only if the block ends without error.
 
+    A journal without a batch is given too: its owner died before it began to hand anything over.
     Settle what is given inside the block and commit there: a crash in between leaves the journals
     as they are, and the next sweep gives the same answer again.
     """
@@ -126,12 +127,10 @@ def _take(path: Path, held: list[tuple[int, Path]]) -> Recovered | None:
     return _read(path, os.pread(descriptor, _SIZE, 0))
 
 
-def _read(path: Path, raw: bytes) -> Recovered | None:
-    if len(raw) < _SIZE:
-        return None
-    valid, count = _HEADER.unpack_from(raw)
+def _read(path: Path, raw: bytes) -> Recovered:
+    valid, count = _HEADER.unpack_from(raw) if len(raw) == _SIZE else (0, 0)
     if not valid:
-        return None
+        return Recovered(path.name.removesuffix(_SUFFIX), path, (), (), (), ())
     ids = struct.unpack_from(f"<{count}q", raw, _HEADER.size)
     states = raw[_STATES_AT : _STATES_AT + count]
 

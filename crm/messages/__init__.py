@@ -8,7 +8,7 @@ from crm.messages.drafts import Draft, Sent, Settlement, links, reserve_ids
 from crm.messages.headers import message_of_bounce
 from crm.messages.journals import owner
 from crm.messages.queue import NewMessage, say, send_queued
-from crm.messages.recovery import recover
+from crm.messages.recovery import lost_owners, recover
 from crm.messages.sending import send_many
 from crm.messages.settling import settle_many
 from crm.messages.showing import Shown, find, show, thaw
@@ -22,6 +22,7 @@ __all__ = [
     "Shown",
     "find",
     "links",
+    "lost_owners",
     "message_of_bounce",
     "owner",
     "recover",

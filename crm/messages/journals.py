@@ -18,6 +18,11 @@ def folder() -> Path:
     return Path(settings.VAR_DIR) / "journals"
 
 
+def host() -> str:
+    """The name of this machine, as owners begin with it."""
+    return socket.gethostname()[:60].replace("/", "-")
+
+
 def owner() -> str:
     """The name under which this process holds messages: its host, its number, a random part."""
     return _journal().owner
@@ -40,7 +45,6 @@ def _journal() -> HandOverJournal:
     # A forked child must not write its parent's journal.
     if kept is not None and _kept.pid == os.getpid() and kept.path.parent == folder():
         return kept
-    host = socket.gethostname()[:60].replace("/", "-")
-    opened = HandOverJournal(folder(), owner=f"{host}:{os.getpid()}:{secrets.token_hex(6)}")
+    opened = HandOverJournal(folder(), owner=f"{host()}:{os.getpid()}:{secrets.token_hex(6)}")
     _kept.journal, _kept.pid = opened, os.getpid()
     return opened

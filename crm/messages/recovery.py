@@ -4,7 +4,6 @@ Two recoveries at once do no harm: a journal is held by its lock while it is rea
 is settled only while it is `sending` under the very owner that died.
 """
 
-import socket
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
@@ -33,29 +32,26 @@ def recover(*, now: datetime) -> int:
 
 @transaction.atomic
 def _settle_journal(left: Recovered, now: datetime) -> int:
-    """Settle one dead worker's batch by what its journal says; locks the messages."""
-    ids = (*left.untouched, *left.doubtful, *left.confirmed, *left.refused)
-    held = _held(left.owner, ids)
+    """Settle what one dead worker held by what its journal says; locks the messages.
+
+    Whatever the journal does not name was written down but never begun.
+    """
+    held = _held(left.owner)
+    told = {
+        **dict.fromkeys(left.doubtful, (MessageState.IN_DOUBT, FailureReason.WORKER_LOST)),
+        **dict.fromkeys(left.confirmed, (MessageState.SENT, "")),
+        **dict.fromkeys(left.refused, (MessageState.FAILED, FailureReason.REJECTED)),
+    }
     outcomes = [
-        *_untouched({id_: held[id_] for id_ in left.untouched if id_ in held}),
-        *(
-            Settlement(id_, MessageState.IN_DOUBT, FailureReason.WORKER_LOST)
-            for id_ in left.doubtful
-            if id_ in held
-        ),
-        *(Settlement(id_, MessageState.SENT) for id_ in left.confirmed if id_ in held),
-        *(
-            Settlement(id_, MessageState.FAILED, FailureReason.REJECTED)
-            for id_ in left.refused
-            if id_ in held
-        ),
+        *_untouched({id_: source for id_, source in held.items() if id_ not in told}),
+        *(Settlement(id_, *told[id_]) for id_ in held if id_ in told),
     ]
     return len(settle_many(outcomes=outcomes, now=now))
 
 
-def _held(owner: str, ids: Collection[int]) -> dict[int, str]:
-    """The sources of those messages that this owner still holds, locked."""
-    rows = Message.objects.filter(pk__in=ids, owner=owner, state=MessageState.SENDING)
+def _held(owner: str) -> dict[int, str]:
+    """The sources of the messages that this owner still holds, locked."""
+    rows = Message.objects.filter(owner=owner, state=MessageState.SENDING)
     locked = rows.order_by("pk").select_for_update(no_key=True)
     return dict(locked.values_list("pk", "source_kind"))
 
@@ -89,7 +85,19 @@ def _settle_expired(now: datetime) -> int:
     return len(settle_many(outcomes=outcomes, now=now))
 
 
+def lost_owners(*, owners: Collection[str]) -> set[str]:
+    """Those of these owners that died on this machine and whose journals are settled."""
+    return {owner for owner in owners if _is_ours(owner) and not _has_journal(owner)}
+
+
 def _is_at_work(owner: str) -> bool:
     """Whether the owner's journal lies here still: it lives, or the journals will tell."""
-    here = socket.gethostname()[:60].replace("/", "-")
-    return owner.startswith(f"{here}:") and (journals.folder() / f"{owner}.journal").exists()
+    return _is_ours(owner) and _has_journal(owner)
+
+
+def _is_ours(owner: str) -> bool:
+    return owner.startswith(f"{journals.host()}:")
+
+
+def _has_journal(owner: str) -> bool:
+    return (journals.folder() / f"{owner}.journal").exists()

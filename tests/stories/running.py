@@ -165,12 +165,13 @@ def running(var: Path, *arguments: str, **extra: str) -> Iterator[RunningSet]:
     assert not [pid for pid in left if _command_line(pid)], "processes were left running"
 
 
-def browser(started: RunningSet) -> Browser:
+@contextmanager
+def browser(started: RunningSet) -> Iterator[Browser]:
     """A signed-in browser for this set."""
-    client = Browser(base_url=started.address, follow_redirects=True, timeout=30)
-    client.headers["Referer"] = started.address
-    client.sign_in("admin", started.password)
-    return client
+    with Browser(base_url=started.address, follow_redirects=True, timeout=30) as client:
+        client.headers["Referer"] = started.address
+        client.sign_in("admin", started.password)
+        yield client
 
 
 def _until_ready(process: subprocess.Popen[bytes], terminal: Path) -> list[str]:

@@ -53,7 +53,11 @@ def a_campaign_of_five_thousand(started):
     with psycopg.connect(started.record["DATABASE_URL"], autocommit=True) as database:
         database.execute(PEOPLE, [RECIPIENTS])
         database.execute(CONSENTS)
-    staff = running.browser(started)
+    with running.browser(started) as staff:
+        return launched_campaign(started, staff)
+
+
+def launched_campaign(started, staff):
     rules = {"version": 1, "all": [{"field": "country", "op": "in", "value": ["DE"]}]}
     staff.submit("/admin/marketing/segment/add/", name="All", kind="rule", rules=json.dumps(rules))
     staff.submit(

@@ -82,8 +82,8 @@ def _errors(page: str) -> str:
 
 
 def test_the_main_job_is_done_end_to_end(tmp_path):
-    with running.running(tmp_path / "var") as started:
-        story = Story(started, running.browser(started))
+    with running.running(tmp_path / "var") as started, running.browser(started) as staff:
+        story = Story(started, staff)
 
         the_demo_shop_is_full(story)
         a_segment_fills(story)
@@ -261,7 +261,13 @@ def the_outbox_shows_every_mail(story):
 
 
 def people_click_open_and_unsubscribe(story):
-    public = httpx.Client(headers={"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"})
+    agent = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"}
+    with httpx.Client(headers=agent) as public:
+        one_person_leaves(story, public)
+        people_choose_on_the_preference_page(story, public)
+
+
+def one_person_leaves(story, public):
     customer, address, _ = sent_to(story)
     mail = story.caught(address)
     html = mail.get_body(("html",)).get_content()
@@ -282,7 +288,6 @@ def people_click_open_and_unsubscribe(story):
     assert consent_of(story, customer) == "withdrawn"
     for name in ("message.clicked", "message.opened", "consent.withdrawn"):
         story.happened(customer, name)
-    people_choose_on_the_preference_page(story, public)
 
 
 def people_choose_on_the_preference_page(story, public):

@@ -4,16 +4,18 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from crm import messages
 from crm.channels import journal as states
 from crm.channels.journal import HandOverJournal
 from crm.messages import Draft
-from crm.models import Customer, Message
+from crm.models import Customer, Event, Message
 
 from .letters import draft, write
 
@@ -111,3 +113,46 @@ def test_what_nobody_can_tell_of_is_shown_as_a_doubt(ada: Customer, now: datetim
     assert messages.recover(now=now + timedelta(minutes=5)) == 0
     assert messages.recover(now=now + timedelta(minutes=11)) == 1
     assert found() == [("in_doubt", "worker_lost")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_recoveries_at_once_do_no_harm(ada: Customer, now: datetime, tmp_path: Path) -> None:
+    letters = [draft(ada) for _ in range(50)]
+    write(*letters, now=now, owner="dead:1:a")
+    die_with(tmp_path, "dead:1:a", letters, [states.CONFIRMED] * 25 + [states.HANDING_OVER] * 25)
+    counts: list[int] = []
+
+    def sweep() -> None:
+        counts.append(messages.recover(now=now))
+        connection.close()
+
+    sweeps = [threading.Thread(target=sweep) for _ in range(3)]
+    for thread in sweeps:
+        thread.start()
+    for thread in sweeps:
+        thread.join()
+
+    assert sum(counts) == 50
+    assert found() == [("sent", "")] * 25 + [("in_doubt", "worker_lost")] * 25
+    assert Event.objects.filter(name="message.sent").count() == 25
+
+
+def test_what_was_written_but_never_begun_is_free_again_at_once(
+    ada: Customer, now: datetime, tmp_path: Path
+) -> None:
+    begun, written = draft(ada), draft(ada)
+    write(begun, written, now=now, owner="dead:1:a")
+    die_with(tmp_path, "dead:1:a", [begun], [states.CONFIRMED])
+
+    messages.recover(now=now)
+
+    assert found() == [("sent", ""), ("failed", "never_handed_over")]
+
+
+def test_an_owner_of_this_machine_without_a_journal_is_lost() -> None:
+    living = messages.owner()
+    here = living.split(":")[0]
+
+    lost = messages.lost_owners(owners={living, f"{here}:1:gone", "elsewhere:1:gone"})
+
+    assert lost == {f"{here}:1:gone"}
