@@ -152,11 +152,12 @@ def _message_ids(
     wanted = {(provider, one.provider_message_id, one.key) for provider, one in news}
     keys = {plain for _, _, key in wanted for plain in _plain_keys(key)}
     theirs = {provider_id for _, provider_id, _ in wanted if provider_id}
+    providers = {provider for provider, _, _ in wanted}
     by_key = dict(Message.objects.filter(key__in=keys).values_list("key", "pk"))
     by_theirs = {
         (provider, provider_id): pk
         for provider, provider_id, pk in Message.objects.filter(
-            provider_message_id__in=theirs
+            provider__in=providers, provider_message_id__in=theirs
         ).values_list("provider", "provider_message_id", "pk")
     }
     found = {}

@@ -1,16 +1,39 @@
 """Templates: publish numbered versions, compile them, show what one would look like."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
 from crm import variables
+from crm.choices import Channel
 from crm.models import Template, TemplateVersion, TrackedLink
 from crm.rendering import CompiledTemplate, LinkContext, Rendered, compile_template
 
+STARTERS = settings.BASE_DIR / "templates" / "messages"
+
 # A preview leads nowhere: a click on it is nobody's click.
 _NOWHERE = LinkContext(unsubscribe_url="#", preferences_url="#", view_url="#")
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """Content to begin a template with."""
+
+    name: str
+    language: str
+    channel: Channel
+    subject: str
+    html: str
+    text: str
+
+
+def starters() -> list[Starter]:
+    """What there is to begin with: each starter in each language."""
+    return [_starter(folder) for folder in sorted(STARTERS.glob("*/*")) if folder.is_dir()]
 
 
 @transaction.atomic
@@ -76,3 +99,13 @@ def preview(
 def _latest(template_id: int) -> TemplateVersion | None:
     versions = TemplateVersion.objects.select_related("template")
     return versions.filter(template_id=template_id).order_by("-number").first()
+
+
+def _starter(folder: Path) -> Starter:
+    subject, html, text = (
+        path.read_text(encoding="utf-8").strip() if path.exists() else ""
+        for path in (folder / "subject.txt", folder / "body.html", folder / "body.txt")
+    )
+    name = folder.parent.name
+    channel = Channel.SMS if name == Channel.SMS else Channel.EMAIL
+    return Starter(name, folder.name, channel, subject, html, text)

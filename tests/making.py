@@ -39,3 +39,11 @@ def product(*, now: datetime, sku: str = "TEA-1", name: str = "Green tea") -> in
     """A product that costs 12.50 euro."""
     new = orders.NewProduct(sku=sku, name=name, price=Decimal("12.50"), currency="EUR")
     return orders.record_products(products=[new], now=now)[sku]
+
+
+def order(*, now: datetime, customer: Customer, number: str = "A-1") -> int:
+    """An order of two packets of tea."""
+    product(now=now)
+    line = orders.NewLine("TEA-1", 2, Decimal("12.50"))
+    new = orders.NewOrder(number, customer.pk, now, "EUR", (line,))
+    return orders.record_many(orders=[new], now=now)[number]

@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 
 from crm import templates
+from crm.channels.segments import measure
 from crm.models import Template, TemplateVersion, TrackedLink
 from crm.rendering import RenderError
 from tests import making
@@ -73,3 +74,34 @@ def test_a_preview_shows_a_real_customer_and_tracks_nothing(now: datetime) -> No
     assert "Hello Grace" in rendered.html
     assert 'href="https://shop.example/tea"' in rendered.html
     assert "<img" not in rendered.html
+
+
+@pytest.mark.parametrize("has_ordered", [True, False])
+@pytest.mark.parametrize(
+    "starter", templates.starters(), ids=lambda starter: f"{starter.name}-{starter.language}"
+)
+def test_every_starter_can_be_sent_to_anybody(
+    starter: templates.Starter, has_ordered: bool, now: datetime
+) -> None:
+    customer = making.customer(now=now, first_name="", language=starter.language)
+    if has_ordered:
+        making.order(now=now, customer=customer)
+
+    rendered = templates.preview(
+        channel=starter.channel,
+        subject=starter.subject,
+        html=starter.html,
+        text=starter.text,
+        customer_id=customer.pk,
+        now=now,
+    )
+
+    assert "{{" not in rendered.subject + rendered.html + rendered.text
+    assert bool(rendered.subject) == (starter.channel == "email")
+    assert starter.channel == "sms" or "nsubscribe" in rendered.text or "退订" in rendered.text
+
+
+def test_the_sms_starters_fit_into_two_segments(now: datetime) -> None:
+    for starter in templates.starters():
+        if starter.channel == "sms":
+            assert measure(starter.text).segments <= 2
