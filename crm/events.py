@@ -73,7 +73,8 @@ def record_many(*, events: Sequence[NewEvent], now: datetime) -> list[int]:
         return []
     event_ids = [event_id for event_id, _ in rows]
     customer_ids = sorted({customer_id for _, customer_id in rows})
-    _note_seen(event_ids, customer_ids)
+    if any(event.name not in NOT_SEEN for event in events):
+        _note_seen(event_ids, customer_ids)
     announce(events_recorded, sender=Event, event_ids=event_ids, customer_ids=customer_ids)
     return event_ids
 

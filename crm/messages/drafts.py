@@ -85,6 +85,12 @@ def links(*, message_id: int) -> LinkContext:
     )
 
 
+def unsubscribe_link(*, message_id: int) -> str:
+    """The signed way out alone, for the header of a mail."""
+    token = signing.sign(purpose=signing.UNSUBSCRIBE, value=message_id, key=accounts.link_keys()[0])
+    return f"{settings.PUBLIC_URL}/u/{token}"
+
+
 def body_hash(*, subject: str, html: str, text: str) -> str:
     """A fingerprint of everything a customer sees of a message."""
     return hashlib.sha256("\0".join((subject, html, text)).encode()).hexdigest()

@@ -7,7 +7,7 @@ from django.conf import settings
 from crm import accounts
 from crm.channels.mime import parse_address
 from crm.choices import Author, Channel, Purpose
-from crm.messages.drafts import Draft, links
+from crm.messages.drafts import Draft, unsubscribe_link
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -47,10 +47,10 @@ def domain() -> str:
 
 def _marketing(draft: Draft) -> Headers:
     # The link of the header and the link of the body are the same: one token, one way out.
-    urls = links(message_id=draft.message_id)
+    unsubscribe_url = unsubscribe_link(message_id=draft.message_id)
     source = f"{draft.source_kind or 'message'}-{draft.template_version_id or 0}"
     return (
-        ("List-Unsubscribe", f"<{urls.unsubscribe_url}>"),
+        ("List-Unsubscribe", f"<{unsubscribe_url}>"),
         ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
         ("List-Id", f"<marketing.{domain()}>"),
         ("Feedback-ID", f"{source}:{draft.purpose}:{draft.channel}:rapport"),

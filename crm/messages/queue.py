@@ -1,5 +1,6 @@
 """Queued messages: answers of staff and bot, and other things said to one person."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,7 +64,7 @@ def say(*, message: NewMessage, now: datetime) -> Message:
         subject=message.subject[:998],
         text=message.text,
         template_version_id=message.template_version_id,
-        variables=None if message.variables is None else freeze(value=message.variables),
+        variables=_kept(message.variables),
         key=f"message-{message_id}",
         provider=accounts.for_channel(channel=message.channel).provider,
         state=MessageState.QUEUED,
@@ -83,6 +84,10 @@ def send_queued(*, owner: str, now: datetime) -> int:
         _mark_refused(refused, owner, now)
     send_many(drafts=drafts, now=now)
     return len(claimed)
+
+
+def _kept(variables: Mapping[str, Any] | None) -> Any:
+    return None if variables is None else json.loads(freeze(value=variables))
 
 
 def _lock_due(now: datetime) -> list[Message]:

@@ -1,6 +1,6 @@
 """The exact thing a customer got, rendered again from version and variables."""
 
-from collections.abc import Mapping
+import json
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -46,9 +46,9 @@ def find(*, key: str) -> Message | None:
     return Message.objects.filter(key__in=keys, direction=Direction.OUT).first()
 
 
-def freeze(*, value: Any) -> Any:
-    """Plain data as JSON can keep it."""
-    return _frozen(value)
+def freeze(*, value: Any) -> str:
+    """Plain data as JSON that keeps what JSON does not know."""
+    return json.dumps(value, default=_marked)
 
 
 def thaw(*, value: Any) -> Any:
@@ -56,18 +56,14 @@ def thaw(*, value: Any) -> Any:
     return _thawed(value)
 
 
-def _frozen(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _frozen(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_frozen(item) for item in value]
+def _marked(value: Any) -> dict[str, str]:
     if isinstance(value, datetime):
         return {_MOMENT: value.isoformat()}
     if isinstance(value, date):
         return {_DAY: value.isoformat()}
     if isinstance(value, Decimal):
         return {_NUMBER: str(value)}
-    return value
+    raise TypeError(f"A template sees plain data only, not {type(value).__qualname__}.")
 
 
 def _thawed(value: Any) -> Any:

@@ -1,6 +1,5 @@
 """Messages written down as `sending`, in the transaction of whoever decided to send them."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -45,7 +44,7 @@ def _row(draft: Draft, provider: str, owner: str, now: datetime) -> tuple[object
     is_templated = draft.template_version_id is not None
     if draft.html and not is_templated:
         raise ValueError("HTML is kept as a template version; a draft with HTML needs one.")
-    variables = json.dumps(freeze(value=draft.variables)) if draft.variables is not None else None
+    variables = freeze(value=draft.variables) if draft.variables is not None else None
     return (
         draft.message_id,
         draft.customer_id,
