@@ -18,6 +18,8 @@ from marketing.runtime import probes, processes
 
 pytestmark = [
     pytest.mark.processes,
+    # One set at a time, whatever else runs beside it.
+    pytest.mark.xdist_group("processes"),
     pytest.mark.skipif(not processes.PROC.is_dir(), reason="only Linux has /proc"),
 ]
 NOT_FOR_IT = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "CELERY_BROKER_URL", "PUBLIC_URL")
