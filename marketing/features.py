@@ -102,6 +102,10 @@ class Matrix:
     customer_ids: NDArray[np.int64]
     values: NDArray[np.float64]
 
+    def columns(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """Only the named columns, in that order (n × number of names)."""
+        return self.values[:, [NAMES.index(name) for name in names]]
+
 
 def build(*, as_of_date: date) -> int:
     """Compute the rows of a day by one statement; building again replaces them."""

@@ -153,11 +153,13 @@ def _write_scores(run: TrainingRun, estimator: Any, found: "Matrix", now: dateti
     if not len(found.customer_ids):
         Score.objects.filter(kind=run.kind).delete()
         return
-    values = estimator.predict_proba(found.values)[:, 1].tolist()
-    effects = estimator.contributions(found.values)
+    names = run.parameters["columns"]
+    seen = found.columns(names)
+    values = estimator.predict_proba(seen)[:, 1].tolist()
+    effects = estimator.contributions(seen)
     reasons = [
-        Jsonb(_reasons(own, moved))
-        for own, moved in zip(found.values.tolist(), effects.tolist(), strict=True)
+        Jsonb(_reasons(names, own, moved))
+        for own, moved in zip(seen.tolist(), effects.tolist(), strict=True)
     ]
     ids = found.customer_ids.tolist()
     with connection.cursor() as cursor:
@@ -165,8 +167,7 @@ def _write_scores(run: TrainingRun, estimator: Any, found: "Matrix", now: dateti
 
 
 def _write_clusters(run: TrainingRun, estimator: Any, found: "Matrix", now: datetime) -> None:
-    columns = _columns(found, run.parameters["columns"])
-    distances = estimator.transform(columns)
+    distances = estimator.transform(found.columns(run.parameters["columns"]))
     numbers = distances.argmin(axis=1)
     ClusterMembership.objects.all().delete()
     ids = found.customer_ids.tolist()
@@ -179,17 +180,11 @@ def _write_clusters(run: TrainingRun, estimator: Any, found: "Matrix", now: date
         Cluster.objects.filter(pk=cluster.pk).update(size=size)
 
 
-def _columns(found: "Matrix", names: Sequence[str]) -> Any:
-    from marketing.features import NAMES
-
-    return found.values[:, [NAMES.index(name) for name in names]]
-
-
-def _reasons(own: Sequence[float], effects: Sequence[float]) -> list[dict[str, Any]]:
+def _reasons(
+    names: Sequence[str], own: Sequence[float], effects: Sequence[float]
+) -> list[dict[str, Any]]:
     """The strongest effects with the customer's own number; NaN (unknown) becomes null."""
-    from marketing.features import NAMES
-
-    ranked = sorted(zip(NAMES, own, effects, strict=True), key=lambda entry: -abs(entry[2]))
+    ranked = sorted(zip(names, own, effects, strict=True), key=lambda entry: -abs(entry[2]))
     return [
         {
             "feature": name,

@@ -18,7 +18,7 @@ class CalibratedBoosting(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Histogram gradient boosting, small trees, sigmoid calibration over three folds."""
 
     def __init__(
-        self, iterations: int = 80, leaves: int = 12, random_state: int | None = 0
+        self, iterations: int = 60, leaves: int = 12, random_state: int | None = 0
     ) -> None:
         self.iterations = iterations
         self.leaves = leaves

@@ -17,7 +17,7 @@ class LogLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Its probabilities are calibrated by construction (a proper likelihood with an intercept).
     """
 
-    def __init__(self, penalty: float = 1.0, random_state: int | None = 0) -> None:
+    def __init__(self, penalty: float = 30.0, random_state: int | None = 0) -> None:
         self.penalty = penalty
         self.random_state = random_state
 

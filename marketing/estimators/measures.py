@@ -9,6 +9,7 @@ from .registry import estimators
 from .scaling import Floats
 
 Labels = NDArray[np.int64]
+_CROSS_VALIDATION_ROWS = 20_000
 
 
 def measure(labels: Labels, ranking: Floats, *, brier: float | None = None) -> dict[str, float]:
@@ -46,9 +47,15 @@ def auc_gain(
 
 
 def cross_validate(name: str, values: Floats, labels: Labels, people: Labels) -> float:
-    """Mean AUC of a registered estimator over five stratified folds, nobody in two of them."""
-    folds = StratifiedGroupKFold(n_splits=5, shuffle=True, random_state=0)
+    """Mean AUC of a registered estimator over four stratified folds, nobody in two of them."""
+    rows = np.random.default_rng(0).permutation(len(labels))[:_CROSS_VALIDATION_ROWS]
+    folds = StratifiedGroupKFold(n_splits=4, shuffle=True, random_state=0)
     scores = cross_val_score(
-        estimators.get(name)(), values, labels, groups=people, cv=folds, scoring="roc_auc"
+        estimators.get(name)(),
+        values[rows],
+        labels[rows],
+        groups=people[rows],
+        cv=folds,
+        scoring="roc_auc",
     )
     return float(np.mean(scores))

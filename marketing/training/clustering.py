@@ -53,7 +53,7 @@ def fit(*, now: datetime) -> Outcome:
     demand = Demand("customers", MIN_CUSTOMERS, len(found.customer_ids))
     if not demand.is_met:
         return Outcome(RunState.REFUSED, day, demand.found, [demand])
-    fitted = estimators.get("clusters")().fit(columns(found=found))
+    fitted = estimators.get("clusters")().fit(found.columns(COLUMNS))
     chosen = len(fitted.cluster_centers_)
     silhouette, stability, _both = fitted.quality_[chosen]
     return Outcome(
@@ -71,15 +71,10 @@ def fit(*, now: datetime) -> Outcome:
     )
 
 
-def columns(*, found: features.Matrix) -> NDArray[np.float64]:
-    """The columns that clusters are made from (n × 7)."""
-    return found.values[:, [features.NAMES.index(name) for name in COLUMNS]]
-
-
 def keep(*, run: TrainingRun, estimator: Any) -> list[Cluster]:
     """Write the clusters of a run down, each with a name of its own."""
     found = features.matrix(as_of_date=run.as_of_date)  # type: ignore[arg-type]
-    labels = estimator.predict(columns(found=found))
+    labels = estimator.predict(found.columns(COLUMNS))
     centres = [_centre(found.values[labels == number]) for number in range(_count(estimator))]
     rows = [
         Cluster(

@@ -1,0 +1,82 @@
+"""Loading the demo shop through the operations, all or nothing, stage by stage."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+
+from crm import consent, customers, events, orders
+from marketing import training
+from marketing.choices import RunKind
+
+from . import answers, catalogue, letters, people, permission, plans, shopping, talks
+
+Progress = Callable[[str, float], None]
+# A newsletter shows so many products.
+SHOWN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the shop has now."""
+
+    customers: int
+    products: int
+    orders: int
+    events: int
+    decisions: int
+    segments: int
+
+
+def load(*, seed: int, count: int, now: datetime, progress: Progress) -> Loaded:
+    """Make the same shop for the same seed, number of customers and day, and load it."""
+    # Customers draw their permanent bucket from this generator.
+    random.seed(seed)
+    drawn = random.Random(seed)  # noqa: S311 - a play, not a secret
+    with transaction.atomic():
+        loaded = _load(drawn, count, now, progress)
+        progress("questions and answers", 0.97)
+        answers.teach()
+        for kind in RunKind:
+            training.request(kind=kind, now=now)
+    progress("done", 1.0)
+    return loaded
+
+
+def _load(drawn: random.Random, count: int, now: datetime, progress: Progress) -> Loaded:
+    progress("products", 0.0)
+    shop = catalogue.stock(
+        drawn=drawn, currency=settings.SHOP_CURRENCY, shop_url=settings.PUBLIC_URL
+    )
+    orders.record_products(products=shop.products, now=now)
+    progress("customers", 0.02)
+    shoppers = people.populate(drawn=drawn, count=count, now=now)
+    ids = customers.identify_many(people=[shopper.person for shopper in shoppers], now=now)
+    progress("two years of shopping", 0.2)
+    diary = shopping.live(drawn=drawn, shoppers=shoppers, ids=ids, shop=shop, now=now)
+    progress("orders", 0.3)
+    orders.record_many(orders=diary.orders, now=now)
+    progress("browsing", 0.6)
+    events.record_many(events=diary.events, now=now)
+    progress("consents", 0.85)
+    decided = permission.decisions(drawn=drawn, shoppers=shoppers, ids=ids, now=now)
+    consent.decide_many(decisions=decided, now=now)
+    bounced = permission.suppressions(drawn=drawn, shoppers=shoppers)
+    consent.suppress_many(suppressions=bounced, now=now)
+    progress("templates, segments and drafts", 0.93)
+    talks.pause_one(customer_id=ids[0], now=now)
+    published = letters.publish_all(products=shop.products[::97][:SHOWN], now=now)
+    made = plans.plan_segments(now=now)
+    plans.plan_broadcasts(published=published, made=made)
+    talks.write_in(shoppers=shoppers, now=now)
+    return Loaded(
+        customers=len(ids),
+        products=len(shop.products),
+        orders=len(diary.orders),
+        events=len(diary.events),
+        decisions=len(decided),
+        segments=len(made),
+    )
