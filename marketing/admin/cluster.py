@@ -1,7 +1,7 @@
 """Customer clusters: their names, sizes and centres, and making a segment of one."""
 
 from django.contrib import admin
-from django.db import IntegrityError, transaction
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
@@ -73,14 +73,14 @@ class ClusterAdmin(LedgerAdmin):
 
 
 def make_segment(request: HttpRequest, pk: int) -> HttpResponse:
-    """Keep the cluster as a rule segment, so that it survives the next training run."""
+    """Keep the cluster as a segment; the next training run leads it to the nearest new cluster."""
     cluster = get_object_or_404(Cluster, pk=pk)
     back_to = reverse("admin:marketing_cluster_change", args=[pk])
     made: list[Segment] = []
 
     def call() -> str:
         made.append(_segment_of(cluster))
-        return _("The segment is made; it follows the cluster's traits from run to run.")
+        return _("The segment is made; after the next training run it follows the nearest cluster.")
 
     response = post_once(request, permission="marketing.add_segment", back_to=back_to, call=call)
     if made:
@@ -90,13 +90,10 @@ def make_segment(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _segment_of(cluster: Cluster) -> Segment:
-    """One segment per cluster's name: the one that is there already, or a new one."""
-    rules = {"version": 1, "all": [{"cluster": cluster.traits}]}
-    defaults = {"kind": SegmentKind.RULE, "rules": rules}
-    try:
-        with transaction.atomic():
-            segment, _is_new = Segment.objects.get_or_create(name=cluster.name, defaults=defaults)
-    except IntegrityError:
-        segment = Segment.objects.get(name=cluster.name)
+    if Segment.objects.filter(name=cluster.name).exists():
+        raise ValidationError(
+            _("There is a segment called “%(name)s” already.") % {"name": cluster.name}
+        )
+    segment = Segment.objects.create(name=cluster.name, kind=SegmentKind.CLUSTER, cluster=cluster)
     segments.request_refresh(segment_id=segment.pk, now=timezone.now())
     return segment

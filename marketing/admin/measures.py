@@ -9,17 +9,17 @@ from django.utils.translation import gettext_lazy
 
 from marketing.choices import RunState
 from marketing.models import TrainingRun
+from marketing.wording import DEMANDS
 
 NAMES: dict[str, Any] = {
     "auc": gettext_lazy("Ranks buyers above others (AUC)"),
     "brier": gettext_lazy("Mean squared error of the probability (Brier)"),
-    "log_loss": gettext_lazy("Log loss"),
+    "average_precision": gettext_lazy("Finds buyers first (average precision)"),
     "top_decile_lift": gettext_lazy("Buyers among the best tenth, times the average"),
-    "lift": gettext_lazy("Buyers among the best tenth, times the average"),
     "silhouette": gettext_lazy("How well the clusters stand apart (silhouette)"),
     "stability": gettext_lazy("Agreement with a second fit"),
     "positive_rate": gettext_lazy("Share who bought"),
-    "base_rate": gettext_lazy("Share who bought"),
+    "clusters": gettext_lazy("Clusters found"),
     "rows": gettext_lazy("Customers in the test"),
 }
 
@@ -34,13 +34,33 @@ class Measure:
     is_better: bool | None
 
 
-SMALLER_IS_BETTER = ("brier", "log_loss")
+SMALLER_IS_BETTER = ("brier",)
+# These describe the test, not the run.
+PLAIN = ("rows", "positive_rate", "clusters")
 
 
 def measures(run: TrainingRun) -> list[Measure]:
     """Every number that was measured, the baseline's beside it where it has one."""
     names = [*run.metrics, *(name for name in run.baseline if name not in run.metrics)]
     return [_measure(name, run.metrics.get(name), run.baseline.get(name)) for name in names]
+
+
+@dataclass(frozen=True)
+class GateRow:
+    """One demand of the gate in words."""
+
+    name: Any
+    needed: int
+    found: int
+    is_met: bool
+
+
+def gate_rows(run: TrainingRun) -> list[GateRow]:
+    """What had to be there, and what was."""
+    return [
+        GateRow(DEMANDS.get(row["code"], row["code"]), row["needed"], row["found"], row["is_met"])
+        for row in run.gate
+    ]
 
 
 def verdict(run: TrainingRun) -> str:
@@ -61,9 +81,14 @@ def verdict(run: TrainingRun) -> str:
 
 def _measure(name: str, value: Any, baseline: Any) -> Measure:
     is_better = None
-    if isinstance(value, int | float) and isinstance(baseline, int | float) and value != baseline:
+    if _are_comparable(name, value, baseline):
         is_better = (value < baseline) if name in SMALLER_IS_BETTER else (value > baseline)
     return Measure(NAMES.get(name, name), _said(value), _said(baseline), is_better)
+
+
+def _are_comparable(name: str, value: Any, baseline: Any) -> bool:
+    both = isinstance(value, int | float) and isinstance(baseline, int | float)
+    return name not in PLAIN and both and value != baseline
 
 
 def _said(value: Any) -> Any:

@@ -16,7 +16,7 @@ from marketing import tasks
 from marketing.choices import RunKind, RunState
 from marketing.models import TrainingRun
 
-from .measures import measures, verdict
+from .measures import gate_rows, measures, verdict
 
 STATE_COLOURS = {
     RunState.USED: "success",
@@ -67,6 +67,7 @@ class TrainingRunAdmin(LedgerAdmin):
             "run": run,
             "verdict": verdict(run),
             "measures": measures(run),
+            "gate": gate_rows(run),
             "clusters": run.clusters.all(),
         }
         return super().change_view(request, object_id, form_url, context)

@@ -1,0 +1,183 @@
+"""The pages of campaigns answer staff, keep others out, and ask the database little."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from campaigns.models import Answer, CannedReply, Delivery, Step
+from campaigns.reports import balance
+from marketing.models import Intent
+from tests import making
+from tests.campaigns import staging
+
+PARTS = ("page", "live", "audience", "people", "preview", "document", "launch")
+
+
+def address(campaign, part, **query):
+    plain = reverse(f"admin:campaigns_campaign_{part}", args=[campaign.pk])
+    return f"{plain}?{'&'.join(f'{name}={value}' for name, value in query.items())}"
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_staff_see_every_part_of_a_draft(admin, draft, people, part, django_assert_max_num_queries):
+    with django_assert_max_num_queries(60):
+        answer = admin.get(address(draft, part, customer=people[0].pk, text="ada"))
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_newcomers_see_no_part(newcomer, draft, people, part):
+    assert newcomer.get(address(draft, part, customer=people[0].pk)).status_code == 403
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_strangers_are_sent_to_the_sign_in(client, draft, part):
+    answer = client.get(address(draft, part))
+
+    assert answer.status_code == 302
+    assert reverse("admin:login") in answer["Location"]
+
+
+@pytest.mark.parametrize("model", ["campaign", "delivery", "answer", "cannedreply"])
+def test_every_list_answers_within_few_queries(
+    admin, running, model, django_assert_max_num_queries
+):
+    intent = Intent.objects.create(code="delivery", name="Delivery", phrases="where is it")
+    Answer.objects.create(intent=intent, language="en", text="On its way.")
+    CannedReply.objects.create(shortcut="thanks", text="Thank you!")
+
+    with django_assert_max_num_queries(15):
+        answer = admin.get(reverse(f"admin:campaigns_{model}_changelist"))
+
+    assert answer.status_code == 200
+
+
+def test_the_list_of_deliveries_costs_the_same_for_many(admin, running, now):
+    url = reverse("admin:campaigns_delivery_changelist")
+    admin.get(url)
+    with CaptureQueriesContext(connection) as for_three:
+        admin.get(url)
+    more = [making.subscriber(now=now) for _ in range(5)]
+    staging.running(customers=more, now=now)
+
+    with CaptureQueriesContext(connection) as for_eight:
+        answer = admin.get(url)
+
+    assert answer.context["cl"].result_count == 8
+    assert len(for_eight) == len(for_three)
+
+
+def test_the_live_part_polls_only_while_something_can_change(admin, running):
+    while_running = admin.get(address(running, "live")).content.decode()
+    running.state = "finished"
+    running.save()
+
+    afterwards = admin.get(address(running, "live")).content.decode()
+
+    assert "every 2s" in while_running
+    assert "every 2s" not in afterwards
+
+
+def test_the_balance_on_the_page_comes_to_what_was_planned(admin, running, now):
+    staging.send(campaign=running, now=now)
+
+    answer = admin.get(address(running, "live"))
+
+    rows = answer.context["rows"]
+    books = balance(campaign_id=running.pk)
+    assert sum(row.count for row in rows) == books.planned == 3
+    assert "balances" in answer.content.decode()
+
+
+def test_every_line_of_the_balance_leads_to_exactly_its_deliveries(admin, running, now):
+    staging.send(campaign=running, now=now)
+    rows = admin.get(address(running, "live")).context["rows"]
+    unfinished = [row for row in rows if row.title != "Waiting"]
+
+    listed = [admin.get(row.address).context["cl"].result_count for row in unfinished]
+
+    assert listed == [row.count for row in unfinished]
+
+
+def test_the_audience_says_why_people_are_left_out(admin, draft):
+    answer = admin.get(address(draft, "audience"))
+
+    assert answer.context["card"].reachable == 2
+    assert [(str(reason), count) for reason, count in answer.context["refused"]] == [
+        ("No consent", 1)
+    ]
+    assert "Exact membership is calculated just before sending" in answer.content.decode()
+
+
+def test_the_preview_is_what_this_person_would_get_in_a_frame_of_its_own(admin, draft, people):
+    card = admin.get(address(draft, "preview", customer=people[0].pk)).content.decode()
+    document = admin.get(address(draft, "document", customer=people[0].pk))
+
+    assert 'sandbox=""' in card
+    assert "Hello Ada" in document.content.decode()
+    assert "default-src 'none'" in document["Content-Security-Policy"]
+    assert "sandbox" in document["Content-Security-Policy"]
+
+
+def test_a_template_that_fails_says_so_in_the_preview(admin, people, now):
+    broken = staging.draft(customers=people, now=now, html="<p>{{ customer.shoe_size }}</p>")
+
+    answer = admin.get(address(broken, "preview", customer=people[0].pk))
+
+    assert "cannot be rendered" in answer.content.decode()
+
+
+def test_a_launched_campaign_is_locked(admin, running):
+    url = reverse("admin:campaigns_campaign_change", args=[running.pk])
+
+    looked_at = admin.get(url)
+    posted = admin.post(url, {"name": "Another name"})
+
+    running.refresh_from_db()
+    assert looked_at["Location"] == posted["Location"] == address(running, "page").rstrip("?")
+    assert running.name != "Another name"
+
+
+def test_a_draft_is_made_in_one_form(admin, maria, people, now):
+    template = staging.template(now=now)
+    segment = staging.segment(customers=people, now=now)
+    fields = {
+        "name": "Autumn",
+        "purpose": "marketing",
+        "segments": [segment.pk],
+        "holdout_percent": 10,
+        "channel": "email",
+        "template": template.pk,
+        "scheduled_at_0": "",
+        "scheduled_at_1": "",
+    }
+
+    answer = admin.post(reverse("admin:campaigns_campaign_add"), fields)
+
+    step = Step.objects.select_related("campaign").get()
+    assert answer["Location"] == address(step.campaign, "page").rstrip("?")
+    assert (step.campaign.name, step.campaign.created_by) == ("Autumn", maria)
+    assert (step.channel, step.template) == ("email", template)
+    assert list(step.campaign.segments.all()) == [segment]
+
+
+def test_a_template_for_another_channel_is_refused(admin, now):
+    mail = staging.template(now=now)
+    fields = {"name": "A", "purpose": "marketing", "holdout_percent": 0}
+
+    answer = admin.post(
+        reverse("admin:campaigns_campaign_add"),
+        {**fields, "channel": "sms", "template": mail.pk},
+    )
+
+    assert "written for another channel" in answer.content.decode()
+    assert not Step.objects.exists()
+
+
+def test_launched_campaigns_cannot_be_deleted(admin, running):
+    url = reverse("admin:campaigns_campaign_delete", args=[running.pk])
+
+    assert admin.post(url, {"post": "yes"}).status_code == 403
+    assert Delivery.objects.filter(campaign=running).count() == 3

@@ -1,0 +1,229 @@
+"""Staff build, read and refresh segments, and put people in or out by hand, with a reason."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from marketing.models import Membership, Segment, SegmentOverride
+from tests import making
+
+from .conftest import GERMANS
+
+
+def address(segment, part):
+    return reverse(f"admin:marketing_segment_{part}", args=[segment.pk])
+
+
+def preview(client, rules):
+    text = rules if isinstance(rules, str) else json.dumps(rules)
+    return client.post(reverse("admin:marketing_segment_preview"), {"rules": text})
+
+
+def said(answer):
+    return " ".join(str(message) for message in answer.context["messages"])
+
+
+def members(segment):
+    return set(Membership.objects.filter(segment=segment).values_list("customer_id", flat=True))
+
+
+@pytest.mark.parametrize("part", ["page", "change", "history", "people"])
+def test_staff_see_every_page_within_few_queries(
+    admin, germans, part, django_assert_max_num_queries
+):
+    with django_assert_max_num_queries(25):
+        answer = admin.get(address(germans, part))
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("part", ["page", "people", "change"])
+def test_newcomers_see_nothing(newcomer, germans, part):
+    assert newcomer.get(address(germans, part)).status_code == 403
+
+
+def test_the_page_says_the_rules_in_a_sentence_and_lists_who_is_in(admin, germans, greta, ben):
+    html = admin.get(address(germans, "page")).content.decode()
+
+    assert "Customers for whom: country is “DE”." in html
+    assert greta.email in html
+    assert ben.email not in html
+
+
+def test_members_are_found_by_name(admin, germans, greta, now):
+    making.customer(now=now, country="DE", first_name="Hugo")
+    admin.post(address(germans, "refresh"))
+
+    answer = admin.get(address(germans, "page"), {"text": "Hugo"})
+
+    assert [row.customer.first_name for row in answer.context["page"]] == ["Hugo"]
+
+
+def test_the_preview_counts_reach_and_people_while_rules_are_edited(admin, greta, ben):
+    html = preview(admin, GERMANS).content.decode()
+
+    assert "Customers for whom" in html
+    assert str(greta) in html
+    assert str(ben) not in html
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        ("{", "This is not JSON yet"),
+        ({"version": 1, "all": [{"colour": "red"}]}, "rules.all[0]"),
+        ({"version": 1, "all": [{"field": "country", "op": "is"}]}, "rules.all[0].value"),
+    ],
+)
+def test_the_preview_says_what_is_wrong_and_where(admin, db, rules, words):
+    answer = preview(admin, rules)
+
+    assert answer.status_code == 200
+    assert words in answer.content.decode()
+
+
+def test_newcomers_preview_nothing(newcomer, greta):
+    assert preview(newcomer, GERMANS).status_code == 403
+
+
+def test_a_segment_is_made_computed_and_shown(admin, greta, rung):
+    fields = {"name": "New", "kind": "rule", "rules": json.dumps(GERMANS)}
+
+    answer = admin.post(reverse("admin:marketing_segment_add"), fields)
+
+    made = Segment.objects.get(name="New")
+    assert answer["Location"] == address(made, "page")
+    assert made.refresh_wanted_at is not None
+    assert rung == [made.pk]
+
+
+def test_rules_that_nobody_could_compute_are_refused(admin, db):
+    wrong = json.dumps({"version": 1, "all": [{"field": "shoe", "op": "is", "value": "9"}]})
+
+    answer = admin.post(
+        reverse("admin:marketing_segment_add"), {"name": "New", "kind": "rule", "rules": wrong}
+    )
+
+    assert "rules.all[0].field" in answer.content.decode()
+    assert not Segment.objects.exists()
+
+
+def test_the_builder_offers_choices_from_real_data(admin, germans):
+    html = admin.get(address(germans, "change")).content.decode()
+    between = html.split('id="rules-catalogue" type="application/json">')[1].split("</script>")[0]
+
+    entries = json.loads(between)["entries"]
+
+    country = next(entry for entry in entries if entry.get("fixed") == {"field": "country"})
+    assert country["choices"] == [["DE", "DE"], ["FR", "FR"]]
+
+
+def test_every_condition_the_builder_offers_first_is_known_to_the_rules(admin, germans):
+    """What a fresh row of each kind holds names a kind of condition that is registered."""
+    from marketing.rules.registry import conditions
+
+    html = admin.get(address(germans, "change")).content.decode()
+    between = html.split('id="rules-catalogue" type="application/json">')[1].split("</script>")[0]
+    known = set(conditions.names())
+
+    for entry in json.loads(between)["entries"]:
+        kind = (
+            entry.get("name") or entry.get("subject", {}).get("key") or next(iter(entry["fixed"]))
+        )
+
+        assert kind in known
+
+
+def test_compute_now_says_who_entered(admin, germans, now):
+    making.customer(now=now, country="DE")
+
+    answer = admin.post(address(germans, "refresh"), follow=True)
+
+    assert "2 members; 1 entered, 0 left" in said(answer)
+
+
+def test_a_person_is_put_in_by_hand_at_once_with_who_and_why(admin, maria, germans, ben):
+    until = (timezone.localdate() + timedelta(days=7)).isoformat()
+
+    answer = admin.post(
+        address(germans, "put"),
+        {"customer": ben.pk, "mode": "include", "reason": "Asked for it", "until": until},
+        follow=True,
+    )
+
+    override = SegmentOverride.objects.get()
+    assert ben.pk in members(germans)
+    assert (override.set_by, override.reason) == (maria, "Asked for it")
+    assert override.expires_at.date().isoformat() == until
+    assert "Asked for it" in answer.content.decode()
+
+
+def test_a_person_is_kept_out_and_let_in_again(admin, maria, germans, greta):
+    fields = {"customer": greta.pk, "mode": "exclude", "reason": "Complained"}
+    admin.post(address(germans, "put"), fields)
+    kept_out = members(germans)
+
+    admin.post(address(germans, "lift"), {"customer": greta.pk})
+
+    override = SegmentOverride.objects.get()
+    assert kept_out == set()
+    assert members(germans) == {greta.pk}
+    assert override.lifted_by == maria
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"reason": " "}, "Say why"),
+        ({"customer": ""}, "Choose a customer"),
+        ({"mode": "perhaps"}, "always or never"),
+        ({"until": "2020-01-01"}, "from today on"),
+        ({"until": "soon"}, "from today on"),
+    ],
+)
+def test_what_is_missing_is_said_and_nobody_is_put(admin, germans, ben, changed, words):
+    fields = {"customer": ben.pk, "mode": "include", "reason": "x", **changed}
+
+    answer = admin.post(address(germans, "put"), fields, follow=True)
+
+    assert words in said(answer)
+    assert not SegmentOverride.objects.exists()
+
+
+@pytest.mark.parametrize("verb", ["put", "lift", "refresh"])
+def test_newcomers_change_nothing(newcomer, germans, ben, verb):
+    fields = {"customer": ben.pk, "mode": "include", "reason": "x"}
+
+    assert newcomer.post(address(germans, verb), fields).status_code == 403
+    assert not SegmentOverride.objects.exists()
+
+
+def test_the_customers_page_shows_segments_and_puts_in_and_out(admin, germans, ben):
+    page = reverse("admin:crm_customer_change", args=[ben.pk])
+    url = reverse("admin:marketing_segment_put_one")
+    offered = admin.get(page).content.decode()
+
+    answer = admin.post(
+        url,
+        {"segment": germans.pk, "customer": ben.pk, "mode": "include", "reason": "By phone"},
+        headers={"referer": page},
+    )
+
+    assert url in offered
+    assert answer.status_code == 302
+    assert ben.pk in members(germans)
+    assert "By phone" in admin.get(page).content.decode()
+
+
+def test_the_page_names_what_uses_the_segment(admin, germans):
+    from django.apps import apps
+
+    campaign = apps.get_model("campaigns", "Campaign").objects.create(name="Autumn teas")
+    campaign.segments.add(germans)
+
+    html = admin.get(address(germans, "page")).content.decode()
+
+    assert "Autumn teas" in html
