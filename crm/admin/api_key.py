@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -14,11 +15,11 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from crm import keys
 from crm.admin.parts import post_once
 from crm.admin.tags import badge, moment
 from crm.choices import ApiScope
 from crm.models import ApiKey
-from crm.models.api_key import draw_secret, hash_secret
 
 
 class ApiKeyForm(forms.ModelForm):
@@ -57,14 +58,17 @@ class ApiKeyAdmin(ModelAdmin):
         return [revoke, *super().get_urls()]
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
-        secret = draw_secret()
-        obj.key_hash = hash_secret(secret)
-        obj.created_at = timezone.now()
-        super().save_model(request, obj, form, change)
+        made = keys.create(
+            name=form.cleaned_data["name"],
+            scopes=form.cleaned_data["scopes"],
+            expires_at=form.cleaned_data["expires_at"],
+            now=timezone.now(),
+        )
+        obj.pk = made.key.pk
         text = format_html(
             '{} <code class="rp-secret">{}</code>',
             _now("Copy the key now; it is not shown again:"),
-            secret,
+            made.secret,
         )
         messages.warning(request, text)
 
@@ -72,7 +76,8 @@ class ApiKeyAdmin(ModelAdmin):
         """Let a key open nothing any more."""
 
         def call() -> str:
-            ApiKey.objects.filter(pk=object_id, revoked_at=None).update(revoked_at=timezone.now())
+            if not keys.revoke(key_id=object_id, now=timezone.now()):
+                raise ValidationError(_now("The key was revoked before."))
             return _now("The key is revoked.")
 
         back_to = reverse("admin:crm_apikey_changelist")

@@ -1,5 +1,7 @@
 """Imports: every file that came in, with a report that balances."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin
@@ -44,13 +46,66 @@ class ImportRunAdmin(LedgerAdmin):
 
     @display(description=_("report"))
     def balance(self, run: ImportRun) -> str:
-        return render_to_string("admin/crm/importrun/report.html", {"sections": sections(run)})
+        context = {"groups": groups(run), "facts": facts(run), "rows": run.rows}
+        return render_to_string("admin/crm/importrun/report.html", context)
 
 
-def sections(run: ImportRun) -> list[tuple[str, list[tuple[str, Any]]]]:
-    """The report as titled tables: nested groups first named, plain numbers first of all."""
-    plain = [(name, value) for name, value in run.report.items() if not isinstance(value, dict)]
-    groups = [
-        (name, list(value.items())) for name, value in run.report.items() if isinstance(value, dict)
+@dataclass(frozen=True)
+class Group:
+    """Rows that were treated alike, by kind, and how many they are together."""
+
+    title: Any
+    rows: list[tuple[Any, int]]
+
+    @property
+    def total(self) -> int:
+        """All rows of the group."""
+        return sum(count for _kind, count in self.rows)
+
+
+def groups(run: ImportRun) -> list[Group]:
+    """What became of every row: the groups together are the rows read."""
+    return [
+        Group(TITLES.get(name, name), [(WORDS.get(kind, kind), n) for kind, n in kinds.items()])
+        for name, kinds in run.report.items()
+        if isinstance(kinds, dict)
     ]
-    return [("", plain), *groups] if plain else groups
+
+
+def facts(run: ImportRun) -> list[tuple[Any, Any]]:
+    """What the rows came to: customers, orders, revenue."""
+    return [
+        (WORDS.get(name, name), value)
+        for name, value in run.report.items()
+        if not isinstance(value, dict) and name not in ("rows", "run_id")
+    ]
+
+
+TITLES: Mapping[str, Any] = {"kept": _("Kept"), "rejected": _("Left out")}
+# What reports of imports name, in words; a kind that is not here shows as it is.
+WORDS: Mapping[str, Any] = {
+    "kept": _("Kept as purchases"),
+    "kept_without_customer": _("Kept without a customer"),
+    "kept_as_return": _("Returns, matched with their purchases"),
+    "unreadable": _("Unreadable: a number, date or column is missing"),
+    "repeated": _("Repeats of an identical line"),
+    "postage": _("Postage"),
+    "discount": _("Discounts"),
+    "manual_entry": _("Manual entries"),
+    "samples": _("Samples"),
+    "bank_charges": _("Bank charges"),
+    "marketplace_fee": _("Marketplace fees"),
+    "donation": _("Donations"),
+    "gift_voucher": _("Gift vouchers"),
+    "adjustment": _("Adjustments and tests"),
+    "return_without_purchase": _("Returns of something not bought in this file"),
+    "stock_correction": _("Stock corrections"),
+    "no_price": _("Without a price"),
+    "customers": _("Customers"),
+    "products": _("Products"),
+    "orders": _("Orders"),
+    "orders_cancelled": _("Orders cancelled"),
+    "orders_without_customer": _("Orders without a customer"),
+    "revenue": _("Revenue"),
+    "seconds": _("Seconds it took"),
+}

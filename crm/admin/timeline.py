@@ -1,6 +1,6 @@
 """The timeline of a customer: what they did and what was said, newest first, page by page."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import CharField, F, Q, QuerySet, Value
 from django.utils.translation import gettext_lazy as _
 
-from crm.models import Event, Message
+from crm.models import Event, Message, Product
 
 PAGE = 25
 # These say what the message beside them says already.
@@ -37,6 +37,7 @@ NAMES: Mapping[str, tuple[Any, str]] = {
     "consent.withdrawn": (_("Withdrew consent"), "gpp_bad"),
     "product.viewed": (_("Looked at a product"), "visibility"),
     "page.viewed": (_("Looked at a page"), "web"),
+    "cart.left": (_("Left a cart behind"), "remove_shopping_cart"),
     "cart.updated": (_("Changed the cart"), "add_shopping_cart"),
     "product.added": (_("Put a product in the cart"), "add_shopping_cart"),
     "search.performed": (_("Searched the shop"), "search"),
@@ -74,7 +75,10 @@ class Entry:
     message: Message | None = None
     title: Any = ""
     icon: str = "bolt"
+    # What it is about: the product, where the event names one.
+    about: str = ""
     facts: tuple[tuple[str, Any], ...] = ()
+    message_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -144,17 +148,46 @@ def _load(rows: list[tuple[datetime, str, int]]) -> list[Entry]:
         .defer("variables")
         .in_bulk([pk for _at, kind, pk in rows if kind == "message"])
     )
+    products = _product_names(events.values())
     return [
-        _tell(events[pk]) if kind == "event" else Entry(at=at, message=messages[pk])
+        _tell(events[pk], products) if kind == "event" else Entry(at=at, message=messages[pk])
         for at, kind, pk in rows
     ]
 
 
-def _tell(event: Event) -> Entry:
+def _product_names(events: Iterable[Event]) -> dict[str, str]:
+    skus = {sku for event in events if (sku := _word(event, "sku"))}
+    if not skus:
+        return {}
+    return dict(Product.objects.filter(sku__in=skus).values_list("sku", "name"))
+
+
+def _tell(event: Event, products: Mapping[str, str]) -> Entry:
     title, icon = NAMES.get(event.name, (event.name, "bolt"))
+    about = products.get(_word(event, "sku"), "")
+    untold = {"message_id", "conversation_id", *(["sku"] if about else [])}
     facts = tuple(
         (name, value)
-        for name, value in event.properties.items()
-        if isinstance(value, str | int | float) and value != ""
+        for name, value in _properties(event).items()
+        if isinstance(value, str | int | float) and value != "" and name not in untold
     )
-    return Entry(at=event.occurred_at, event=event, title=title, icon=icon, facts=facts[:4])
+    message_id = _properties(event).get("message_id")
+    return Entry(
+        at=event.occurred_at,
+        event=event,
+        title=title,
+        icon=icon,
+        about=about,
+        facts=facts[:4],
+        message_id=message_id if isinstance(message_id, int) else None,
+    )
+
+
+def _properties(event: Event) -> dict[str, Any]:
+    # Whoever reports an event decides what is in it.
+    return event.properties if isinstance(event.properties, dict) else {}
+
+
+def _word(event: Event, name: str) -> str:
+    value = _properties(event).get(name)
+    return value if isinstance(value, str) else ""

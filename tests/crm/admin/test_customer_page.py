@@ -162,6 +162,24 @@ def test_the_timeline_mixes_events_and_messages_by_time(admin, ada, question, no
     assert [entry.message for entry in entries if entry.message] == [question]
 
 
+@pytest.mark.parametrize("value", ["x", ["T1"], {"a": 1}, None, -1, 10**30, True])
+def test_whatever_an_event_brings_the_timeline_shows_it(admin, ada, order, now, value):
+    brought = {"sku": value, "message_id": value, "note": value, "": value}
+    event = events.NewEvent(ada.pk, "product.viewed", now, "odd", brought)
+    events.record(event=event, now=now)
+
+    answer = admin.get(page_of(ada))
+
+    assert answer.status_code == 200
+
+
+def test_the_timeline_names_the_product_that_was_looked_at(admin, ada, order, now):
+    event = events.NewEvent(ada.pk, "product.viewed", now, "look", {"sku": "T1"})
+    events.record(event=event, now=now)
+
+    assert "Looked at a product: Teapot" in admin.get(page_of(ada)).content.decode()
+
+
 def test_the_timeline_narrows_to_orders(admin, ada, order, question):
     entries = admin.get(page_of(ada, "timeline"), {"show": "orders"}).context["page"].entries
 
