@@ -233,6 +233,8 @@ LOGGING = {
     "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # A line for each call to a provider would drown the others.
+    "loggers": {"httpx": {"level": "WARNING"}},
 }
 
 UNFOLD = {
