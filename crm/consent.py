@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
 
 from crm import events, normalise
 from crm.choices import Channel, ConsentState, Purpose, Refusal
@@ -197,6 +198,15 @@ def count_reach(
     reachable = counts.pop(None, 0)
     refused = {refusal: counts[refusal] for refusal in Refusal if refusal in counts}
     return Reach(reachable + sum(counts.values()), reachable, refused)
+
+
+def reachable(
+    *, customers: QuerySet[Customer], channel: str, purpose: str, now: datetime
+) -> QuerySet[Customer]:
+    """Those of a group whom the gate would let through, by the same rules as check_many."""
+    gate, params = _gate(channel, purpose, now)
+    allowed = RawSQL(f"SELECT id FROM ({gate}) AS asked WHERE refusal IS NULL", params)  # noqa: S608, S611
+    return customers.filter(pk__in=allowed)
 
 
 _SUPPRESS = """

@@ -42,7 +42,11 @@ SIDEBAR: dict[str, Any] = {
                     "icon": "space_dashboard",
                     "link": reverse_lazy("admin:index"),
                 },
-                _page(_("Inbox"), "inbox", "crm_inbox", "crm.use_inbox"),
+                {
+                    **_page(_("Inbox"), "inbox", "crm_inbox", "crm.use_inbox"),
+                    "badge": "crm.admin.inbox_list.waiting_badge",
+                    "badge_variant": "warning",
+                },
                 _page(
                     _("Outbox"), "outbox", "crm_caughtmessage_changelist", "crm.view_caughtmessage"
                 ),

@@ -14,7 +14,13 @@ from unfold.decorators import display
 
 from crm import customers
 from crm.admin import customer_page, customer_posts, reach
-from crm.admin.customer_filters import ConsentFilter, CountryFilter, LanguageFilter, PausedFilter
+from crm.admin.customer_filters import (
+    ConsentFilter,
+    CountryFilter,
+    LanguageFilter,
+    PausedFilter,
+    ReachableFilter,
+)
 from crm.admin.parts import CountedOnce
 from crm.admin.tags import ago, money
 from crm.models import Customer, Identity
@@ -48,7 +54,7 @@ class CustomerAdmin(ModelAdmin):
         "last_order",
         "since",
     )
-    list_filter = (CountryFilter, LanguageFilter, ConsentFilter, PausedFilter)
+    list_filter = (CountryFilter, LanguageFilter, ReachableFilter, ConsentFilter, PausedFilter)
     list_select_related = ("order_statistics",)
     list_per_page = 50
     show_full_result_count = False

@@ -6,9 +6,11 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 
+from crm import consent
 from crm.choices import Channel, ConsentState, Purpose
 from crm.models import Customer
 
@@ -66,6 +68,32 @@ class ConsentFilter(DropdownFilter):
         return queryset.filter(
             consents__channel=channel, consents__purpose=Purpose.MARKETING, consents__state=state
         )
+
+
+class ReachableFilter(DropdownFilter):
+    """Customers whom marketing reaches on a channel today, or does not."""
+
+    title = _("reach")
+    parameter_name = "reach"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        for channel in Channel:
+            names = {"channel": channel.label}
+            yield f"{channel}:yes", _now("%(channel)s: reachable") % names
+            yield f"{channel}:no", _now("%(channel)s: not reachable") % names
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Customer]) -> QuerySet[Customer]:
+        channel, _colon, answer = (self.value() or "").partition(":")
+        if channel not in Channel.values:
+            return queryset
+        open_to_us = consent.reachable(
+            customers=Customer.objects.order_by(),
+            channel=channel,
+            purpose=Purpose.MARKETING,
+            now=timezone.now(),
+        )
+        ids = open_to_us.values("pk")
+        return queryset.filter(pk__in=ids) if answer == "yes" else queryset.exclude(pk__in=ids)
 
 
 class PausedFilter(DropdownFilter):

@@ -46,6 +46,13 @@ def read(request: HttpRequest, *, current: int | None) -> dict[str, Any]:
     }
 
 
+def waiting_badge(request: HttpRequest) -> str:
+    """How many wait for staff, beside “Inbox” in the sidebar; nothing where nobody does."""
+    if not request.user.has_perm("crm.use_inbox"):
+        return ""
+    return str(Conversation.objects.filter(_WAITING).count() or "")
+
+
 def _conversations(request: HttpRequest, chosen: str, text: str) -> QuerySet[Conversation]:
     last = Message.objects.filter(conversation=OuterRef("pk")).order_by("-created_at", "-id")
     found = (

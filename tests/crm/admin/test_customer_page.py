@@ -130,6 +130,19 @@ def test_nobody_writes_to_an_address_that_is_suppressed(admin, ada, now):
     assert "Address suppressed" in answer.content.decode()
 
 
+def test_a_suppressed_address_is_lifted_from_the_page(admin, ada, now):
+    complaint = consent.NewSuppression("email", ada.email, "complaint")
+    consent.suppress(suppression=complaint, now=now)
+    lift = reverse("admin:crm_suppression_lift")
+    shown = admin.get(page_of(ada)).content.decode()
+
+    posted = {"channel": "email", "address": ada.email, "next": page_of(ada)}
+    answer = admin.post(lift, posted, follow=True)
+
+    assert lift in shown
+    assert lift not in answer.content.decode()
+
+
 @pytest.mark.parametrize("tab", ["pause", "lift_pause", "decide", "write"])
 def test_a_newcomer_decides_nothing(newcomer, ada, tab):
     posted = {"until_date": in_days(1), "reason": "x", "text": "x", "channel": "email"}
@@ -226,6 +239,9 @@ def test_a_list_of_many_asks_as_little_as_a_list_of_few(admin, now, django_asser
         ({"q": "nobody"}, False),
         ({"consent": "email:granted"}, True),
         ({"consent": "sms:withdrawn"}, False),
+        ({"reach": "email:yes"}, True),
+        ({"reach": "email:no"}, False),
+        ({"reach": "nonsense"}, True),
         ({"paused": "yes"}, False),
         ({"paused": "no"}, True),
         ({"language": "en"}, True),
