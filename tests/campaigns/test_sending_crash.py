@@ -77,8 +77,10 @@ def test_kills_lose_nobody_and_double_nobody(campaign: Campaign, tmp_path: Path)
                 one.send_signal(signal.SIGKILL)
                 one.wait()
             sweep()
-        assert worker(campaign, server, tmp_path).wait(PATIENCE) == 0
-        sweep()
+        # A slow machine may cost a connection: what failed for that is planned once more.
+        while campaign.deliveries.filter(state="planned").exists():
+            assert worker(campaign, server, tmp_path).wait(PATIENCE) == 0
+            sweep()
 
     got = Counter(mail.recipient for mail in server.mails)
     in_doubt = set(Message.objects.filter(state="in_doubt").values_list("address", flat=True))
