@@ -196,8 +196,8 @@ def _take_in(read: _Read, now: datetime) -> None:
                 channel=inbound.channel,
                 sender=inbound.sender,
                 recipient=inbound.recipient,
-                subject=inbound.subject,
-                text=inbound.body,
+                subject=_storable(inbound.subject),
+                text=_storable(inbound.body),
                 provider=read.callback.provider,
                 provider_message_id=inbound.provider_message_id,
                 occurred_at=inbound.occurred_at,
@@ -205,6 +205,11 @@ def _take_in(read: _Read, now: datetime) -> None:
             ),
             now=now,
         )
+
+
+def _storable(text: str) -> str:
+    """A text without half characters, which JSON can tell and no database can keep."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _finish(callback: Callback, now: datetime, error: str = "") -> None:

@@ -144,9 +144,12 @@ def choose(*, message_id: int, granted: Collection[str], now: datetime) -> None:
 
 
 def pause(*, message_id: int, now: datetime) -> None:
-    """Give the receiver of a message thirty days without marketing, at their own wish."""
+    """Give the receiver of a message thirty days without marketing; a longer pause stays."""
+    known = preferences(message_id=message_id, now=now)
+    if known.paused_until_at is not None and known.paused_until_at > now + PAUSE:
+        return
     customers.pause(
-        customer_id=_message(message_id).customer_id,
+        customer_id=known.customer_id,
         until_at=now + PAUSE,
         reason="Asked for on the preference page",
         by=None,

@@ -47,7 +47,8 @@ View = Callable[..., HttpResponse]
 @require_POST
 def callback(request: HttpRequest, provider: str) -> HttpResponse:
     """Keep what a provider tells us, once and only if it is proven, then ring for it."""
-    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_CALLBACK:
+    body = request.body
+    if len(body) > MAX_CALLBACK:
         return HttpResponse(status=413)
     if accounts.for_provider(provider=provider) is None:
         return HttpResponse(status=404)
@@ -56,7 +57,7 @@ def callback(request: HttpRequest, provider: str) -> HttpResponse:
         kept = callbacks.store(
             provider=provider,
             headers=headers,
-            body=request.body,
+            body=body,
             url=request.build_absolute_uri(),
             now=timezone.now(),
         )

@@ -135,6 +135,15 @@ def test_an_inbound_sms_becomes_a_message(now: datetime) -> None:
     assert (message.direction, message.text, message.address) == ("in", "Hi", "+441134960777")
 
 
+def test_half_a_character_in_a_message_is_no_reason_to_lose_it(now: datetime) -> None:
+    data = {"type": "inbound", "id": "in_1", "from": "+441134960777", "body": "Hi \ud83d"}
+    told(data, datetime.now(UTC), "sms_http")
+
+    callbacks.process_due(now=now)
+
+    assert Message.objects.get().text == "Hi ?"
+
+
 def test_one_that_fails_is_tried_three_times_and_holds_nobody_up(
     now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from crm import consent, templates, tracking
+from crm import consent, customers, templates, tracking
 from crm.models import Customer, Event, MarketingPause, Message, Template, TemplateVersion
 from tests.crm.messages.letters import send, templated
 
@@ -130,6 +130,17 @@ def test_a_customer_may_ask_for_thirty_quiet_days(
 
     assert MarketingPause.objects.get(customer=ada).expires_at == now + timedelta(days=30)
     assert tracking.preferences(message_id=letter.pk, now=now).paused_until_at
+
+
+def test_a_longer_pause_by_staff_is_not_shortened(
+    ada: Customer, letter: Message, now: datetime
+) -> None:
+    year = now + timedelta(days=365)
+    customers.pause(customer_id=ada.pk, until_at=year, reason="VIP", by=None, now=now)
+
+    tracking.pause(message_id=letter.pk, now=now)
+
+    assert MarketingPause.objects.get().expires_at == year
 
 
 def test_a_message_that_is_gone_is_not_found(now: datetime) -> None:
