@@ -63,7 +63,7 @@ class RunningSet:
     def said(self) -> str:
         return self.output.read_text(errors="replace")
 
-    def until(self, happened: Callable[[], bool], patience: float = 90) -> None:
+    def until(self, happened: Callable[[], bool], patience: float = 180) -> None:
         deadline = time.monotonic() + patience
         while not happened():
             assert self.process
@@ -191,7 +191,7 @@ def test_a_killed_supervisor_leaves_no_orphan(running: RunningSet) -> None:
 
     running.stop(signal.SIGKILL)
 
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while (left := [pid for pid in pids if _is_alive(pid)]) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert left == []
