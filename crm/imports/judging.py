@@ -2,7 +2,10 @@
 
 from django.db import connection
 
+# Two imports in one transaction must not meet each other's tables.
 STAGE = """
+    DROP TABLE IF EXISTS pg_temp.import_line, pg_temp.import_row, pg_temp.import_taken,
+        pg_temp.import_order;
     CREATE TEMPORARY TABLE import_line (
         line integer, invoice text, code text, description text, quantity text, placed text,
         price text, customer text, country text

@@ -6,6 +6,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -86,11 +87,15 @@ def _still_utf8(decoder: codecs.IncrementalDecoder, chunk: bytes) -> str:
     return "utf-8-sig"
 
 
-def _opened(path: Path) -> BinaryIO:
-    raw = path.open("rb")
-    start = raw.read(4)
-    raw.seek(0)
-    if start.startswith(b"PK\x03\x04"):
-        raw.close()
-        raise UnusableFile(f"{path.name} is a spreadsheet or an archive; save it as CSV first.")
-    return cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if start[:2] == b"\x1f\x8b" else raw
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    with path.open("rb") as raw:
+        start = raw.read(4)
+        raw.seek(0)
+        if start.startswith(b"PK\x03\x04"):
+            raise UnusableFile(f"{path.name} is a spreadsheet or an archive; save it as CSV first.")
+        if start[:2] != b"\x1f\x8b":
+            yield raw
+            return
+        with gzip.GzipFile(fileobj=raw) as unpacked:
+            yield cast(BinaryIO, unpacked)
