@@ -11,6 +11,8 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
+from crm.models import Customer
+
 
 class Command(BaseCommand):
     """Called by `manage.py start`; prints a line of JSON, and progress as errors go."""
@@ -27,7 +29,7 @@ class Command(BaseCommand):
         with redirect_stdout(sys.stderr):
             _stage("tables", lambda: call_command("migrate", interactive=False, verbosity=0))
             made = _admin_made(str(options["admin"]))
-            if options["demo"]:
+            if options["demo"] and not Customer.objects.exists():
                 _stage("demo shop", lambda: call_command("demo", stdout=sys.stderr))
         self.stdout.write(json.dumps({"admin_made": made}))
 
