@@ -1,4 +1,4 @@
-"""The frozen lists of what a template may name; documented in docs/channels.md."""
+"""The frozen lists of what a template may name; documented in docs/templates.md."""
 
 from crm.rendering.filters import build
 
