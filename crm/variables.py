@@ -39,6 +39,7 @@ def gather_many(*, customer_ids: Collection[int], now: datetime) -> dict[int, di
             "customer": _customer(customer),
             "orders": orders.get(customer.pk, nothing),
             "shop": shop(),
+            "currency": settings.SHOP_CURRENCY,
             "language": customer.language,
             "timezone": customer.time_zone,
             "currency": settings.SHOP_CURRENCY,
