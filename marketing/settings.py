@@ -130,6 +130,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "answers": {"task": "campaigns.tasks.answer_conversations", "schedule": 10.0},
     "campaigns": {"task": "campaigns.tasks.advance_campaigns", "schedule": 5.0},
     "segments": {"task": "marketing.tasks.refresh_segments", "schedule": 60.0},
+    "reading": {"task": "marketing.tasks.read_messages", "schedule": 60.0},
     "training": {"task": "marketing.tasks.train_due", "schedule": 3600.0},
 }
 # A bell that nobody heard is rung again: an old one is worth nothing.
