@@ -29,6 +29,11 @@ UPDATE campaigns_delivery delivery
   FROM due WHERE delivery.id = due.id
 RETURNING delivery.id, delivery.step_id, delivery.customer_id, delivery.fence
 """
+# A worker does one batch at a time: what it still holds is left of one that failed.
+_DROP = """
+UPDATE campaigns_delivery SET state = 'planned', owner = '', lease_until_at = NULL
+ WHERE state = 'claimed' AND owner = %s AND attempts < %s
+"""
 _LOCK_MINE = """
 SELECT delivery.id FROM campaigns_delivery delivery
   JOIN unnest(%(ids)s::bigint[], %(fences)s::int[]) AS mine (id, fence)
@@ -80,6 +85,7 @@ def claim(*, campaign_id: int, owner: str, now: datetime, size: int) -> list[Cla
         "size": size,
     }
     with connection.cursor() as cursor:
+        cursor.execute(_DROP, [owner, MAX_ATTEMPTS])
         cursor.execute(_CLAIM, parameters)
         return [Claim(*row) for row in cursor.fetchall()]
 

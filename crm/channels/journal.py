@@ -20,6 +20,8 @@ HANDING_OVER = 1
 HANDED_OVER = 2
 CONFIRMED = 3
 REFUSED = 5
+# What may be tried again is as free as what was never begun.
+PUT_OFF = CLAIMED
 
 CAPACITY = 4096
 _HEADER = struct.Struct("<II")

@@ -41,7 +41,7 @@ class MemoryAdapter:
         for index, outgoing in enumerate(batch):
             journal.mark(index, states.HANDING_OVER)
             outcome = self._answer(outgoing)
-            journal.mark(index, _MARKS[outcome.state])
+            journal.mark(index, _mark(outcome))
             if outcome.state != FAILED:
                 self.sent.append(outgoing)
             yield outcome
@@ -85,3 +85,7 @@ class MemoryAdapter:
                 told.retry_after,
             )
         return Outcome(outgoing.message_id, SENT, provider_message_id=outgoing.key)
+
+
+def _mark(outcome: Outcome) -> int:
+    return states.PUT_OFF if outcome.retry_after is not None else _MARKS[outcome.state]

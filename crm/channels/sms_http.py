@@ -99,7 +99,7 @@ class SmsHttpAdapter:
         except httpx.HTTPError as error:
             detail = str(error) or type(error).__name__
             outcome = Outcome(outgoing.message_id, IN_DOUBT, reason=UNANSWERED, detail=detail)
-        journal.mark(index, _MARKS[outcome.state])
+        journal.mark(index, _mark(outcome))
         return outcome
 
     def _post(self, outgoing: Outgoing) -> httpx.Response:
@@ -152,3 +152,7 @@ def _wait_told(answer: httpx.Response) -> float:
         return min(3600.0, max(1.0, float(answer.headers.get("retry-after", ""))))
     except ValueError:
         return _RETRY_AFTER
+
+
+def _mark(outcome: Outcome) -> int:
+    return states.PUT_OFF if outcome.retry_after is not None else _MARKS[outcome.state]

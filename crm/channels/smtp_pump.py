@@ -247,8 +247,10 @@ class Pump:
         reason: str = "",
         detail: str = "",
         *,
-        mark: int = states.REFUSED,
+        mark: int | None = None,
     ) -> None:
+        if mark is None:
+            mark = states.PUT_OFF if reason in _RETRY_AFTER else states.REFUSED
         self._journal.mark(job.index, mark)
         self._ready.append(
             Outcome(

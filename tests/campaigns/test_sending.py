@@ -29,7 +29,7 @@ def people(now: datetime) -> list[Customer]:
 @pytest.fixture
 def campaign(people: list[Customer], now: datetime) -> Campaign:
     """A campaign that runs, its deliveries planned."""
-    return staging.running(people=people, now=now)
+    return staging.running(customers=people, now=now)
 
 
 def recipients() -> list[str]:
@@ -162,7 +162,7 @@ def test_a_worker_that_lost_its_claim_hands_nothing_over(
 def test_the_refused_are_skipped_with_their_reason(now: datetime) -> None:
     silent, written_off = making.customer(now=now), making.subscriber(now=now)
     willing = making.subscriber(now=now)
-    campaign = staging.running(people=[silent, written_off, willing], now=now)
+    campaign = staging.running(customers=[silent, written_off, willing], now=now)
     suppression = consent.NewSuppression("email", written_off.email, "hard_bounce")
     consent.suppress(suppression=suppression, now=now)
 
@@ -178,7 +178,7 @@ def test_the_refused_are_skipped_with_their_reason(now: datetime) -> None:
 
 def test_a_poisoned_recipient_fails_alone_with_the_reason(now: datetime) -> None:
     people = [making.subscriber(now=now) for _ in range(3)]
-    campaign = staging.running(people=people, now=now, html=POISONED)
+    campaign = staging.running(customers=people, now=now, html=POISONED)
     Customer.objects.filter(pk=people[1].pk).update(first_name="")
 
     staging.send(campaign=campaign, now=now)
@@ -198,6 +198,16 @@ def test_a_claim_whose_worker_died_is_planned_again(campaign: Campaign, now: dat
 
     assert (early, late) == (0, 2)
     assert staging.states(campaign=campaign) == [("planned", "")] * 3
+
+
+def test_a_batch_that_failed_is_free_when_its_worker_claims_again(
+    campaign: Campaign, now: datetime
+) -> None:
+    claims.claim(campaign_id=campaign.pk, owner="living", now=now, size=2)
+
+    again = claims.claim(campaign_id=campaign.pk, owner="living", now=now, size=500)
+
+    assert len(again) == 3
 
 
 def test_a_claim_of_a_worker_that_died_here_does_not_wait_for_its_lease(
@@ -240,7 +250,7 @@ def test_a_message_that_never_left_is_sent_anew_under_another_key(
 
 
 def test_an_unreachable_provider_wears_out_no_delivery(now: datetime) -> None:
-    campaign = staging.running(people=[making.subscriber(now=now)], now=now)
+    campaign = staging.running(customers=[making.subscriber(now=now)], now=now)
 
     for _ in range(5):
         answering(reason="unreachable")
@@ -260,7 +270,7 @@ def test_a_campaign_rests_while_its_provider_is_away(campaign: Campaign, now: da
 
 
 def test_a_message_put_off_waits_and_gives_up_after_three_tries(now: datetime) -> None:
-    campaign = staging.running(people=[making.subscriber(now=now)], now=now)
+    campaign = staging.running(customers=[making.subscriber(now=now)], now=now)
 
     for attempt in range(3):
         answering(reason="deferred")
@@ -277,7 +287,7 @@ def test_a_message_put_off_waits_and_gives_up_after_three_tries(now: datetime) -
 
 
 def test_what_was_refused_for_good_is_not_tried_again(now: datetime) -> None:
-    campaign = staging.running(people=[making.subscriber(now=now)], now=now)
+    campaign = staging.running(customers=[making.subscriber(now=now)], now=now)
     answering(reason="rejected", detail="550 no")
     staging.send(campaign=campaign, now=now)
 
@@ -286,7 +296,7 @@ def test_what_was_refused_for_good_is_not_tried_again(now: datetime) -> None:
 
 
 def test_what_is_in_doubt_is_shown_and_never_sent_again(now: datetime) -> None:
-    campaign = staging.running(people=[making.subscriber(now=now)], now=now)
+    campaign = staging.running(customers=[making.subscriber(now=now)], now=now)
     staging.provider().script.append(Outcome(0, "in_doubt", reason="unanswered"))
     staging.send(campaign=campaign, now=now)
 
@@ -298,7 +308,7 @@ def test_what_is_in_doubt_is_shown_and_never_sent_again(now: datetime) -> None:
 
 
 def test_nothing_of_a_cancelled_campaign_is_planned_anew(now: datetime) -> None:
-    campaign = staging.running(people=[making.subscriber(now=now)], now=now)
+    campaign = staging.running(customers=[making.subscriber(now=now)], now=now)
     answering(reason="unreachable")
     staging.send(campaign=campaign, now=now)
 
@@ -311,7 +321,7 @@ def test_a_batch_costs_the_same_number_of_statements_for_any_size(
     now: datetime, django_assert_max_num_queries: Any, settings: Settings
 ) -> None:
     people = [making.subscriber(now=now) for _ in range(30)]
-    campaign = staging.running(people=people, now=now)
+    campaign = staging.running(customers=people, now=now)
     staging.send(campaign=campaign, now=now, size=1)
 
     with django_assert_max_num_queries(40):

@@ -268,3 +268,13 @@ def test_a_reply_by_mail_names_the_mail_it_answers():
         subject="Re: Hello",
         in_reply_to="key-1@rapport.example",
     )
+
+
+def test_a_mail_put_off_is_as_free_as_one_never_begun():
+    journal = RememberingJournal()
+    answers = {"RCPT TO:<gone@": "550 5.1.1 unknown", "RCPT TO:<busy@": "451 later"}
+
+    with ScriptedSmtp(answers=answers) as server:
+        send(server, outgoing(1, "gone@x.example"), outgoing(2, "busy@x.example"), journal=journal)
+
+    assert journal.last() == {0: states.REFUSED, 1: states.CLAIMED}
