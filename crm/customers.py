@@ -8,13 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from crm import normalise
 from crm.choices import IdentityKind
 from crm.models import Customer, Identity, MarketingPause, Order
 
+_ADDRESS_FIELDS = {IdentityKind.EMAIL: "email", IdentityKind.PHONE: "phone"}
 _LOCK_SPACE = 0x1DE47
 _STRIPES = 256
 _FIELDS = ("first_name", "last_name", "email", "phone", "country", "city", "language", "time_zone")
@@ -105,6 +108,33 @@ def identify_many(*, people: Sequence[Person], now: datetime) -> list[int]:
     return [known.customer.pk for known in found]
 
 
+@transaction.atomic
+def readdress(*, customer_id: int, kind: IdentityKind, value: str, now: datetime) -> str:
+    """Give a customer another e-mail address or phone number; gives it as it is kept.
+
+    Locks the handle. The address before leads to this customer no more; one that leads to
+    somebody else is refused.
+    """
+    field_name = _ADDRESS_FIELDS[kind]
+    address = _address(kind, value, Customer.objects.get(pk=customer_id).country)
+    _lock([(kind.value, address)])
+    customer = Customer.objects.select_for_update().get(pk=customer_id)
+    if address == getattr(customer, field_name):
+        return address
+    if address and Identity.objects.filter(kind=kind, value=address).exclude(customer=customer):
+        raise ValidationError(_("%s belongs to another customer.") % address)
+    Identity.objects.filter(
+        customer=customer, kind=kind, value=getattr(customer, field_name)
+    ).delete()
+    if address:
+        Identity.objects.get_or_create(
+            kind=kind, value=address, defaults={"customer": customer, "created_at": now}
+        )
+    setattr(customer, field_name, address)
+    customer.save(update_fields=[field_name])
+    return address
+
+
 def pause(
     *,
     customer_id: int,
@@ -150,6 +180,16 @@ def search(*, text: str) -> QuerySet[Customer]:
     by_number = Identity.objects.filter(value=text.strip()).values("customer_id")
     by_order = Order.objects.filter(number=text.strip()).values("customer_id")
     return Customer.objects.filter(parts | Q(pk__in=by_number) | Q(pk__in=by_order) | _joined(text))
+
+
+def _address(kind: IdentityKind, value: str, country: str) -> str:
+    if not value.strip():
+        return ""
+    is_email = kind == IdentityKind.EMAIL
+    address = normalise.email(value) if is_email else normalise.phone(value, country)
+    if not address:
+        raise ValidationError(_("%s is no address of this kind.") % value)
+    return address
 
 
 def _joined(text: str) -> Q:

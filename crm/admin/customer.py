@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
@@ -23,6 +24,7 @@ from crm.admin.customer_filters import (
 )
 from crm.admin.parts import CountedOnce
 from crm.admin.tags import ago, money
+from crm.choices import IdentityKind
 from crm.models import Customer, Identity
 
 
@@ -66,7 +68,7 @@ class CustomerAdmin(ModelAdmin):
         (_("Place and language"), {"fields": (("country", "city"), ("language", "time_zone"))}),
         (_("Facts"), {"fields": ("attributes", ("created_at", "last_seen_at", "bucket"))}),
     )
-    readonly_fields = ("email", "phone", "created_at", "last_seen_at", "bucket")
+    readonly_fields = ("created_at", "last_seen_at", "bucket")
     change_form_template = "admin/crm/customer/edit.html"
     warn_unsaved_form = True
 
@@ -126,7 +128,21 @@ class CustomerAdmin(ModelAdmin):
     def edit_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """The form, under the header of the customer page."""
         context = customer_page.header_of(request, object_id=object_id, tab="edit")
-        return super().change_view(request, str(object_id), extra_context=context)
+        try:
+            return super().change_view(request, str(object_id), extra_context=context)
+        except ValidationError as error:
+            messages.error(request, " ".join(error.messages))
+            return HttpResponseRedirect(request.get_full_path())
+
+    def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:
+        """Facts are saved as typed; addresses go through the operation that keeps identities."""
+        now = timezone.now()
+        for kind, name in (IdentityKind.EMAIL, "email"), (IdentityKind.PHONE, "phone"):
+            if name in form.changed_data:
+                typed = form.cleaned_data[name]
+                kept = customers.readdress(customer_id=obj.pk, kind=kind, value=typed, now=now)
+                setattr(obj, name, kept)
+        super().save_model(request, obj, form, change)
 
     def response_post_save_change(self, request: HttpRequest, obj: Customer) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:crm_customer_change", args=[obj.pk]))

@@ -9,6 +9,7 @@ from django.utils import timezone
 from crm import consent, customers, events, extensions
 from crm.admin.parts import OverrideRow
 from crm.models import ConsentDecision, Customer, MarketingPause, Message
+from tests import making
 
 
 def page_of(customer, tab="change"):
@@ -199,10 +200,12 @@ def test_the_timeline_narrows_to_orders(admin, ada, order, question):
     assert [entry.event.name for entry in entries] == ["order.placed"]
 
 
-def test_what_staff_change_shows_in_the_history(admin, staff, ada):
+def form_of(customer, **changed):
     form = {
-        "first_name": "Augusta",
-        "last_name": ada.last_name,
+        "first_name": customer.first_name,
+        "last_name": customer.last_name,
+        "email": customer.email,
+        "phone": customer.phone,
         "country": "GB",
         "city": "",
         "language": "en",
@@ -211,8 +214,35 @@ def test_what_staff_change_shows_in_the_history(admin, staff, ada):
         "identities-TOTAL_FORMS": "0",
         "identities-INITIAL_FORMS": "0",
     }
+    return {**form, **changed}
 
-    answer = admin.post(page_of(ada, "edit"), form)
+
+def test_a_corrected_address_leads_to_the_same_customer(admin, ada, now):
+    admin.post(page_of(ada, "edit"), form_of(ada, email="Ada.New@Shop.example"))
+
+    found = customers.identify(person=customers.Person(email="ada.new@shop.example"), now=now)
+    ada.refresh_from_db()
+    assert found == ada.pk
+    assert ada.email == "ada.new@shop.example"
+    assert not ada.identities.filter(value="ada@shop.example").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [("grace@shop.example", "belongs to another customer"), ("nonsense", "no address")],
+)
+def test_an_address_that_cannot_be_hers_is_refused(admin, ada, now, typed, said):
+    making.customer(now=now, email="grace@shop.example")
+
+    answer = admin.post(page_of(ada, "edit"), form_of(ada, email=typed), follow=True)
+
+    ada.refresh_from_db()
+    assert ada.email == "ada@shop.example"
+    assert said in answer.content.decode()
+
+
+def test_what_staff_change_shows_in_the_history(admin, staff, ada):
+    answer = admin.post(page_of(ada, "edit"), form_of(ada, first_name="Augusta"))
 
     text = admin.get(page_of(ada, "past")).content.decode()
     assert answer["Location"] == page_of(ada)
