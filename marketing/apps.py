@@ -18,4 +18,5 @@ class MarketingConfig(AppConfig):
 
         extensions.customer_panels.register("scores", "marketing.admin.panels.scores")
         extensions.customer_panels.register("segments", "marketing.admin.panels.segments")
+        extensions.inbox_panels.register("reading", "marketing.admin.panels.reading")
         extensions.customer_overrides.register("marketing", "marketing.admin.overrides.of_customer")

@@ -26,5 +26,5 @@ def card(request: HttpRequest, pk: int) -> HttpResponse:
 
 def refusal_rows(counted: audiences.AudienceCard) -> list[tuple[str, int]]:
     """The reasons in words with their numbers, the largest first."""
-    rows = [(reason.label, number) for reason, number in counted.refused.items()]
+    rows = [(str(reason.label), number) for reason, number in counted.refused.items()]
     return sorted(rows, key=lambda row: -row[1])

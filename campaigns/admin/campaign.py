@@ -20,6 +20,7 @@ from .changes import CampaignChangeList
 from .forms import CampaignForm
 
 STATE_COLOURS = {
+    CampaignState.DRAFT: "default",
     CampaignState.SCHEDULED: "info",
     CampaignState.RUNNING: "info",
     CampaignState.PAUSED: "warning",
@@ -100,7 +101,7 @@ class CampaignAdmin(SimpleHistoryAdmin, ModelAdmin):
         self, request: HttpRequest, obj: Campaign, form: CampaignForm, change: bool
     ) -> None:
         if not change:
-            obj.created_by = request.user
+            obj.created_by = verbs.staff(request)
         super().save_model(request, obj, form, change)
         form.save_step()
 

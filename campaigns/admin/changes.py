@@ -1,6 +1,7 @@
 """Lists that fetch what their rows show in one statement for the whole page."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count
 from django.http import HttpRequest
@@ -32,10 +33,11 @@ class CampaignChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        self.result_list = list(self.result_list)
-        tallies = tally_many([campaign.pk for campaign in self.result_list])
-        for campaign in self.result_list:
+        campaigns: list[Any] = list(self.result_list)  # type: ignore[has-type]
+        tallies = tally_many([campaign.pk for campaign in campaigns])
+        for campaign in campaigns:
             campaign.tally = tallies.get(campaign.pk, Tally())
+        self.result_list = campaigns
 
 
 def tally_many(campaign_ids: list[int]) -> dict[int, Tally]:

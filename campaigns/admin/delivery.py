@@ -15,9 +15,10 @@ from campaigns.choices import DeliveryState
 from campaigns.models import Delivery
 from crm.admin.parts import LedgerAdmin
 
-from .verbs import act, read_reason
+from .verbs import act, read_reason, staff
 
 STATE_COLOURS = {
+    DeliveryState.SKIPPED: "default",
     DeliveryState.HANDED_OVER: "success",
     DeliveryState.CLAIMED: "info",
     DeliveryState.PLANNED: "info",
@@ -103,7 +104,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
     def call() -> str:
         reason = read_reason(request)
         broadcasts.cancel_delivery(
-            delivery_id=pk, by=request.user, reason=reason, now=timezone.now()
+            delivery_id=pk, by=staff(request), reason=reason, now=timezone.now()
         )
         return _("The delivery is cancelled.")
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib.auth.decorators import permission_required
-from django.core.exceptions import ValidationError
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 from campaigns import audiences, broadcasts, tasks
 from campaigns.models import Campaign
 from crm.admin.parts import post_once
+from crm.tasks import ring
 
 from .audience import refusal_rows
 from .page import address, find, first_step, problems
@@ -29,7 +31,7 @@ def launch(request: HttpRequest, pk: int) -> HttpResponse:
 
     def call() -> str:
         _check_typed_name(campaign, request.POST.get("typed_name", ""))
-        broadcasts.launch(campaign_id=pk, by=request.user, now=timezone.now())
+        broadcasts.launch(campaign_id=pk, by=staff(request), now=timezone.now())
         return _("Launched: it can be taken back until it starts.")
 
     return act(request, address(campaign), call)
@@ -39,7 +41,7 @@ def take_back(request: HttpRequest, pk: int) -> HttpResponse:
     """Undo a launch before it starts: the campaign is a draft again."""
 
     def call() -> str:
-        broadcasts.take_back(campaign_id=pk, by=request.user, now=timezone.now())
+        broadcasts.take_back(campaign_id=pk, by=staff(request), now=timezone.now())
         return _("Taken back: nobody was written to, and it is a draft again.")
 
     return act(request, address(find(pk)), call)
@@ -50,7 +52,7 @@ def pause(request: HttpRequest, pk: int) -> HttpResponse:
 
     def call() -> str:
         reason = read_reason(request)
-        broadcasts.pause(campaign_id=pk, by=request.user, reason=reason, now=timezone.now())
+        broadcasts.pause(campaign_id=pk, by=staff(request), reason=reason, now=timezone.now())
         return _("Paused: what is being handed over at this moment still goes out.")
 
     return act(request, address(find(pk)), call)
@@ -62,7 +64,7 @@ def resume(request: HttpRequest, pk: int) -> HttpResponse:
     def call() -> str:
         broadcasts.resume(
             campaign_id=pk,
-            by=request.user,
+            by=staff(request),
             reason=request.POST.get("reason", "").strip(),
             now=timezone.now(),
         )
@@ -76,10 +78,17 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
 
     def call() -> str:
         reason = read_reason(request)
-        broadcasts.cancel(campaign_id=pk, by=request.user, reason=reason, now=timezone.now())
+        broadcasts.cancel(campaign_id=pk, by=staff(request), reason=reason, now=timezone.now())
         return _("Cancelled: nothing more goes out.")
 
     return act(request, address(find(pk)), call)
+
+
+def staff(request: HttpRequest) -> User:
+    """Who does it."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
 
 
 def read_reason(request: HttpRequest) -> str:
@@ -111,7 +120,7 @@ def act(
 
     response = post_once(request, permission=permission, back_to=back_to, call=refusing)
     if isinstance(response, HttpResponseRedirect):
-        tasks.advance_campaigns.delay_on_commit()
+        ring(tasks.advance_campaigns)
     return response
 
 

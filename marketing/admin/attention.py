@@ -48,7 +48,7 @@ def attention(request: HttpRequest, now: datetime) -> list[Item]:
 
 def _conversations(worries: dashboards.Worries) -> Iterator[Item]:
     count = worries.waiting_conversations
-    if count:
+    if count and worries.waiting_since_at:
         text = ngettext(
             "%(n)d conversation waits for an answer",
             "%(n)d conversations wait for an answer",

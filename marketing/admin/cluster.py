@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from crm.admin.parts import LedgerAdmin, post_once
+from crm.tasks import ring
 from marketing import segments, tasks
 from marketing.choices import RunState, SegmentKind
 from marketing.models import Cluster, Segment
@@ -84,7 +85,7 @@ def make_segment(request: HttpRequest, pk: int) -> HttpResponse:
 
     response = post_once(request, permission="marketing.add_segment", back_to=back_to, call=call)
     if made:
-        tasks.refresh_segment.delay_on_commit(made[0].pk)
+        ring(tasks.refresh_segment, made[0].pk)
         return HttpResponseRedirect(address(made[0].pk))
     return response
 

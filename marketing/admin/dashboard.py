@@ -6,7 +6,6 @@ from django.core.cache import cache
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.translation import get_language
 
 from crm import extensions
 from crm.admin.parts import Card
@@ -39,11 +38,10 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 def _board() -> Board:
     """The figures, at most a minute old; they say when they were computed."""
-    figures = cache.get_or_set(
-        f"{KEY}:{get_language()}",
-        lambda: dashboards.figures(now=timezone.now()),
-        KEPT_SECONDS,
-    )
+    figures = cache.get(KEY)
+    if figures is None:
+        figures = dashboards.figures(now=timezone.now())
+        cache.set(KEY, figures, KEPT_SECONDS)
     return draw(figures)
 
 

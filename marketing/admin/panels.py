@@ -1,5 +1,6 @@
 """What marketing adds to the customer page: segments, scores with reasons, the cluster."""
 
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -8,9 +9,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from crm.admin.parts import Panel
-from crm.models import Customer
+from crm.models import Conversation, Customer
 from marketing.choices import OverrideMode, ScoreKind
-from marketing.models import ClusterMembership, Membership, Segment, SegmentOverride
+from marketing.models import ClusterMembership, Insight, Membership, Segment, SegmentOverride
 
 from .scores import effective_scores
 
@@ -23,11 +24,8 @@ def segments(customer: Customer, request: HttpRequest) -> Panel:
         .select_related("segment")
         .order_by("segment__name")
     )
-    overrides = (
-        SegmentOverride.objects.filter(customer=customer)
-        .in_force(now=now)
-        .select_related("segment", "set_by")
-    )
+    in_force: Any = SegmentOverride.objects.filter(customer=customer).in_force(now=now)
+    overrides = in_force.select_related("segment", "set_by")
     context: dict[str, Any] = {
         "customer": customer,
         "is_visible": request.user.has_perm("marketing.view_segment"),
@@ -39,6 +37,18 @@ def segments(customer: Customer, request: HttpRequest) -> Panel:
         "put": reverse("admin:marketing_segment_put_one"),
     }
     return Panel(_("Segments"), "admin/marketing/customer_segments.html", context)
+
+
+def reading(conversation: Conversation, now: datetime) -> Panel:
+    """What the customer's last message was read as, and how surely."""
+    insight = (
+        Insight.objects.filter(message__conversation=conversation)
+        .select_related("intent")
+        .order_by("-message_id")
+        .first()
+    )
+    context = {"insight": insight, "percent": 100 * insight.confidence if insight else 0}
+    return Panel(_("Read as"), "admin/marketing/conversation_reading.html", context)
 
 
 def scores(customer: Customer, request: HttpRequest) -> Panel:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -9,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from crm.admin.parts import post_once
+from crm.admin.parts import post_once, staff_of
 from marketing import scoring
 from marketing.choices import ScoreKind
 from marketing.models import ScoreOverride
@@ -40,12 +41,8 @@ class ShownScore:
 
 def effective_scores(customer_id: int, now: datetime) -> list[ShownScore]:
     """Every kind of score of a customer."""
-    overrides = {
-        override.kind: override
-        for override in ScoreOverride.objects.filter(customer=customer_id)
-        .in_force(now=now)
-        .select_related("set_by")
-    }
+    in_force: Any = ScoreOverride.objects.filter(customer=customer_id).in_force(now=now)
+    overrides = {override.kind: override for override in in_force.select_related("set_by")}
     return [
         ShownScore(
             kind,
@@ -65,7 +62,7 @@ def set_score(request: HttpRequest, pk: int) -> HttpResponse:
             kind=_read_kind(request),
             value=_read_percent(request) / 100,
             reason=read_reason(request),
-            by=request.user,
+            by=staff_of(request),
             now=timezone.now(),
             expires_at=read_end(request),
         )
@@ -79,7 +76,7 @@ def lift_score(request: HttpRequest, pk: int) -> HttpResponse:
 
     def call() -> str:
         scoring.lift_by_hand(
-            customer_id=pk, kind=_read_kind(request), by=request.user, now=timezone.now()
+            customer_id=pk, kind=_read_kind(request), by=staff_of(request), now=timezone.now()
         )
         return _("Lifted: the automatic value counts again.")
 

@@ -14,6 +14,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from crm.admin.tags import moment
+from crm.tasks import ring
 from marketing import segments, tasks
 from marketing.choices import SegmentKind
 from marketing.models import Segment
@@ -21,7 +22,12 @@ from marketing.models import Segment
 from . import segment_page, segment_preview, segment_verbs
 from .segment_form import SegmentForm
 
-KIND_COLOURS = {SegmentKind.RULE: "info", SegmentKind.CLUSTER: "success"}
+KIND_COLOURS = {
+    SegmentKind.RULE: "info",
+    SegmentKind.LIST: "default",
+    SegmentKind.CLUSTER: "primary",
+}
+HEALTH_COLOURS = {"fine": "success", "waiting": "warning", "error": "danger"}
 
 
 @admin.register(Segment)
@@ -63,7 +69,7 @@ class SegmentAdmin(SimpleHistoryAdmin, ModelAdmin):
     def computed(self, obj: Segment) -> str:
         return moment(obj.refreshed_at)
 
-    @display(description=_("state"), label={"error": "danger", "waiting": "warning"})
+    @display(description=_("state"), label=HEALTH_COLOURS)
     def health(self, obj: Segment) -> tuple[str, Any]:
         if obj.error:
             return "error", _("fails")
@@ -74,7 +80,7 @@ class SegmentAdmin(SimpleHistoryAdmin, ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         segments.request_refresh(segment_id=obj.pk, now=timezone.now())
-        tasks.refresh_segment.delay_on_commit(obj.pk)
+        ring(tasks.refresh_segment, obj.pk)
 
     def response_post_save_add(self, request: HttpRequest, obj: Segment) -> HttpResponse:
         return HttpResponseRedirect(segment_page.address(obj.pk))

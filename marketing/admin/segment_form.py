@@ -50,7 +50,8 @@ class SegmentForm(forms.ModelForm):
         self.fields["rules"].widget = RulesWidget()
         self.fields["description"].widget.attrs["rows"] = 2
         self.fields["rules"].label = _("rules")
-        self.fields["cluster"].queryset = Cluster.objects.filter(run__state=RunState.USED)
+        cluster: Any = self.fields["cluster"]
+        cluster.queryset = Cluster.objects.filter(run__state=RunState.USED)
         if not self.instance.rules:
             self.initial["rules"] = NOTHING
 

@@ -32,7 +32,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
     segment = get_object_or_404(Segment.objects.select_related("cluster"), pk=pk)
     text = request.GET.get("text", "").strip()
     now = timezone.now()
-    overrides = segment.overrides.select_related("customer", "set_by", "lifted_by")
+    overrides: Any = segment.overrides.select_related("customer", "set_by", "lifted_by")
     context = {
         **admin.site.each_context(request),
         "opts": Segment._meta,
@@ -82,7 +82,7 @@ def _users(segment: Segment) -> list[dict[str, Any]]:
     for relation in Segment._meta.related_objects:
         if not relation.many_to_many:
             continue
-        for row in getattr(segment, relation.get_accessor_name()).all()[:PAGE]:
+        for row in getattr(segment, str(relation.get_accessor_name())).all()[:PAGE]:
             users.append({"row": row, "role": relation.field.verbose_name, "address": _of(row)})
     return users
 

@@ -10,7 +10,7 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from crm.admin.parts import post_once
+from crm.admin.parts import post_once, staff_of
 from marketing import segments
 from marketing.choices import OverrideMode
 from marketing.models import Segment
@@ -48,7 +48,7 @@ def put(request: HttpRequest, pk: int) -> HttpResponse:
             customer_id=read_id(request),
             mode=mode,
             reason=read_reason(request),
-            by=request.user,
+            by=staff_of(request),
             now=timezone.now(),
             expires_at=read_end(request),
         )
@@ -68,7 +68,7 @@ def lift(request: HttpRequest, pk: int) -> HttpResponse:
 
     def call() -> str:
         segments.lift(
-            segment_id=pk, customer_id=read_id(request), by=request.user, now=timezone.now()
+            segment_id=pk, customer_id=read_id(request), by=staff_of(request), now=timezone.now()
         )
         return _("Lifted: the rules decide again.")
 

@@ -1,5 +1,7 @@
 """Staff and roles in unfold's dress; what runs by itself is kept out of the admin."""
 
+import axes.admin  # noqa: F401
+import django_celery_beat.admin  # noqa: F401 - both register themselves, and are taken out below
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from crm.admin.parts import LedgerAdmin, post_once
+from crm.tasks import ring
 from marketing import tasks
 from marketing.choices import RunKind, RunState
 from marketing.models import TrainingRun
@@ -19,6 +20,7 @@ from marketing.models import TrainingRun
 from .measures import gate_rows, measures, verdict
 
 STATE_COLOURS = {
+    RunState.REPLACED: "default",
     RunState.USED: "success",
     RunState.QUEUED: "info",
     RunState.RUNNING: "info",
@@ -87,7 +89,7 @@ def train(request: HttpRequest) -> HttpResponse:
         from marketing import training  # numpy stays out of web processes until somebody asks
 
         training.request(kind=RunKind(kind), now=timezone.now())
-        tasks.train_due.delay_on_commit()
+        ring(tasks.train_due)
         return _("Asked for: a worker trains it now, and the result appears here.")
 
     back_to = reverse("admin:marketing_trainingrun_changelist")

@@ -26,7 +26,7 @@ def test_a_launch_is_logged_and_rung(admin, maria, draft, rung):
     assert draft.state == CampaignState.SCHEDULED
     action = CampaignAction.objects.get(campaign=draft)
     assert (action.verb, action.by) == (CampaignVerb.LAUNCHED, maria)
-    assert rung == ["rung"]
+    assert rung == ["advance_campaigns"]
 
 
 def test_the_dialog_shows_exact_numbers_and_the_undo_window(admin, draft, settings):

@@ -9,7 +9,8 @@ from django.test import Client
 from django.utils import timezone
 
 from crm.models import Customer
-from marketing import segments, tasks
+from marketing import segments
+from marketing.admin import cluster, segment, training
 from marketing.models import Segment
 from tests import making
 
@@ -32,8 +33,8 @@ def _nothing_kept() -> None:
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """What was rung; no worker listens in these tests."""
     rings: list[object] = []
-    monkeypatch.setattr(tasks.refresh_segment, "delay_on_commit", rings.append)
-    monkeypatch.setattr(tasks.train_due, "delay_on_commit", lambda: rings.append("train"))
+    for module in (cluster, segment, training):
+        monkeypatch.setattr(module, "ring", lambda task, *ids: rings.append((task.__name__, *ids)))
     return rings
 
 

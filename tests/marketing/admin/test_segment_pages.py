@@ -97,7 +97,7 @@ def test_a_segment_is_made_computed_and_shown(admin, greta, rung):
     made = Segment.objects.get(name="New")
     assert answer["Location"] == address(made, "page")
     assert made.refresh_wanted_at is not None
-    assert rung == [made.pk]
+    assert rung == [("refresh_segment", made.pk)]
 
 
 def test_rules_that_nobody_could_compute_are_refused(admin, db):

@@ -99,7 +99,7 @@ def test_staff_ask_for_a_run_and_a_worker_is_rung(admin, rung):
     admin.post(url, {"kind": "clusters"})
 
     assert TrainingRun.objects.get().state == RunState.QUEUED
-    assert rung == ["train"]
+    assert rung == [("train_due",)]
 
 
 def test_newcomers_train_nothing(newcomer, rung):
@@ -118,7 +118,7 @@ def test_a_cluster_shows_its_centre_and_becomes_a_segment(admin, cluster, rung):
     assert "orders" in page.content.decode()
     assert (segment.kind, segment.cluster, segment.name) == ("cluster", cluster, cluster.name)
     assert answer["Location"] == reverse("admin:marketing_segment_page", args=[segment.pk])
-    assert rung == [segment.pk]
+    assert rung == [("refresh_segment", segment.pk)]
 
 
 def test_a_cluster_becomes_a_segment_once(admin, cluster):
