@@ -8,9 +8,10 @@ from campaigns import broadcasts, sending
 from campaigns.choices import CampaignState
 from campaigns.models import Campaign, Delivery, Step
 from campaigns.reports import balance
-from crm import accounts, consent, customers, messages, templates
+from crm import accounts, consent, messages, templates
 from crm.channels import registry
 from crm.channels.memory import MemoryAdapter
+from crm.customers import Person, identify_many
 from crm.models import Customer, Template
 from marketing import segments
 from marketing.choices import SegmentKind
@@ -33,14 +34,14 @@ def template(*, now: datetime, html: str = HTML, text: str = TEXT, **facts: Any)
     return made
 
 
-def segment(*, people: Collection[Customer], now: datetime) -> Segment:
+def segment(*, customers: Collection[Customer], now: datetime) -> Segment:
     """A fixed list of these customers."""
     made = Segment.objects.create(name=f"Segment {next(_count)}", kind=SegmentKind.LIST)
     SegmentOverride.objects.bulk_create(
         SegmentOverride(
             segment=made, customer=person, mode="include", reason="A test", created_at=now
         )
-        for person in people
+        for person in customers
     )
     segments.refresh(segment_id=made.pk, now=now)
     return made
@@ -48,8 +49,8 @@ def segment(*, people: Collection[Customer], now: datetime) -> Segment:
 
 def crowd(*, count: int, now: datetime) -> list[Customer]:
     """Many people who allow marketing by e-mail, made at once."""
-    people = [customers.Person(email=f"crowd{n}@shop.example") for n in range(count)]
-    ids = customers.identify_many(people=people, now=now)
+    people = [Person(email=f"crowd{n}@shop.example") for n in range(count)]
+    ids = identify_many(people=people, now=now)
     granted = {"channel": "email", "purpose": "marketing", "state": "granted"}
     consent.decide_many(
         decisions=[
@@ -62,18 +63,18 @@ def crowd(*, count: int, now: datetime) -> list[Customer]:
 
 
 def draft(
-    *, people: Collection[Customer], now: datetime, html: str = HTML, **facts: Any
+    *, customers: Collection[Customer], now: datetime, html: str = HTML, **facts: Any
 ) -> Campaign:
     """A campaign that is ready to be launched."""
     made = Campaign.objects.create(name=f"Campaign {next(_count)}", **facts)
-    made.segments.add(segment(people=people, now=now))
+    made.segments.add(segment(customers=customers, now=now))
     Step.objects.create(campaign=made, channel="email", template=template(now=now, html=html))
     return made
 
 
-def running(*, people: Collection[Customer], now: datetime, **facts: Any) -> Campaign:
+def running(*, customers: Collection[Customer], now: datetime, **facts: Any) -> Campaign:
     """A campaign that was launched and has started: its deliveries are planned."""
-    made = draft(people=people, now=now, **facts)
+    made = draft(customers=customers, now=now, **facts)
     broadcasts.launch(campaign_id=made.pk, by=None, now=now)
     broadcasts.start_due(now=now + LONG_ENOUGH)
     made.refresh_from_db()

@@ -22,9 +22,9 @@ def audience(campaign: Campaign) -> set[int]:
 
 def test_who_is_in_two_segments_is_in_the_audience_once(now: datetime) -> None:
     ada, bob = making.subscriber(now=now), making.subscriber(now=now)
-    campaign = staging.draft(people=[ada, bob], now=now)
+    campaign = staging.draft(customers=[ada, bob], now=now)
 
-    campaign.segments.add(staging.segment(people=[bob], now=now))
+    campaign.segments.add(staging.segment(customers=[bob], now=now))
 
     assert audience(campaign) == {ada.pk, bob.pk}
     assert audiences.queryset(campaign=campaign).count() == 2
@@ -32,9 +32,9 @@ def test_who_is_in_two_segments_is_in_the_audience_once(now: datetime) -> None:
 
 def test_who_is_in_an_excluded_segment_is_left_out(now: datetime) -> None:
     ada, bob = making.subscriber(now=now), making.subscriber(now=now)
-    campaign = staging.draft(people=[ada, bob], now=now)
+    campaign = staging.draft(customers=[ada, bob], now=now)
 
-    campaign.excluded_segments.add(staging.segment(people=[bob], now=now))
+    campaign.excluded_segments.add(staging.segment(customers=[bob], now=now))
 
     assert audience(campaign) == {ada.pk}
 
@@ -45,7 +45,7 @@ def test_the_card_accounts_for_everybody(now: datetime, settings: Settings) -> N
     silent = making.customer(now=now)
     unsubscribed = subscribers[0]
     consent.withdraw(customer_id=unsubscribed.pk, channel="email", source="staff", now=now)
-    campaign = staging.draft(people=[*subscribers, silent], now=now)
+    campaign = staging.draft(customers=[*subscribers, silent], now=now)
 
     card = audiences.card(campaign=campaign, now=now)
 
@@ -59,8 +59,8 @@ def test_the_card_accounts_for_everybody(now: datetime, settings: Settings) -> N
 def test_the_card_counts_who_had_enough_lately(now: datetime, settings: Settings) -> None:
     settings.CAMPAIGN_FREQUENCY_CAP = 1
     ada, bob = making.subscriber(now=now), making.subscriber(now=now)
-    staging.send(campaign=staging.running(people=[ada], now=now), now=now)
-    campaign = staging.draft(people=[ada, bob], now=now)
+    staging.send(campaign=staging.running(customers=[ada], now=now), now=now)
+    campaign = staging.draft(customers=[ada, bob], now=now)
 
     card = audiences.card(campaign=campaign, now=now)
 
@@ -70,7 +70,7 @@ def test_the_card_counts_who_had_enough_lately(now: datetime, settings: Settings
 
 def test_the_card_counts_the_holdout_as_it_will_be_drawn(now: datetime) -> None:
     people = [making.subscriber(now=now) for _ in range(20)]
-    campaign = staging.draft(people=people, now=now, holdout_percent=50)
+    campaign = staging.draft(customers=people, now=now, holdout_percent=50)
     held_out = set(eligibility.held_out_buckets(campaign_id=campaign.pk, percent=50))
     expected = sum(person.bucket in held_out for person in people)
 

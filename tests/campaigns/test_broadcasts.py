@@ -29,7 +29,7 @@ def staff() -> User:
 
 def launched(now: datetime, by: User | None = None, people: int = 1) -> Campaign:
     customers = [making.subscriber(now=now) for _ in range(people)]
-    campaign = staging.draft(people=customers, now=now)
+    campaign = staging.draft(customers=customers, now=now)
     return broadcasts.launch(campaign_id=campaign.pk, by=by, now=now)
 
 
@@ -75,7 +75,7 @@ def test_a_launch_is_taken_back_until_it_starts(now: datetime, staff: User) -> N
 
 
 def test_a_campaign_that_started_is_not_taken_back(now: datetime) -> None:
-    campaign = staging.running(people=[making.subscriber(now=now)], now=now)
+    campaign = staging.running(customers=[making.subscriber(now=now)], now=now)
     broadcasts.pause(campaign_id=campaign.pk, by=None, reason="Look again", now=now)
 
     with pytest.raises(broadcasts.WrongState):
@@ -83,7 +83,7 @@ def test_a_campaign_that_started_is_not_taken_back(now: datetime) -> None:
 
 
 def test_a_campaign_waits_for_its_time(now: datetime) -> None:
-    campaign = staging.draft(people=[making.subscriber(now=now)], now=now)
+    campaign = staging.draft(customers=[making.subscriber(now=now)], now=now)
     Campaign.objects.filter(pk=campaign.pk).update(scheduled_at=now + timedelta(hours=2))
 
     broadcasts.launch(campaign_id=campaign.pk, by=None, now=now)
@@ -93,7 +93,7 @@ def test_a_campaign_waits_for_its_time(now: datetime) -> None:
 
 
 def test_a_campaign_with_problems_is_not_launched(now: datetime) -> None:
-    campaign = staging.draft(people=[], now=now)
+    campaign = staging.draft(customers=[], now=now)
 
     with pytest.raises(broadcasts.LaunchRefused) as refused:
         broadcasts.launch(campaign_id=campaign.pk, by=None, now=now)
@@ -111,7 +111,7 @@ def test_a_campaign_is_launched_once(now: datetime) -> None:
 
 def test_everybody_gets_one_delivery_and_the_holdout_is_skipped_at_once(now: datetime) -> None:
     people = [making.subscriber(now=now) for _ in range(20)]
-    campaign = staging.running(people=people, now=now, holdout_percent=40)
+    campaign = staging.running(customers=people, now=now, holdout_percent=40)
     buckets = eligibility.held_out_buckets(campaign_id=campaign.pk, percent=40)
     held_out = {person.pk for person in people if person.bucket in buckets}
 
@@ -175,7 +175,7 @@ def test_a_cancelled_campaign_writes_to_nobody_and_says_so_on_each_row(
     now: datetime, staff: User
 ) -> None:
     people = [making.subscriber(now=now) for _ in range(3)]
-    campaign = staging.running(people=people, now=now)
+    campaign = staging.running(customers=people, now=now)
     staging.send(campaign=campaign, now=now, size=1)
 
     broadcasts.cancel(campaign_id=campaign.pk, by=staff, reason="Wrong price", now=now)
@@ -189,7 +189,7 @@ def test_a_cancelled_campaign_writes_to_nobody_and_says_so_on_each_row(
 
 def test_staff_take_one_person_out_of_what_is_planned(now: datetime, staff: User) -> None:
     people = [making.subscriber(now=now) for _ in range(2)]
-    campaign = staging.running(people=people, now=now)
+    campaign = staging.running(customers=people, now=now)
     delivery = Delivery.objects.get(customer=people[0])
 
     broadcasts.cancel_delivery(delivery_id=delivery.pk, by=staff, reason="Called us", now=now)
@@ -202,7 +202,7 @@ def test_staff_take_one_person_out_of_what_is_planned(now: datetime, staff: User
 
 
 def test_what_was_handed_over_is_not_cancelled(now: datetime) -> None:
-    campaign = staging.running(people=[making.subscriber(now=now)], now=now)
+    campaign = staging.running(customers=[making.subscriber(now=now)], now=now)
     staging.send(campaign=campaign, now=now)
 
     with pytest.raises(broadcasts.WrongState):
@@ -214,7 +214,7 @@ def test_what_was_handed_over_is_not_cancelled(now: datetime) -> None:
 def test_a_campaign_is_finished_when_nothing_waits_and_announces_it(
     now: datetime, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
-    campaign = staging.running(people=[making.subscriber(now=now)], now=now)
+    campaign = staging.running(customers=[making.subscriber(now=now)], now=now)
     heard: list[int] = []
 
     def listener(campaign_id: int, **_: object) -> None:
@@ -233,7 +233,7 @@ def test_a_campaign_is_finished_when_nothing_waits_and_announces_it(
 
 
 def test_a_campaign_is_not_finished_while_a_message_is_being_handed_over(now: datetime) -> None:
-    campaign = staging.running(people=[making.subscriber(now=now)], now=now)
+    campaign = staging.running(customers=[making.subscriber(now=now)], now=now)
     staging.send(campaign=campaign, now=now)
 
     Message.objects.update(state="sending")
@@ -243,7 +243,7 @@ def test_a_campaign_is_not_finished_while_a_message_is_being_handed_over(now: da
 
 def test_an_audience_that_emptied_itself_finishes_at_once(now: datetime) -> None:
     person = making.subscriber(now=now)
-    campaign = staging.draft(people=[person], now=now)
+    campaign = staging.draft(customers=[person], now=now)
     broadcasts.launch(campaign_id=campaign.pk, by=None, now=now)
     segment = campaign.segments.get()
     segments.put(

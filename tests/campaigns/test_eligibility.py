@@ -38,7 +38,7 @@ def test_campaigns_hold_out_different_people() -> None:
 
 
 def judged(customer: Customer, now: datetime, purpose: str = "marketing") -> Reason | None:
-    campaign = staging.draft(people=[customer], now=now, purpose=purpose)
+    campaign = staging.draft(customers=[customer], now=now, purpose=purpose)
     step = campaign.steps.get()
     verdicts = eligibility.decide_many(step=step, customer_ids=[customer.pk], now=now)
     return verdicts[customer.pk].reason
@@ -48,7 +48,7 @@ def judged(customer: Customer, now: datetime, purpose: str = "marketing") -> Rea
 def test_who_had_enough_messages_lately_is_left_in_peace(now: datetime, settings: Settings) -> None:
     settings.CAMPAIGN_FREQUENCY_CAP, settings.CAMPAIGN_FREQUENCY_CAP_DAYS = 1, 7
     customer = making.subscriber(now=now)
-    staging.send(campaign=staging.running(people=[customer], now=now), now=now)
+    staging.send(campaign=staging.running(customers=[customer], now=now), now=now)
 
     verdict = judged(customer, now + timedelta(days=6))
 
@@ -63,7 +63,7 @@ def test_a_message_that_never_left_does_not_count_against_the_cap(
 ) -> None:
     settings.CAMPAIGN_FREQUENCY_CAP = 1
     customer = making.subscriber(now=now)
-    staging.send(campaign=staging.running(people=[customer], now=now), now=now)
+    staging.send(campaign=staging.running(customers=[customer], now=now), now=now)
 
     Message.objects.update(state="failed", reason="unreachable")
 
@@ -76,14 +76,14 @@ def test_the_cap_can_be_switched_off(now: datetime, settings: Settings) -> None:
     customer = making.subscriber(now=now)
 
     for _ in range(3):
-        staging.send(campaign=staging.running(people=[customer], now=now), now=now)
+        staging.send(campaign=staging.running(customers=[customer], now=now), now=now)
 
     assert judged(customer, now) is None
 
 
 @pytest.mark.django_db
 def test_who_was_erased_is_not_judged(now: datetime) -> None:
-    step = staging.draft(people=[making.subscriber(now=now)], now=now).steps.get()
+    step = staging.draft(customers=[making.subscriber(now=now)], now=now).steps.get()
 
     verdicts = eligibility.decide_many(step=step, customer_ids=[0], now=now)
 

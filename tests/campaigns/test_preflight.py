@@ -21,7 +21,7 @@ def codes(campaign: Campaign, now: datetime) -> list[str]:
 @pytest.fixture
 def campaign(now: datetime) -> Campaign:
     """A campaign to which nothing is to be said."""
-    return staging.draft(people=[making.subscriber(now=now)], now=now)
+    return staging.draft(customers=[making.subscriber(now=now)], now=now)
 
 
 def test_a_sound_campaign_has_no_problems(campaign: Campaign, now: datetime) -> None:
@@ -83,7 +83,7 @@ def test_a_template_that_does_not_compile_stops_the_launch(
 
 def test_a_variable_nobody_provides_is_found_on_real_people(now: datetime) -> None:
     html = "<p>{{ customer.shoe_size }} {{ unsubscribe_url }}</p>"
-    campaign = staging.draft(people=[making.subscriber(now=now)], now=now, html=html)
+    campaign = staging.draft(customers=[making.subscriber(now=now)], now=now, html=html)
 
     problems = preflight.check_launch(campaign=campaign, now=now)
 
@@ -92,7 +92,9 @@ def test_a_variable_nobody_provides_is_found_on_real_people(now: datetime) -> No
 
 
 def test_marketing_mail_without_an_unsubscribe_link_is_warned_of(now: datetime) -> None:
-    campaign = staging.draft(people=[making.subscriber(now=now)], now=now, html="<p>No way out</p>")
+    campaign = staging.draft(
+        customers=[making.subscriber(now=now)], now=now, html="<p>No way out</p>"
+    )
     version = campaign.steps.get().template.versions.get()
     version.text = "No way out"
     version.save()
@@ -112,6 +114,6 @@ def test_a_marketing_sms_says_how_to_opt_out(campaign: Campaign, now: datetime) 
 
 
 def test_an_audience_that_may_not_be_written_to_stops_the_launch(now: datetime) -> None:
-    campaign = staging.draft(people=[making.customer(now=now)], now=now)
+    campaign = staging.draft(customers=[making.customer(now=now)], now=now)
 
     assert codes(campaign, now) == ["nobody_reachable"]

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 def test_every_delivery_is_counted_once_and_by_its_reason(now: datetime) -> None:
     people = [making.subscriber(now=now) for _ in range(6)]
     silent = making.customer(now=now)
-    campaign = staging.running(people=[*people, silent], now=now)
+    campaign = staging.running(customers=[*people, silent], now=now)
     answers = ["in_doubt", "failed", "sent"]
     reasons = ["unanswered", "rejected", ""]
     for state, reason in zip(answers, reasons, strict=True):
@@ -46,7 +46,7 @@ def test_every_delivery_is_counted_once_and_by_its_reason(now: datetime) -> None
 
 def test_what_comes_back_is_counted(now: datetime) -> None:
     people = [making.subscriber(now=now) for _ in range(3)]
-    campaign = staging.running(people=people, now=now)
+    campaign = staging.running(customers=people, now=now)
     staging.send(campaign=campaign, now=now)
     first, second, _ = Message.objects.order_by("pk")
     Message.objects.filter(pk=first.pk).update(
@@ -62,7 +62,7 @@ def test_what_comes_back_is_counted(now: datetime) -> None:
 
 def test_who_unsubscribed_by_the_campaigns_mail_is_counted(now: datetime) -> None:
     people = [making.subscriber(now=now) for _ in range(2)]
-    campaign = staging.running(people=people, now=now)
+    campaign = staging.running(customers=people, now=now)
     staging.send(campaign=campaign, now=now)
     message = Message.objects.get(customer=people[0])
     later = now + timedelta(hours=1)
@@ -80,7 +80,7 @@ def test_who_unsubscribed_by_the_campaigns_mail_is_counted(now: datetime) -> Non
 
 def test_progress_says_how_fast_and_how_long(now: datetime) -> None:
     people = [making.subscriber(now=now) for _ in range(10)]
-    campaign = staging.running(people=people, now=now)
+    campaign = staging.running(customers=people, now=now)
     started_at = now + LONG_ENOUGH
     staging.send(campaign=campaign, now=started_at, size=4)
 
@@ -93,7 +93,7 @@ def test_progress_says_how_fast_and_how_long(now: datetime) -> None:
 
 def test_a_paused_campaign_has_no_time_left(now: datetime) -> None:
     people = [making.subscriber(now=now) for _ in range(2)]
-    campaign = staging.running(people=people, now=now)
+    campaign = staging.running(customers=people, now=now)
     staging.send(campaign=campaign, now=now + LONG_ENOUGH, size=1)
     broadcasts.pause(campaign_id=campaign.pk, by=None, reason="Wait", now=now)
 
@@ -104,7 +104,7 @@ def test_a_paused_campaign_has_no_time_left(now: datetime) -> None:
 
 
 def test_a_draft_has_made_no_progress(now: datetime) -> None:
-    campaign = staging.draft(people=[], now=now)
+    campaign = staging.draft(customers=[], now=now)
 
     progress = reports.progress(campaign_id=campaign.pk, now=now)
 

@@ -64,7 +64,7 @@ def sweep() -> None:
 def campaign() -> Campaign:
     """A campaign to many people, its deliveries planned."""
     now = timezone.now() - timedelta(minutes=5)
-    return staging.running(people=staging.crowd(count=PEOPLE, now=now), now=now)
+    return staging.running(customers=staging.crowd(count=PEOPLE, now=now), now=now)
 
 
 def test_kills_lose_nobody_and_double_nobody(campaign: Campaign, tmp_path: Path) -> None:

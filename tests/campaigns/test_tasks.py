@@ -52,7 +52,7 @@ def _clock(now: datetime) -> Iterator[None]:
 
 def launched(now: datetime, people: int = 3) -> Campaign:
     customers = [making.subscriber(now=now) for _ in range(people)]
-    campaign = staging.draft(people=customers, now=now)
+    campaign = staging.draft(customers=customers, now=now)
     return broadcasts.launch(campaign_id=campaign.pk, by=None, now=now)
 
 
