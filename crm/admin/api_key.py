@@ -108,7 +108,7 @@ class ApiKeyAdmin(ModelAdmin):
         if key.revoked_at:
             return ""
         return format_html(
-            '<button class="rp-button rp-button--small" formaction="{}">{}</button>',
+            '<button type="submit" class="rp-button rp-button--small" formaction="{}">{}</button>',
             reverse("admin:crm_apikey_revoke", args=[key.pk]),
             _now("Revoke"),
         )
