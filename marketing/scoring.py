@@ -191,8 +191,8 @@ def _reasons(
             "value": round(value, 2) if value == value else None,  # noqa: PLR0124 - NaN
             "effect": round(effect, 3),
         }
-        for name, value, effect in ranked[:REASONS]
-        if abs(effect) >= _SMALLEST_EFFECT
+        for rank, (name, value, effect) in enumerate(ranked[:REASONS])
+        if rank == 0 or abs(effect) >= _SMALLEST_EFFECT
     ]
 
 

@@ -1,0 +1,175 @@
+"""The demo shop is believable, complete, and the same for the same seed and day."""
+
+import hashlib
+import io
+from datetime import datetime, timedelta
+from typing import Any
+
+import phonenumbers
+import pytest
+from django.core.management import CommandError, call_command
+
+from campaigns import preflight
+from campaigns.models import Answer, Campaign, CannedReply
+from crm import templates
+from crm.models import (
+    Consent,
+    Conversation,
+    Customer,
+    Event,
+    MarketingPause,
+    Order,
+    OrderLine,
+    Product,
+    Suppression,
+    Template,
+)
+from marketing import understanding
+from marketing.models import Intent, Segment, TrainingRun
+
+pytestmark = pytest.mark.django_db
+
+
+def demo(*arguments: str) -> str:
+    said = io.StringIO()
+    call_command("demo", "--customers=300", "--today=2026-04-14", *arguments, stdout=said)
+    return said.getvalue()
+
+
+def fingerprint() -> str:
+    """Everything that was made, without the numbers that databases give."""
+    facts: list[Any] = [
+        *Customer.objects.order_by("email", "phone", "created_at").values_list(
+            "email", "phone", "first_name", "city", "bucket", "created_at", "last_seen_at"
+        ),
+        *Order.objects.order_by("number").values_list("number", "placed_at", "total", "state"),
+        *OrderLine.objects.order_by("order__number", "product__sku").values_list(
+            "order__number", "product__sku", "quantity"
+        ),
+        *Event.objects.filter(key__startswith="demo:")
+        .order_by("key")
+        .values_list("key", "occurred_at"),
+        *Consent.objects.order_by("customer__created_at", "channel").values_list(
+            "channel", "state", "decided_at"
+        ),
+    ]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def test_the_demo_shop_is_believable() -> None:
+    said = demo()
+
+    assert "300 customers, 400 products" in said
+    assert Product.objects.values("category").distinct().count() == 12
+    assert not Product.objects.filter(description="").exists()
+    assert Customer.objects.values("country").distinct().count() >= 8
+    assert Customer.objects.values("time_zone").distinct().count() >= 8
+    assert Customer.objects.filter(language="zh-hans", first_name__regex="[一-鿿]").exists()
+    assert Order.objects.filter(state="cancelled").exists()
+    assert {"product.viewed", "cart.left", "order.placed", "consent.granted"} <= set(
+        Event.objects.values_list("name", flat=True)
+    )
+    left = Consent.objects.filter(state="withdrawn").count()
+    assert 0.03 < left / Consent.objects.count() < 0.15
+    assert Suppression.objects.exists()
+    assert MarketingPause.objects.count() == 1
+    newest = Order.objects.latest("placed_at").placed_at
+    oldest = Order.objects.earliest("placed_at").placed_at
+    assert newest - oldest > timedelta(days=500)
+    assert not Event.objects.filter(occurred_at__date__gt="2026-04-14").exists()
+
+
+def test_the_demo_shop_writes_to_nobody_real() -> None:
+    demo()
+
+    hosts = {email.rpartition("@")[2] for email in Customer.objects.values_list("email", flat=True)}
+    assert hosts <= {"", "example.com", "example.org", "example.net", "mail.test", "post.test"}
+    for phone in Customer.objects.exclude(phone="").values_list("phone", flat=True):
+        number = phonenumbers.parse(phone)
+        is_fictional = phone[:2] == "+1" and phone[5:10] == "55501"
+        assert is_fictional or not phonenumbers.is_valid_number(number), phone
+
+
+def test_the_same_seed_and_day_give_the_same_shop() -> None:
+    demo("--seed=5")
+    first = fingerprint()
+    for table in (Order, Product, Customer, Suppression):
+        table.objects.all().delete()
+
+    demo("--seed=5")
+
+    assert fingerprint() == first
+
+
+def test_another_seed_gives_another_shop() -> None:
+    demo("--seed=5")
+    first = set(Customer.objects.values_list("email", flat=True))
+
+    demo("--seed=6", "--again")
+
+    assert len(set(Customer.objects.values_list("email", flat=True)) - first) > 200
+
+
+def test_a_database_with_customers_is_left_alone_unless_told_again() -> None:
+    demo()
+    orders = Order.objects.count()
+
+    with pytest.raises(CommandError, match="--again"):
+        demo()
+
+    demo("--again")
+    assert Order.objects.count() == orders
+    assert Customer.objects.count() == 300
+
+
+def test_segments_are_filled_and_drafts_are_ready_to_launch(now: datetime) -> None:
+    demo()
+
+    assert Segment.objects.count() >= 8
+    assert not Segment.objects.exclude(error="").exists()
+    assert Segment.objects.get(name="Newsletter readers").member_count > 150
+    for campaign in Campaign.objects.all():
+        problems = preflight.check_launch(campaign=campaign, now=now)
+        stopping = preflight.stopping(problems=problems)
+        assert [problem.code for problem in stopping if problem.code != "nobody"] == []
+
+
+def test_every_template_can_be_shown_to_every_kind_of_customer(now: datetime) -> None:
+    demo()
+
+    for template in Template.objects.all():
+        version = templates.latest(template_id=template.pk)
+        assert version is not None
+        for language in ("en", "zh-hans", "ja", "de"):
+            customer = Customer.objects.filter(language=language).first()
+            assert customer is not None
+            shown = templates.preview(
+                channel=template.channel,
+                subject=version.subject,
+                html=version.html,
+                text=version.text,
+                customer_id=customer.pk,
+                now=now,
+            )
+            assert "[[" not in shown.html + shown.text
+            assert "{{" not in shown.html + shown.text
+
+
+def test_the_bot_knows_what_customers_ask() -> None:
+    demo()
+
+    assert Answer.objects.filter(language="zh-hans").exists()
+    assert CannedReply.objects.count() >= 5
+    assert Conversation.objects.filter(waiting_since_at__isnull=False).count() >= 5
+    for intent in Intent.objects.all():
+        for phrase in intent.phrases.splitlines():
+            assert understanding.read_text(text=phrase).intent_code == intent.code, phrase
+
+
+def test_training_is_asked_for() -> None:
+    demo()
+
+    assert set(TrainingRun.objects.values_list("kind", "state")) == {
+        ("buys_90_days", "queued"),
+        ("clusters", "queued"),
+    }
