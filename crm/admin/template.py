@@ -17,7 +17,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from crm import rendering, templates
-from crm.admin import template_preview
+from crm.admin import starters, template_preview
 from crm.admin.parts import LedgerAdmin, staff_of
 from crm.admin.tags import moment
 from crm.choices import Channel
@@ -115,6 +115,8 @@ class TemplateAdmin(ModelAdmin):
             "versions": versions.order_by("-number")[:50] if template else [],
             "can_publish": self.has_change_permission(request),
             "person": template_preview.somebody(),
+            "starters": [] if template else starters.every(),
+            "starter": request.GET.get("starter", ""),
         }
         return render(request, "admin/crm/template/editor.html", context)
 
@@ -176,9 +178,22 @@ def publish(
     )
 
 
+def _beginning(request: HttpRequest) -> dict[str, str]:
+    starter = starters.find(request.GET.get("starter", ""))
+    if starter is None:
+        return {"name": "", "channel": Channel.EMAIL, "subject": "", "html": "", "text": ""}
+    return {
+        "name": "",
+        "channel": starter.channel,
+        "subject": starter.subject,
+        "html": starter.html,
+        "text": starter.text,
+    }
+
+
 def _draft_of(request: HttpRequest, template: Template | None) -> dict[str, str]:
     if template is None:
-        return {"name": "", "channel": Channel.EMAIL, "subject": "", "html": "", "text": ""}
+        return _beginning(request)
     number = request.GET.get("version", "")
     wanted = template.versions.filter(number=number) if number.isdigit() else None
     version = wanted.first() if wanted else templates.latest(template_id=template.pk)

@@ -3,6 +3,7 @@
 import pytest
 from django.urls import reverse
 
+from crm.admin import starters
 from crm.models import Template, TemplateVersion
 
 HTML = "<p>Dear {{ customer.first_name }}</p>"
@@ -114,3 +115,31 @@ def test_a_newcomer_previews_nobody(newcomer, ada, page):
     answer = newcomer.post(address, posted) if page == "preview" else newcomer.get(address)
 
     assert answer.status_code == 403
+
+
+@pytest.fixture
+def starter(settings, tmp_path):
+    """One starter in English, beside a folder in a language nobody speaks."""
+    settings.BASE_DIR = tmp_path
+    for language in ("en", "xx"):
+        place = tmp_path / "templates" / "messages" / "spring_sale" / language
+        place.mkdir(parents=True)
+        (place / "subject.txt").write_text("Sale, {{ customer.first_name }}\n")
+        (place / "body.html").write_text(HTML)
+
+
+def test_a_new_template_can_begin_with_a_starter(admin, db, starter):
+    answer = admin.get(reverse("admin:crm_template_add"), {"starter": "spring_sale/en"})
+
+    assert answer.context["draft"]["subject"] == "Sale, {{ customer.first_name }}"
+    assert answer.context["draft"]["html"] == HTML
+    assert [item.title for item in answer.context["starters"]] == ["Spring sale · English"]
+
+
+def test_every_starter_that_we_bring_can_be_published(admin, ada):
+    for item in starters.every():
+        text = preview(
+            admin, ada, channel=item.channel, subject=item.subject, html=item.html, text=item.text
+        )
+
+        assert "rp-alert--bad" not in text, item.key
