@@ -46,7 +46,7 @@ def parallel(arguments: list[str]) -> list[str]:
     if any(argument.startswith(OWN_PARALLELISM) for argument in arguments):
         return []
     files = [argument for argument in arguments if argument.split("::")[0].endswith(".py")]
-    return [] if files and len(files) <= 2 else ["-n", "auto", "--dist", "loadgroup"]
+    return [] if files and len(files) <= 2 else ["-n", "auto", "--dist", "loadfile"]
 
 
 def _pytest(arguments: list[str]) -> int:

@@ -18,8 +18,6 @@ from marketing.runtime import probes, processes
 
 pytestmark = [
     pytest.mark.processes,
-    # One set at a time, whatever else runs beside it.
-    pytest.mark.xdist_group("processes"),
     pytest.mark.skipif(not processes.PROC.is_dir(), reason="only Linux has /proc"),
 ]
 NOT_FOR_IT = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "CELERY_BROKER_URL", "PUBLIC_URL")
@@ -46,6 +44,8 @@ class RunningSet:
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.stop(signal.SIGTERM)
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 self.command(self.port), env=self.environment(), stdout=output, stderr=output
