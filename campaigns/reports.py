@@ -29,7 +29,7 @@ SELECT count(*)
   FROM crm_message message
   JOIN campaigns_delivery delivery ON delivery.message_id = message.id
  WHERE delivery.campaign_id = %(campaign)s
-   AND message.created_at >= %(since)s - interval '5 minutes'
+   AND message.created_at >= %(since)s - interval '30 seconds'
    AND message.settled_at >= %(since)s AND message.state NOT IN ('sending', 'queued')
 """
 # By the customer first, who has an index; the proof then names the very message.

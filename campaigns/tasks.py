@@ -6,12 +6,13 @@ from dataclasses import asdict
 
 from celery import shared_task
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from redis import RedisError
 
 from campaigns import bot, broadcasts, reports, sending
 from campaigns.choices import CampaignState, DeliveryState
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Delivery
 from crm import live, messages
 from crm.tasks import ring, send_queued_messages
 
@@ -19,6 +20,8 @@ from crm.tasks import ring, send_queued_messages
 SLICE_SECONDS = 5.0
 # A pause is felt within a batch, so a batch is as long as the provider's pace allows.
 BATCH_SECONDS = 1.0
+# Counting a large campaign costs; nobody reads a figure that changes more often.
+BETWEEN_SHOWS_SECONDS = 1.0
 SMALLEST_BATCH, LARGEST_BATCH = 20, sending.BATCH_SIZE
 
 logger = logging.getLogger(__name__)
@@ -32,10 +35,9 @@ def advance_campaigns() -> None:
     sending.release_expired(now=now)
     sending.replan_unsent(now=now)
     broadcasts.finish_done(now=now)
-    planned = Campaign.objects.filter(
-        state=CampaignState.RUNNING, deliveries__state=DeliveryState.PLANNED
-    )
-    ready = set(planned.order_by().values_list("pk", flat=True).distinct())
+    planned = Delivery.objects.filter(campaign=OuterRef("pk"), state=DeliveryState.PLANNED)
+    to_send = Campaign.objects.filter(Exists(planned), state=CampaignState.RUNNING)
+    ready = set(to_send.values_list("pk", flat=True))
     for campaign_id in sorted(ready - sending.resting(now=now)):
         for _ in range(settings.CAMPAIGN_SENDERS):
             ring(send_campaign, campaign_id)
@@ -59,7 +61,7 @@ def answer_conversations() -> None:
 
 def _send_slice(campaign_id: int) -> bool:
     """Whether there is more to do."""
-    owner, size = messages.owner(), SMALLEST_BATCH
+    owner, size, shown = messages.owner(), SMALLEST_BATCH, 0.0
     ends_at = time.monotonic() + SLICE_SECONDS
     while time.monotonic() < ends_at:
         started = time.monotonic()
@@ -68,10 +70,14 @@ def _send_slice(campaign_id: int) -> bool:
         )
         if result.is_empty:
             _show_progress(campaign_id)
+            if shown:
+                ring(advance_campaigns)  # so that it is finished now and not with the next beat
             return False
         if result.is_unreachable:
             return False
-        _show_progress(campaign_id)
+        if time.monotonic() - shown > BETWEEN_SHOWS_SECONDS:
+            _show_progress(campaign_id)
+            shown = time.monotonic()
         size = next_size(size, result.claimed, time.monotonic() - started)
     return True
 
