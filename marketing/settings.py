@@ -109,9 +109,13 @@ CACHES = {
 }
 
 # Celery only rings: no results, no late acks; the rows say what is to be done.
+# Celery names the database of a socket in words of its own.
+_SOCKET_BROKER = REDIS_URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
 CELERY_BROKER_URL = env.str(
-    "CELERY_BROKER_URL", default=REDIS_URL.replace("unix://", "redis+socket://")
+    "CELERY_BROKER_URL",
+    default=_SOCKET_BROKER if REDIS_URL.startswith("unix://") else REDIS_URL,
 )
+CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_TIME_LIMIT = 1800
@@ -167,6 +171,8 @@ CAMPAIGN_FREQUENCY_CAP = env.int("CAMPAIGN_FREQUENCY_CAP", default=7)
 CAMPAIGN_FREQUENCY_CAP_DAYS = env.int("CAMPAIGN_FREQUENCY_CAP_DAYS", default=7)
 # How many workers send one campaign side by side.
 CAMPAIGN_SENDERS = env.int("CAMPAIGN_SENDERS", default=2)
+# How long a message that its provider put off waits for its next try.
+CAMPAIGN_RETRY_SECONDS = env.int("CAMPAIGN_RETRY_SECONDS", default=120)
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Min, Q, QuerySet
 
@@ -20,8 +21,7 @@ GOING_ON = (CampaignState.RUNNING, CampaignState.PAUSED)
 
 FIRST_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 CLOCKS_APART = timedelta(hours=1)
-# How long a provider that put a message off is given, and one that does not answer.
-PUT_OFF = timedelta(minutes=2)
+# How long a provider that does not answer is left alone.
 REST = timedelta(seconds=20)
 
 # An unreachable provider is not the delivery's fault: that try is not counted.
@@ -63,7 +63,8 @@ def to_retry() -> QuerySet[Delivery]:
 @transaction.atomic
 def replan_unsent(*, now: datetime) -> int:
     """Plan what never left anew, under a new message key; after three tries it has failed."""
-    too_early = Q(message__reason=FailureReason.DEFERRED, message__settled_at__gt=now - PUT_OFF)
+    put_off = timedelta(seconds=settings.CAMPAIGN_RETRY_SECONDS)
+    too_early = Q(message__reason=FailureReason.DEFERRED, message__settled_at__gt=now - put_off)
     unsent, params = to_retry().exclude(too_early).values("id").query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(_REPLAN.format(unsent=unsent), [*params, MAX_ATTEMPTS, now])

@@ -25,7 +25,7 @@ SELECT id, 'email', 'marketing', 'granted', now() FROM crm_customer
 
 
 def test_a_campaign_survives_the_death_of_every_process(tmp_path):
-    with running.running(tmp_path / "var", "--no-demo") as started:
+    with running.running(tmp_path / "var", "--no-demo", CAMPAIGN_RETRY_SECONDS="10") as started:
         campaign = a_campaign_of_five_thousand(started)
 
         for victim in VICTIMS:
