@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -321,7 +322,7 @@ def buyer(now: datetime) -> Customer:
     """A customer with an order, so that every variable is there."""
     made = making.subscriber(now=now, city="Leeds", attributes={"points": 120})
     making.product(now=now)
-    line = orders.NewLine(sku="TEA-1", quantity=2, unit_price=12)
+    line = orders.NewLine(sku="TEA-1", quantity=2, unit_price=Decimal("12.50"))
     order = orders.NewOrder(
         number="A-1", customer_id=made.pk, placed_at=now, currency="EUR", lines=(line,)
     )
