@@ -14,13 +14,15 @@ from .scaling import Floats, log_scaling
 
 _SILHOUETTE_ROWS = 2_000
 _STABILITY_ROWS = 5_000
+_NEARLY = 0.85
 
 
 class LogKMeans(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[misc]
     """k-means with `n_clusters`, or the best of `low` to `high` where that is None.
 
-    Best is the highest mean silhouette times stability: the adjusted Rand index between the fit
-    and fits to `bootstraps` resamples.
+    Each number is rated by its mean silhouette times its stability (the adjusted Rand index
+    between the fit and fits to `bootstraps` resamples); of those rated nearly as well as the
+    best, the finest is taken.
     """
 
     def __init__(
@@ -45,7 +47,7 @@ class LogKMeans(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[
         self.scaling_ = log_scaling().fit(X)
         scaled = self.scaling_.transform(X)
         self.quality_ = {} if self.n_clusters else self._rate(scaled)
-        chosen = self.n_clusters or max(self.quality_, key=lambda k: self.quality_[k][2])
+        chosen = self.n_clusters or self._choose()
         self.kmeans_ = self._kmeans(min(chosen, len(scaled)), n_init=10).fit(scaled)
         self.labels_ = self.kmeans_.labels_
         self.cluster_centers_ = self.kmeans_.cluster_centers_
@@ -66,6 +68,10 @@ class LogKMeans(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[
             self, X, dtype=np.float64, reset=False, ensure_all_finite="allow-nan"
         )
         return np.asarray(self.kmeans_.transform(self.scaling_.transform(checked)))
+
+    def _choose(self) -> int:
+        best = max(rating for _fit, _stable, rating in self.quality_.values())
+        return max(k for k, rated in self.quality_.items() if rated[2] >= _NEARLY * best)
 
     def _rate(self, scaled: Floats) -> dict[int, tuple[float, float, float]]:
         """Silhouette, stability and their product for each number of clusters."""
