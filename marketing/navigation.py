@@ -136,6 +136,12 @@ SIDEBAR: dict[str, Any] = {
                     "crm.view_consentdecision",
                 ),
                 _page(
+                    _("Marketing pauses"),
+                    "pause_circle",
+                    "crm_marketingpause_changelist",
+                    "crm.view_marketingpause",
+                ),
+                _page(
                     _("Suppressions"), "block", "crm_suppression_changelist", "crm.view_suppression"
                 ),
                 _page(

@@ -1,6 +1,8 @@
 """Conversations as records; staff work with them in the inbox."""
 
 from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
@@ -33,12 +35,18 @@ class ConversationAdmin(LedgerAdmin):
     show_full_result_count = False
     fields = (
         ("customer", "channel"),
+        "in_the_inbox",
         "subject",
         ("standing", "answered_by"),
         ("assigned_to", "handed_over_because"),
         ("opened", "last"),
         ("waiting", "closed"),
     )
+
+    @display(description=_("inbox"))
+    def in_the_inbox(self, conversation: Conversation) -> str:
+        address = reverse("admin:crm_inbox_conversation", args=[conversation.pk])
+        return format_html('<a class="rp-link" href="{}">{}</a>', address, _("Open in the inbox"))
 
     @display(description=_("state"), ordering="state")
     def standing(self, conversation: Conversation) -> str:

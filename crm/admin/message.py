@@ -103,7 +103,13 @@ def _shown(message: Message) -> dict[str, Any]:
         shown = messages.show(message=message)
     except rendering.RenderError as error:
         return {"subject": message.subject, "html": "", "text": "", "problem": str(error)}
-    return {"subject": shown.subject, "html": shown.html, "text": shown.text, "problem": ""}
+    changed = _("Shown again it differs from what was sent: settings or links have changed since.")
+    return {
+        "subject": shown.subject,
+        "html": shown.html,
+        "text": shown.text,
+        "problem": "" if shown.is_exact else changed,
+    }
 
 
 def _source(message: Message) -> tuple[str, str] | None:

@@ -25,7 +25,8 @@ class Starter:
         """What it is called in the list."""
         name, _slash, language = self.key.partition("/")
         told: dict[str, Any] = get_language_info(language)
-        return f"{name.replace('_', ' ').capitalize()} · {told['name_local']}"
+        words = name.upper() if name == Channel.SMS else name.replace("_", " ").capitalize()
+        return f"{words} · {told['name_local']}"
 
 
 def find(key: str) -> Starter | None:
