@@ -14,6 +14,7 @@ from crm.models import TemplateVersion
 from crm.rendering import CompiledTemplate, RenderError
 
 _WAYS_OUT = {"unsubscribe_url", "preferences_url"}
+_OPT_OUT_WORDS = ("stop", "退订", "退訂")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,8 @@ def _check_way_out(
             _("The mail shows no unsubscribe link; only the mail program offers one."),
             stops=False,
         )
-    if step.channel == Channel.SMS and "stop" not in version.text.casefold():
+    says_how = any(word in version.text.casefold() for word in _OPT_OUT_WORDS)
+    if step.channel == Channel.SMS and not (says_how or _WAYS_OUT & compiled.variables):
         yield Problem(
             "no_opt_out_words",
             _("The SMS does not say how to opt out; add for example “Reply STOP to end”."),

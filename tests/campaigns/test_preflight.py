@@ -106,11 +106,22 @@ def test_marketing_mail_without_an_unsubscribe_link_is_warned_of(now: datetime) 
     ]
 
 
-def test_a_marketing_sms_says_how_to_opt_out(campaign: Campaign, now: datetime) -> None:
-    sms = staging.template(now=now, channel="sms", html="", text="Tea is here")
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Tea is here", ["no_opt_out_words"]),
+        ("Tea is here. Reply STOP to end", []),
+        ("新茶上市，回复退订停止接收", []),
+        ("Tea is here. Out: {{ unsubscribe_url }}", []),
+    ],
+)
+def test_a_marketing_sms_says_how_to_opt_out(
+    campaign: Campaign, now: datetime, text: str, found: list[str]
+) -> None:
+    sms = staging.template(now=now, channel="sms", html="", text=text)
     campaign.steps.update(channel="sms", template=sms)
 
-    assert codes(campaign, now) == ["no_opt_out_words"]
+    assert codes(campaign, now) == found
 
 
 def test_an_audience_that_may_not_be_written_to_stops_the_launch(now: datetime) -> None:
