@@ -9,6 +9,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 _MAX_REPLY = 64_000
 _TLS_MODES = frozenset({"none", "starttls", "implicit"})
+# What each scheme means unless `tls=` says otherwise, and the port it goes to.
+_SCHEMES = {"smtp": ("none", 25), "smtp+tls": ("starttls", 587), "smtps": ("implicit", 465)}
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class SmtpRefused(Exception):  # noqa: N818 - it names what happened
@@ -37,7 +40,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where and how to connect, read from `smtp[s]://user:password@host:port?tls=&connections=`."""
+    """Where and how to connect, read from an address such as `smtp+tls://user:password@host`."""
 
     host: str
     port: int
@@ -53,15 +56,19 @@ class Server:
         """Read an address such as `smtps://me:secret@mail.example:465?connections=4`."""
         parts = urlsplit(url)
         options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-        if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
-            raise ValueError("An e-mail address of a server begins with smtp:// or smtps://.")
-        implicit = parts.scheme == "smtps"
-        tls = options.get("tls", "implicit" if implicit else "none")
+        if parts.scheme not in _SCHEMES or not parts.hostname:
+            known = ", ".join(f"{scheme}://" for scheme in _SCHEMES)
+            raise ValueError(f"An e-mail address of a server begins with one of {known}.")
+        mode, port = _SCHEMES[parts.scheme]
+        if mode == "none" and parts.username and parts.hostname not in _LOOPBACK:
+            # A password is not said on an open line, unless `tls=none` asks for it.
+            mode = "starttls"
+        tls = options.get("tls", mode)
         if tls not in _TLS_MODES:
             raise ValueError(f"tls={tls} is not known; one of {', '.join(sorted(_TLS_MODES))}.")
         return cls(
             host=parts.hostname,
-            port=parts.port or (465 if implicit else 25),
+            port=parts.port or port,
             user=unquote(parts.username or ""),
             password=unquote(parts.password or ""),
             tls=tls,
@@ -129,18 +136,26 @@ class Wire:
         self._socket.close()
 
     def _open(self, server: Server) -> None:
-        context = ssl.create_default_context() if server.tls != "none" else None
-        if context and server.tls == "implicit":
-            self._socket = context.wrap_socket(self._socket, server_hostname=server.host)
+        if server.tls == "implicit":
+            self._lock(server)
         self._must(self.read())
         self._greet(server.hello)
-        if context and server.tls == "starttls":
+        if server.tls == "starttls":
+            if not self.offers("STARTTLS"):
+                raise ConnectionError(
+                    "The server offers no STARTTLS; nothing is said in the clear."
+                )
             self._must(self.ask("STARTTLS"))
             self._buffer = b""  # nothing said before the lock was turned counts
-            self._socket = context.wrap_socket(self._socket, server_hostname=server.host)
+            self._lock(server)
             self._greet(server.hello)
         if server.user:
             self._sign_in(server)
+
+    def _lock(self, server: Server) -> None:
+        """Go on under TLS; the certificate must be trusted here and name the host."""
+        context = ssl.create_default_context()
+        self._socket = context.wrap_socket(self._socket, server_hostname=server.host)
 
     def _greet(self, hello: str) -> None:
         self.write(f"EHLO {hello}\r\n".encode())
