@@ -7,13 +7,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
-from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from campaigns.choices import CampaignState
 from campaigns.models import Campaign
 from crm.admin.tags import moment
+from marketing.admin.history import HistoryAdmin
 
 from . import audience, page, preview, verbs
 from .changes import CampaignChangeList
@@ -30,7 +30,7 @@ STATE_COLOURS = {
 
 
 @admin.register(Campaign)
-class CampaignAdmin(SimpleHistoryAdmin, ModelAdmin):
+class CampaignAdmin(HistoryAdmin, ModelAdmin):
     """Drafts can be edited; what was launched is locked and has a page of its own."""
 
     form = CampaignForm

@@ -9,7 +9,6 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
@@ -20,6 +19,7 @@ from marketing.choices import SegmentKind
 from marketing.models import Segment
 
 from . import segment_page, segment_preview, segment_verbs
+from .history import HistoryAdmin
 from .segment_form import SegmentForm
 
 KIND_COLOURS = {
@@ -31,7 +31,7 @@ HEALTH_COLOURS = {"fine": "success", "waiting": "warning", "error": "danger"}
 
 
 @admin.register(Segment)
-class SegmentAdmin(SimpleHistoryAdmin, ModelAdmin):
+class SegmentAdmin(HistoryAdmin, ModelAdmin):
     """Saved groups of customers."""
 
     form = SegmentForm

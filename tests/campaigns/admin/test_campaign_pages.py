@@ -181,3 +181,20 @@ def test_launched_campaigns_cannot_be_deleted(admin, running):
 
     assert admin.post(url, {"post": "yes"}).status_code == 403
     assert Delivery.objects.filter(campaign=running).count() == 3
+
+
+def test_history_shows_who_changed_what_and_brings_nothing_back(admin, maria, draft):
+    url = reverse("admin:campaigns_campaign_change", args=[draft.pk])
+    step = draft.steps.get()
+    fields = {"name": "Renamed", "purpose": "marketing", "holdout_percent": 0}
+    admin.post(url, {**fields, "channel": step.channel, "template": step.template_id})
+    newest = draft.history.first()
+
+    html = admin.get(reverse("admin:campaigns_campaign_history", args=[draft.pk])).content.decode()
+    back = admin.post(
+        reverse("admin:campaigns_campaign_simple_history", args=[draft.pk, newest.pk]), fields
+    )
+
+    assert newest.history_user == maria
+    assert "Renamed" in html
+    assert back.status_code == 403
