@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
@@ -67,7 +67,7 @@ class ApiKeyAdmin(ModelAdmin):
         obj.pk = made.key.pk
         text = format_html(
             '{} <code class="rp-secret">{}</code>',
-            _now("Copy the key now; it is not shown again:"),
+            gettext("Copy the key now; it is not shown again:"),
             made.secret,
         )
         messages.warning(request, text)
@@ -77,8 +77,8 @@ class ApiKeyAdmin(ModelAdmin):
 
         def call() -> str:
             if not keys.revoke(key_id=object_id, now=timezone.now()):
-                raise ValidationError(_now("The key was revoked before."))
-            return _now("The key is revoked.")
+                raise ValidationError(gettext("The key was revoked before."))
+            return gettext("The key is revoked.")
 
         back_to = reverse("admin:crm_apikey_changelist")
         return post_once(request, permission="crm.add_apikey", back_to=back_to, call=call)
@@ -110,5 +110,5 @@ class ApiKeyAdmin(ModelAdmin):
         return format_html(
             '<button type="submit" class="rp-button rp-button--small" formaction="{}">{}</button>',
             reverse("admin:crm_apikey_revoke", args=[key.pk]),
-            _now("Revoke"),
+            gettext("Revoke"),
         )

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -187,10 +187,10 @@ class SuppressionAdmin(ModelAdmin):
         def call() -> str:
             channel, address = request.POST.get("channel", ""), request.POST.get("address", "")
             if channel not in Channel.values or not address:
-                raise ValidationError(_now("Name a channel and an address."))
+                raise ValidationError(gettext("Name a channel and an address."))
             if not consent.unsuppress(channel=channel, address=address):
-                raise ValidationError(_now("This address is not suppressed."))
-            return _now("The address may be written to again.")
+                raise ValidationError(gettext("This address is not suppressed."))
+            return gettext("The address may be written to again.")
 
         back_to = reverse("admin:crm_suppression_changelist")
         return post_once(request, permission="crm.delete_suppression", back_to=back_to, call=call)
@@ -205,4 +205,4 @@ class SuppressionAdmin(ModelAdmin):
 
     @display(description=_("until"), ordering="expires_at")
     def until(self, row: Suppression) -> str:
-        return moment(row.expires_at, _now("for good"))
+        return moment(row.expires_at, gettext("for good"))

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 
@@ -79,8 +79,8 @@ class ReachableFilter(DropdownFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         for channel in Channel:
             names = {"channel": channel.label}
-            yield f"{channel}:yes", _now("%(channel)s: reachable") % names
-            yield f"{channel}:no", _now("%(channel)s: not reachable") % names
+            yield f"{channel}:yes", gettext("%(channel)s: reachable") % names
+            yield f"{channel}:no", gettext("%(channel)s: not reachable") % names
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Customer]) -> QuerySet[Customer]:
         channel, _colon, answer = (self.value() or "").partition(":")

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 
 from crm import extensions
 from crm.admin import inbox_list, inbox_posts, inbox_thread, pages, reach
@@ -24,7 +24,7 @@ def page(request: HttpRequest, conversation_id: int | None = None) -> HttpRespon
     check(request)
     context = {
         **admin.site.each_context(request),
-        "title": _now("Inbox"),
+        "title": gettext("Inbox"),
         **inbox_list.read(request, current=conversation_id),
     }
     if conversation_id is None and context["rows"] and request.GET.get("open") != "none":

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest
 from django.utils import timezone
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 
 from crm import consent, conversations, tasks
 from crm.admin.parts import staff_of
@@ -66,28 +66,28 @@ def _note(request: HttpRequest, conversation: Conversation, now: datetime) -> st
 
 def _assign(request: HttpRequest, conversation: Conversation, now: datetime) -> str:
     conversations.assign(conversation_id=conversation.pk, staff=staff_of(request), now=now)
-    return _now("The conversation is yours; the bot keeps silent.")
+    return gettext("The conversation is yours; the bot keeps silent.")
 
 
 def _hand_back(request: HttpRequest, conversation: Conversation, now: datetime) -> str:
     conversations.hand_back(conversation_id=conversation.pk, now=now)
-    return _now("The bot answers again.")
+    return gettext("The bot answers again.")
 
 
 def _close(request: HttpRequest, conversation: Conversation, now: datetime) -> str:
     conversations.close(conversation_id=conversation.pk, staff=staff_of(request), now=now)
-    return _now("The conversation is closed.")
+    return gettext("The conversation is closed.")
 
 
 def _reopen(request: HttpRequest, conversation: Conversation, now: datetime) -> str:
     conversations.reopen(conversation_id=conversation.pk, staff=staff_of(request), now=now)
-    return _now("The conversation is open again.")
+    return gettext("The conversation is open again.")
 
 
 def _text(request: HttpRequest) -> str:
     text = request.POST.get("text", "").strip()
     if not text:
-        raise ValidationError(_now("Write something first."))
+        raise ValidationError(gettext("Write something first."))
     return text
 
 

@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
@@ -54,7 +54,7 @@ class CaughtMessageAdmin(LedgerAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         extra = {
-            "title": _now("Outbox"),
+            "title": gettext("Outbox"),
             "carriers": [_carrier(Channel.EMAIL), _carrier(Channel.SMS)],
             "channels": Channel.choices,
         }
@@ -88,9 +88,9 @@ class CaughtMessageAdmin(LedgerAdmin):
         def call() -> str:
             text = request.POST.get("text", "").strip()
             if not text:
-                raise ValidationError(_now("Write something first."))
+                raise ValidationError(gettext("Write something first."))
             outbox.reply_as(caught=caught, text=text)
-            return _now("The reply is on its way to us, as the provider would send it.")
+            return gettext("The reply is on its way to us, as the provider would send it.")
 
         return self._post(request, object_id, call)
 
@@ -100,7 +100,7 @@ class CaughtMessageAdmin(LedgerAdmin):
 
         def call() -> str:
             outbox.bounce(caught=caught)
-            return _now("The bounce is on its way to us.")
+            return gettext("The bounce is on its way to us.")
 
         return self._post(request, object_id, call)
 
@@ -110,7 +110,7 @@ class CaughtMessageAdmin(LedgerAdmin):
 
         def call() -> str:
             outbox.complain(caught=caught)
-            return _now("The complaint is on its way to us.")
+            return gettext("The complaint is on its way to us.")
 
         return self._post(request, object_id, call)
 
@@ -121,9 +121,9 @@ class CaughtMessageAdmin(LedgerAdmin):
             names = ("channel", "sender", "subject", "text")
             wanted = {name: request.POST.get(name, "").strip() for name in names}
             if wanted["channel"] not in Channel.values or not (wanted["sender"] and wanted["text"]):
-                raise ValidationError(_now("Say who writes, and what."))
+                raise ValidationError(gettext("Say who writes, and what."))
             outbox.write_as(**wanted)
-            return _now("The message is on its way to us; look at the inbox.")
+            return gettext("The message is on its way to us; look at the inbox.")
 
         return self._post(request, None, call)
 

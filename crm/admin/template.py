@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -92,7 +92,7 @@ class TemplateAdmin(ModelAdmin):
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         else:
-            text = _now("Version %(number)s of “%(name)s” is what goes out now.")
+            text = gettext("Version %(number)s of “%(name)s” is what goes out now.")
             names = {"number": version.number, "name": version.template.name}
             messages.success(request, text % names)
             change = reverse("admin:crm_template_change", args=[version.template_id])
@@ -106,7 +106,7 @@ class TemplateAdmin(ModelAdmin):
         versions = TemplateVersion.objects.filter(template=template).select_related("created_by")
         context = {
             **self.admin_site.each_context(request),
-            "title": template or _now("New template"),
+            "title": template or gettext("New template"),
             "opts": self.opts,
             "original": template,
             "template": template,
