@@ -28,7 +28,7 @@ def database() -> Iterator[str]:
 
 
 def _maintain(statement: str) -> None:
-    with connection._nodb_cursor() as cursor:  # type: ignore[attr-defined]
+    with connection._nodb_cursor() as cursor:
         cursor.execute(statement)
 
 

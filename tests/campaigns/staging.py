@@ -51,11 +51,9 @@ def crowd(*, count: int, now: datetime) -> list[Customer]:
     """Many people who allow marketing by e-mail, made at once."""
     people = [Person(email=f"crowd{n}@shop.example") for n in range(count)]
     ids = identify_many(people=people, now=now)
-    granted = {"channel": "email", "purpose": "marketing", "state": "granted"}
     consent.decide_many(
         decisions=[
-            consent.NewDecision(customer_id=pk, source="sign_up", decided_at=now, **granted)
-            for pk in ids
+            consent.NewDecision(pk, "email", "marketing", "granted", "sign_up", now) for pk in ids
         ],
         now=now,
     )
