@@ -20,6 +20,7 @@
     const isMail = channel() === "email";
     for (const part of editor.querySelectorAll("[data-only=email]")) part.hidden = !isMail;
     const shown = isMail ? editor.querySelector("[role=tab][aria-selected=true]").id : "tab-text";
+    editor.elements.text.rows = isMail ? 26 : 8;
     document.getElementById("part-html").hidden = shown !== "tab-html";
     document.getElementById("part-text").hidden = shown !== "tab-text";
   };
