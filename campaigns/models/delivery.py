@@ -56,10 +56,11 @@ class Delivery(models.Model):
             ),
         ]
         indexes = [
+            # What has been tried already waits behind the others, lest it take them along.
             models.Index(
-                fields=["campaign", "id"],
+                fields=["campaign", "attempts", "id"],
                 condition=models.Q(state=DeliveryState.PLANNED),
-                name="delivery_planned",
+                name="delivery_to_claim",
             ),
             models.Index(
                 fields=["lease_until_at"],

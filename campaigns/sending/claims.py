@@ -22,7 +22,7 @@ _CLAIM = """
        due AS MATERIALIZED (
        SELECT delivery.id FROM campaigns_delivery delivery
         WHERE delivery.campaign_id = (SELECT id FROM running) AND delivery.state = 'planned'
-        ORDER BY delivery.id LIMIT %(size)s FOR UPDATE SKIP LOCKED)
+        ORDER BY delivery.attempts, delivery.id LIMIT %(size)s FOR UPDATE SKIP LOCKED)
 UPDATE campaigns_delivery delivery
    SET state = 'claimed', owner = %(owner)s, lease_until_at = %(lease)s,
        fence = delivery.fence + 1, attempts = delivery.attempts + 1
@@ -77,7 +77,10 @@ class Claim:
 
 
 def claim(*, campaign_id: int, owner: str, now: datetime, size: int) -> list[Claim]:
-    """Take up to `size` planned deliveries of a running campaign; the try is counted first."""
+    """Take up to `size` planned deliveries of a running campaign; the try is counted first.
+
+    Those never tried come first: a row that kills its worker must not take the same others along.
+    """
     parameters: dict[str, Any] = {
         "campaign": campaign_id,
         "owner": owner,

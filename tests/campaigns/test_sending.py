@@ -220,7 +220,23 @@ def test_a_claim_of_a_worker_that_died_here_does_not_wait_for_its_lease(
     released = sending.release_expired(now=now)
 
     assert released == 2
-    assert staging.states(campaign=campaign) == [("planned", "")] * 2 + [("claimed", "")]
+    states = sorted(staging.states(campaign=campaign))
+    assert states == [("claimed", "")] + [("planned", "")] * 2
+
+
+def test_what_was_tried_already_waits_behind_the_others(campaign: Campaign, now: datetime) -> None:
+    (tried,) = claims.claim(campaign_id=campaign.pk, owner="dead", now=now, size=1)
+    later = now + 2 * claims.LEASE
+    sending.release_expired(now=later)
+
+    order = [
+        claim.delivery_id
+        for owner in ("one", "two", "three")
+        for claim in claims.claim(campaign_id=campaign.pk, owner=owner, now=later, size=1)
+    ]
+
+    assert len(order) == 3
+    assert order[-1] == tried.delivery_id
 
 
 def test_three_lost_workers_are_enough(campaign: Campaign, now: datetime) -> None:
