@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 RESCORE_AFTER = timedelta(hours=23)
 REASONS = 4
+# The advisory lock space of “the scores of this kind are being written”.
+_LOCK_SPACE = 0x5C0E
 # Effects smaller than this (in log-odds) are not worth a sentence.
 _SMALLEST_EFFECT = 0.05
 
@@ -65,7 +67,10 @@ class EffectiveScore:
 
 
 def score_all(*, kind: str, now: datetime) -> int:
-    """Compute everybody's score (or cluster) as of today with the run in use, and why."""
+    """Compute everybody's score (or cluster) as of today with the run in use, and why.
+
+    Locks the kind while it writes, so that two workers follow one another.
+    """
     from marketing import features
     from marketing.estimators import keeping
 
@@ -78,6 +83,7 @@ def score_all(*, kind: str, now: datetime) -> int:
     found = features.matrix(as_of_date=day)
     write = _write_clusters if kind == RunKind.CLUSTERS else _write_scores
     with transaction.atomic():
+        _lock(kind)
         write(run, estimator, found, now)
         run.parameters["scored_at"] = now.isoformat()
         run.save(update_fields=["parameters"])
@@ -194,6 +200,11 @@ def _reasons(
         for rank, (name, value, effect) in enumerate(ranked[:REASONS])
         if rank == 0 or abs(effect) >= _SMALLEST_EFFECT
     ]
+
+
+def _lock(kind: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK_SPACE, kind])
 
 
 def _announce_by_hand(kind: str) -> None:
