@@ -192,6 +192,7 @@ LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 LOCALE_PATHS = [BASE_DIR / "marketing" / "locale"]
+FORMAT_MODULE_PATH = "marketing.formats"
 USE_TZ = True
 TIME_ZONE = "UTC"
 

@@ -2,11 +2,11 @@
 
 from crm.admin import pages
 
-from . import cards
+from . import cards, ledgers
 from .bot import AnswerAdmin, CannedReplyAdmin
 from .campaign import CampaignAdmin
 from .delivery import DeliveryAdmin
 
-__all__ = ["AnswerAdmin", "CampaignAdmin", "CannedReplyAdmin", "DeliveryAdmin"]
+__all__ = ["AnswerAdmin", "CampaignAdmin", "CannedReplyAdmin", "DeliveryAdmin", "ledgers"]
 
 pages.add("sending/", cards.sending_part, name="campaigns_sending")

@@ -2,7 +2,7 @@
 
 from crm.admin import pages
 
-from . import scores
+from . import ledgers, scores
 from .cluster import ClusterAdmin
 from .intent import IntentAdmin
 from .segment import SegmentAdmin
@@ -16,6 +16,7 @@ __all__ = [
     "SegmentAdmin",
     "TrainingRunAdmin",
     "UserAdmin",
+    "ledgers",
 ]
 
 pages.add("customers/<int:pk>/score/", scores.set_score, name="marketing_score_set")

@@ -40,7 +40,10 @@ def test_strangers_are_sent_to_the_sign_in(client, draft, part):
     assert reverse("admin:login") in answer["Location"]
 
 
-@pytest.mark.parametrize("model", ["campaign", "delivery", "answer", "cannedreply"])
+LISTS = ["campaign", "delivery", "answer", "cannedreply", "campaignaction", "step"]
+
+
+@pytest.mark.parametrize("model", LISTS)
 def test_every_list_answers_within_few_queries(
     admin, running, model, django_assert_max_num_queries
 ):

@@ -5,7 +5,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.urls import reverse
+from django.utils.translation import override
 
 from crm.models import Callback, Conversation, Message, Order
 from marketing import dashboards
@@ -183,3 +185,13 @@ def test_figures_are_kept_for_a_minute_and_say_when_they_were_computed(admin, gr
 
     assert answer.context["board"].tiles[0].figure == "1"
     assert "Figures computed" in answer.content.decode()
+
+
+def test_the_bare_address_leads_to_the_dashboard(client):
+    assert client.get("/")["Location"] == reverse(INDEX)
+
+
+def test_numbers_are_grouped_in_both_languages():
+    for language in ("en", "zh-hans"):
+        with override(language):
+            assert intcomma(94220) == "94,220"

@@ -195,3 +195,16 @@ def test_newcomers_set_no_score(newcomer, greta):
     answer = newcomer.post(reverse("admin:marketing_score_set", args=[greta.pk]), fields)
 
     assert answer.status_code == 403
+
+
+LEDGERS = ["membership", "segmentoverride", "score", "scoreoverride", "feature", "insight"]
+
+
+@pytest.mark.parametrize("model", LEDGERS)
+def test_the_rows_behind_the_screens_can_be_looked_at(
+    admin, germans, score, greta, model, django_assert_max_num_queries
+):
+    with django_assert_max_num_queries(12):
+        answer = admin.get(reverse(f"admin:marketing_{model}_changelist"), {"q": "Greta"})
+
+    assert answer.status_code == 200
