@@ -25,6 +25,7 @@ from marketing.rules import operators
 from marketing.rules.conditions import commerce, permission, person
 from marketing.rules.registry import conditions
 from marketing.rules.tree import GROUPS
+from marketing.training import buying, clustering
 from tests import documented, making
 from tests.documented import ROOT
 
@@ -152,6 +153,32 @@ def test_features_estimators_and_runs_are_explained():
     assert not wanted - set(table)
 
 
+def test_what_each_estimator_sees_is_marked():
+    table = documented.rows(documented.page("scores.md"))
+    seen = {
+        name: {word for word in ("score", "clusters") if word in table[name].split(" | ")[-1]}
+        for name in features.NAMES
+    }
+
+    assert {name for name in seen if "score" in seen[name]} == set(buying.COLUMNS)
+    assert {name for name in seen if "clusters" in seen[name]} == set(clustering.COLUMNS)
+
+
+def test_the_demands_of_the_gate_are_those_in_the_code():
+    table = documented.rows(documented.page("scores.md"))
+    told = {name: int(table[name].split()[0]) for name in wording.DEMANDS}
+
+    assert told == {
+        "customers": clustering.MIN_CUSTOMERS,
+        "training_customers": buying.MIN_CUSTOMERS,
+        "training_buyers": buying.MIN_OF_EACH,
+        "training_others": buying.MIN_OF_EACH,
+        "test_customers": buying.MIN_CUSTOMERS,
+        "test_buyers": buying.MIN_OF_EACH,
+        "test_others": buying.MIN_OF_EACH,
+    }
+
+
 def test_every_sweep_is_in_the_architecture_with_its_pace():
     table = documented.rows(documented.page("architecture.md"))
     schedule = settings.CELERY_BEAT_SCHEDULE
@@ -199,7 +226,7 @@ def methods(route: documented.Route) -> list[str]:
     """What an address says it takes, HEAD and OPTIONS aside; nothing where it takes all."""
     view = getattr(route.view, "view_class", getattr(route.view, "cls", None))
     if view is not None:
-        allowed = view(**getattr(route.view, "view_initkwargs", {})).allowed_methods
+        allowed = getattr(view(**route.view.view_initkwargs), "allowed_methods", [])
     else:
         # Asked with a verb that nobody knows, a view answers with those it knows.
         path = re.sub(r"<\w+>", "1", route.path)
