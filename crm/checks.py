@@ -12,15 +12,18 @@ from crm.messages import journals
 
 @register
 def providers_are_known(**kwargs: Any) -> list[CheckMessage]:
-    """Every adapter can be imported, and every channel's address is spoken by one."""
+    """Every adapter can be imported, and one of them can use each channel's address."""
     problems: list[CheckMessage] = [
         Error(problem, hint="See crm/channels/registry.py.", id="crm.E001")
         for problem in registry.check_registered()
     ]
+    if problems:
+        return problems
     for channel in Channel:
         try:
-            accounts.for_channel(channel=channel)
-        except accounts.UnknownAddress as error:
+            account = accounts.for_channel(channel=channel)
+            registry.adapter_class(account.provider)(account).close()
+        except ValueError as error:
             hint = f"Mend {channel.upper()}_URL in the environment."
             problems.append(Error(str(error), hint=hint, id="crm.E002"))
     return problems

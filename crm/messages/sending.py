@@ -24,7 +24,8 @@ _REASONS = {
     base.UNREACHABLE: FailureReason.UNREACHABLE,
     base.REJECTED: FailureReason.REJECTED,
     base.SENDER_REFUSED: FailureReason.REJECTED,
-    base.UNAUTHORIZED: FailureReason.REJECTED,
+    # A password that is wrong today is our mistake and nobody's refusal: to be tried again.
+    base.UNAUTHORIZED: FailureReason.UNREACHABLE,
     base.INVALID_ADDRESS: FailureReason.UNDELIVERABLE,
     base.UNANSWERED: FailureReason.CONNECTION_LOST,
 }

@@ -14,6 +14,15 @@ def test_a_channel_that_no_adapter_speaks_is_named(settings: object) -> None:
     assert "EMAIL_URL" in problem.hint
 
 
+def test_an_address_that_its_adapter_cannot_use_is_named(settings: object) -> None:
+    settings.EMAIL_URL = "smtp://mail.example?tls=maybe"  # type: ignore[attr-defined]
+
+    (problem,) = checks.providers_are_known()
+
+    assert "tls=maybe" in problem.msg
+    assert problem.id == "crm.E002"
+
+
 def test_the_defaults_are_sound(settings: object, tmp_path: Path) -> None:
     settings.VAR_DIR = tmp_path  # type: ignore[attr-defined]
 

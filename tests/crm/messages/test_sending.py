@@ -49,6 +49,19 @@ def test_what_the_provider_takes_is_sent_once_and_on_the_timeline(
     assert (event.customer_id, event.properties["message_id"]) == (ada.pk, message.pk)
 
 
+def test_a_wrong_password_of_ours_is_no_refusal_of_the_message(
+    ada: Customer, now: datetime, provider: MemoryAdapter
+) -> None:
+    provider.script.append(Outcome(0, "failed", reason="unauthorized", detail="535 who are you"))
+
+    sent = send(draft(ada, source_kind="delivery"), now=now)
+
+    message = Message.objects.get()
+    assert [outcome.reason for outcome in sent.outcomes] == ["unreachable"]
+    assert (message.state, message.reason) == ("failed", "unreachable")
+    assert message.detail == "535 who are you"
+
+
 def test_a_refusal_keeps_its_reason(ada: Customer, now: datetime, provider: MemoryAdapter) -> None:
     provider.script.append(Outcome(0, "failed", reason="rejected", detail="550 spam"))
 
