@@ -28,7 +28,7 @@ lint: ## Read the code with ruff
 	$(TOOLS) ruff check .
 
 types: ## Read the types with mypy
-	$(TOOLS) mypy .
+	$(TOOLS) mypy
 
 arrows: ## Hold the arrows between the rooms
 	$(TOOLS) lint-imports

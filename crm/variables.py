@@ -42,7 +42,6 @@ def gather_many(*, customer_ids: Collection[int], now: datetime) -> dict[int, di
             "currency": settings.SHOP_CURRENCY,
             "language": customer.language,
             "timezone": customer.time_zone,
-            "currency": settings.SHOP_CURRENCY,
         }
     for name in template_variables.names():
         provided = template_variables.get(name)(customer_ids=ids, now=now)

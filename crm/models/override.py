@@ -1,7 +1,7 @@
 """What every manual override records: who, when, why, and when it was lifted."""
 
 from datetime import datetime
-from typing import Self
+from typing import Self, TypeVar
 
 from django.conf import settings
 from django.db import models
@@ -9,7 +9,10 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 
-class OverrideQuerySet(models.QuerySet[models.Model]):
+_Row = TypeVar("_Row", bound=models.Model, covariant=True)
+
+
+class OverrideQuerySet(models.QuerySet[_Row]):
     """Overrides in force, and those that are not any more."""
 
     def in_force(self, *, now: datetime) -> Self:
@@ -23,6 +26,9 @@ class OverrideQuerySet(models.QuerySet[models.Model]):
     @staticmethod
     def _holds(now: datetime) -> Q:
         return Q(lifted_at__isnull=True) & (Q(expires_at__isnull=True) | Q(expires_at__gt=now))
+
+
+OverrideManager = models.Manager.from_queryset(OverrideQuerySet)
 
 
 class Override(models.Model):
@@ -48,7 +54,7 @@ class Override(models.Model):
         verbose_name=_("lifted by"),
     )
 
-    objects = OverrideQuerySet.as_manager()
+    objects = OverrideManager()
 
     class Meta:
         abstract = True

@@ -68,8 +68,9 @@ class RunningSet:
             return connection.execute(query, parameters).fetchall()  # type: ignore[call-overload]
 
     def value(self, query: str, parameters: Sequence[Any] = ()) -> Any:
-        """One number or word from the set's database."""
-        return self.rows(query, parameters)[0][0]
+        """One number or word from the set's database; None while there is no such row."""
+        found = self.rows(query, parameters)
+        return found[0][0] if found else None
 
     def pids(self, name: str) -> list[int]:
         """The processes of one kind, the parent first."""

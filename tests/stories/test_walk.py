@@ -17,21 +17,16 @@ HTML = """
 <html><head><style>h1 { color: #0f766e }</style></head><body>
 <h1>Hello {{ customer.first_name | default_name("friend") }}</h1>
 <p><a href="https://shop.example/sale?from=mail">The sale</a></p>
-<p><a href="{{ unsubscribe_url }}">Unsubscribe</a></p>
+<p><a href="{{ unsubscribe_url }}">Unsubscribe</a>
+<a href="{{ preferences_url }}">Preferences</a></p>
 </body></html>
 """
 RULES = {
     "version": 1,
     "all": [
         {"field": "country", "op": "in", "value": ["DE", "CN"]},
-        {
-            "field": "consent",
-            "channel": "email",
-            "purpose": "marketing",
-            "op": "is",
-            "value": "granted",
-        },
-        {"field": "orders", "op": "at_least", "value": 1},
+        {"consent": "granted", "channel": "email", "purpose": "marketing"},
+        {"orders": "count", "op": "at_least", "value": 1},
     ],
 }
 
@@ -292,14 +287,17 @@ def one_person_leaves(story, public):
 
 def people_choose_on_the_preference_page(story, public):
     customer, address, _ = sent_to(story, offset=1)
-    token = story.caught(address)["List-Unsubscribe"].strip("<>").rsplit("/", 1)[1]
-    page = public.get(f"{story.set.address}/u/{token}")
-    preferences = re.search(r'href="([^"]*/p/[^"]+)"', page.text)[1]
+    html = story.caught(address).get_body(("html",)).get_content()
+    page = re.search(r'href="(http[^"]*/p/[^"]+)"', html)[1]
 
-    shown = public.get(httpx.URL(story.set.address).join(preferences))
+    shown = public.get(page)
+    state_before = consent_of(story, customer)
+    saved = public.post(page, data={"granted": ["sms"]})
 
     assert shown.status_code == 200
-    assert consent_of(story, customer) == "granted"
+    assert state_before == "granted"
+    assert saved.status_code == 200
+    assert consent_of(story, customer) == "withdrawn"
 
 
 def consent_of(story, customer):
@@ -413,7 +411,7 @@ def staff_have_the_last_word(story):
     page = f"/admin/crm/customer/{customer}"
     automatic = score_of(story, customer)
 
-    story.staff.submit(f"{page}/pause/", until="2099-01-01", reason="Asked on the phone")
+    story.staff.submit(f"{page}/pause/", until_date="2099-01-01", reason="Asked on the phone")
     story.staff.submit(
         f"/admin/marketing/segment/{story.segment}/put/",
         customer=customer,
@@ -421,7 +419,7 @@ def staff_have_the_last_word(story):
         reason="Works for us",
     )
     story.staff.submit(
-        f"/admin/marketing/score/{customer}/set/",
+        f"/admin/customers/{customer}/score/",
         kind="buys_90_days",
         percent="99",
         reason="Told us so",

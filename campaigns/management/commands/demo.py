@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from campaigns.management.demo.load import load
 from crm.models import Customer
+from crm.tasks import ring
 from marketing import tasks
 
 BAR = 30
@@ -45,7 +46,7 @@ class Command(BaseCommand):
             now=_now(options["today"]),
             progress=self._show,
         )
-        tasks.train_due.delay_on_commit()
+        ring(tasks.train_due)
         self.stdout.write(
             f"\n{loaded.customers:,} customers, {loaded.products:,} products, "
             f"{loaded.orders:,} orders, {loaded.events:,} visits, {loaded.decisions:,} consents, "

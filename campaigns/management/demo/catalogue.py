@@ -154,7 +154,8 @@ def stock(*, drawn: Random, currency: str, shop_url: str) -> Catalogue:
         for thing in shelf.things.split("|")
     ]
     kept = sorted(drawn.sample(range(len(combined)), PRODUCTS))
-    products, by_taste = [], {taste: [] for taste in TASTES}
+    products = []
+    by_taste: dict[str, list[str]] = {taste: [] for taste in TASTES}
     for number, at in enumerate(kept, start=1):
         shelf, kind, thing = combined[at]
         product = _product(drawn, number, shelf, f"{kind} {thing}", currency, shop_url)

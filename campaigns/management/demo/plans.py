@@ -64,7 +64,7 @@ SEGMENTS: dict[str, tuple[str, Conditions]] = {
 }
 
 # Name, template, channel, segments, excluded segments, holdout in percent.
-DRAFTS = (
+DRAFTS: tuple[tuple[str, str, Channel, list[str], list[str], int], ...] = (
     ("New on our shelves", "Newsletter", Channel.EMAIL, ["Newsletter readers"], ["中文客户"], 10),
     ("新品资讯 · 中文", "新品资讯", Channel.EMAIL, ["中文客户"], [], 0),
     ("We miss you", "We miss you", Channel.EMAIL, ["About to leave"], ["New customers"], 10),
