@@ -8,11 +8,10 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+_Row_co = TypeVar("_Row_co", bound=models.Model, covariant=True)
 
-_Row = TypeVar("_Row", bound=models.Model, covariant=True)
 
-
-class OverrideQuerySet(models.QuerySet[_Row]):
+class OverrideQuerySet(models.QuerySet[_Row_co]):
     """Overrides in force, and those that are not any more."""
 
     def in_force(self, *, now: datetime) -> Self:
