@@ -14,6 +14,7 @@ from campaigns import broadcasts
 from campaigns.choices import DeliveryState
 from campaigns.models import Delivery
 from crm.admin.parts import LedgerAdmin
+from crm.admin.tags import moment
 
 from .verbs import act, read_reason, staff
 
@@ -38,8 +39,8 @@ class DeliveryAdmin(LedgerAdmin):
         "reason",
         "fared",
         "attempts",
-        "planned_at",
-        "decided_at",
+        "planned",
+        "decided",
     ]
     list_display_links = ["campaign"]
     list_filter = [
@@ -88,6 +89,14 @@ class DeliveryAdmin(LedgerAdmin):
         return format_html(
             '<a class="rp-link" href="{}">{}</a>', address, obj.message.get_state_display()
         )
+
+    @display(description=gettext_lazy("planned at"))
+    def planned(self, obj: Delivery) -> str:
+        return moment(obj.planned_at)
+
+    @display(description=gettext_lazy("decided at"))
+    def decided(self, obj: Delivery) -> str:
+        return moment(obj.decided_at)
 
     def get_urls(self) -> list[URLPattern]:
         cancelling = path(

@@ -35,7 +35,7 @@ def _person() -> list[Entry]:
     choices = {"country": _known(Customer, "country"), "language": _known(Customer, "language")}
     texts = [
         _entry(group, label, fixed={"field": name}, family="text", choices=choices.get(name))
-        for name, label in words.text_fields()
+        for name, label in sorted(words.text_fields(), key=lambda field: field[0] not in choices)
     ]
     moments = [
         _entry(group, label, fixed={"field": name}, family="moment")

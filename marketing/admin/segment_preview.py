@@ -16,6 +16,16 @@ from marketing import segments
 from marketing.rules import RuleError, explain
 
 
+def is_unfinished(node: Any) -> bool:
+    """Whether a condition was begun and has no value yet; that is no mistake."""
+    if isinstance(node, list):
+        return any(is_unfinished(inner) for inner in node)
+    if not isinstance(node, dict):
+        return False
+    blank = any(value in ("", []) for key, value in node.items() if key not in ("all", "any"))
+    return blank or any(is_unfinished(inner) for inner in node.values())
+
+
 @require_POST
 @permission_required("marketing.view_segment", raise_exception=True)
 def show(request: HttpRequest) -> HttpResponse:
@@ -29,6 +39,7 @@ def show(request: HttpRequest) -> HttpResponse:
             (Channel(channel).label, reach) for channel, reach in context["preview"].reach.items()
         ]
     except RuleError as error:
+        context["is_unfinished"] = is_unfinished(rules)
         context["error"] = error
     except ValueError:
         context["problem"] = _("This is not JSON yet: look for a missing comma or bracket.")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
@@ -12,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from crm.admin.parts import LedgerAdmin, post_once
+from crm.admin.tags import moment
 from crm.tasks import ring
 from marketing import tasks
 from marketing.choices import RunKind, RunState
@@ -34,7 +36,7 @@ STATE_COLOURS = {
 class TrainingRunAdmin(LedgerAdmin):
     """Every fit that was asked for, and why it is or is not used."""
 
-    list_display = ["kind", "state_badge", "verdict", "rows", "as_of_date", "requested_at"]
+    list_display = ["kind", "state_badge", "verdict", "seen", "as_of_date", "asked"]
     list_filter = ["kind", "state"]
     list_per_page = 50
     list_before_template = "admin/marketing/training_list_hint.html"
@@ -48,6 +50,14 @@ class TrainingRunAdmin(LedgerAdmin):
     @display(description=gettext_lazy("measured"))
     def verdict(self, obj: TrainingRun) -> str:
         return verdict(obj)
+
+    @display(description=gettext_lazy("customers seen"), ordering="rows")
+    def seen(self, obj: TrainingRun) -> str:
+        return intcomma(obj.rows)
+
+    @display(description=gettext_lazy("requested at"), ordering="requested_at")
+    def asked(self, obj: TrainingRun) -> str:
+        return moment(obj.requested_at)
 
     def get_queryset(self, request: HttpRequest):
         return super().get_queryset(request).defer("artifact")

@@ -179,6 +179,7 @@
       const made = { ...(entry.fixed ?? {}) };
       if (entry.subject) made[entry.subject.key] = entry.subject.options[0] ?? "";
       if (entry.family) Object.assign(made, this.blank(this.operators[entry.family][0]));
+      if (made.value === "" && entry.choices?.length) made.value = entry.choices[0][0];
       for (const control of entry.controls ?? []) {
         if (control.is_optional) continue;
         if (control.type === "choice") made[control.key] = control.options[0]?.[0] ?? null;

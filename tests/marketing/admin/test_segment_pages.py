@@ -85,6 +85,15 @@ def test_the_preview_says_what_is_wrong_and_where(admin, db, rules, words):
     assert words in answer.content.decode()
 
 
+def test_a_condition_without_a_value_yet_is_no_mistake(admin, db):
+    rules = {"version": 1, "any": [{"all": [{"field": "city", "op": "is", "value": ""}]}]}
+
+    html = preview(admin, rules).content.decode()
+
+    assert "fill it in to count again" in html
+    assert "quotation marks" not in html
+
+
 def test_newcomers_preview_nothing(newcomer, greta):
     assert preview(newcomer, GERMANS).status_code == 403
 
