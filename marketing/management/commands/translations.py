@@ -70,7 +70,15 @@ def complete(path: Path) -> int:
         same = known.get((entry.msgctxt, entry.msgid))
         if same and not entry.translated():
             fill(entry, same)
-    catalogue.metadata.pop("POT-Creation-Date", None)
+    catalogue.header = "Simplified Chinese of Rapport and of the parts of unfold it shows."
+    catalogue.metadata_is_fuzzy = False
+    catalogue.metadata = {
+        "Language": LANGUAGE,
+        "MIME-Version": "1.0",
+        "Content-Type": "text/plain; charset=UTF-8",
+        "Content-Transfer-Encoding": "8bit",
+        "Plural-Forms": "nplurals=1; plural=0;",
+    }
     catalogue.save()
     catalogue.save_as_mofile(str(path.with_suffix(".mo")))
     return len(catalogue.untranslated_entries()) + len(catalogue.fuzzy_entries())
