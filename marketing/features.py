@@ -7,15 +7,17 @@ nobody knew of it then.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from django.db import connection, transaction
-from numpy.typing import NDArray
 
 from crm.models import Order
 from marketing.choices import RunState
 from marketing.models import Feature, TrainingRun
+
+if TYPE_CHECKING:  # web processes name features and never hold arrays
+    import numpy as np
+    from numpy.typing import NDArray
 
 # The columns in the order that estimators see them.
 NAMES = (
@@ -99,10 +101,10 @@ class Matrix:
     """Features as arrays: ids of n customers, and n × d values in the order of NAMES."""
 
     as_of_date: date
-    customer_ids: NDArray[np.int64]
-    values: NDArray[np.float64]
+    customer_ids: "NDArray[np.int64]"
+    values: "NDArray[np.float64]"
 
-    def columns(self, names: Sequence[str]) -> NDArray[np.float64]:
+    def columns(self, names: Sequence[str]) -> "NDArray[np.float64]":
         """Only the named columns, in that order (n × number of names)."""
         return self.values[:, [NAMES.index(name) for name in names]]
 
@@ -119,14 +121,18 @@ def build(*, as_of_date: date) -> int:
 
 def matrix(*, as_of_date: date) -> Matrix:
     """Read the rows of a day; a gap nobody knows is NaN."""
+    import numpy as np
+
     rows = Feature.objects.filter(as_of_date=as_of_date).order_by("customer_id")
     found: Sequence[tuple[Any, ...]] = list(rows.values_list("customer_id", *NAMES))
     table = np.array(found, dtype=np.float64).reshape(len(found), len(NAMES) + 1)
     return Matrix(as_of_date, table[:, 0].astype(np.int64), table[:, 1:])
 
 
-def bought_within(*, features: Matrix, days: int) -> NDArray[np.int64]:
+def bought_within(*, features: Matrix, days: int) -> "NDArray[np.int64]":
     """Label each customer: 1 where an order was placed in the days after the features, else 0."""
+    import numpy as np
+
     since = moment(day=features.as_of_date)
     with connection.cursor() as cursor:
         ids = features.customer_ids.tolist()

@@ -204,7 +204,7 @@ from django.urls import get_resolver
 from django.contrib import admin
 get_resolver().url_patterns
 admin.autodiscover()
-heavy = {"sklearn", "scipy", "skops", "lightgbm"} & set(sys.modules)
+heavy = {"sklearn", "scipy", "numpy", "skops", "lightgbm"} & set(sys.modules)
 sys.exit(f"a web process loaded {sorted(heavy)}" if heavy else 0)
 """
 

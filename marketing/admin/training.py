@@ -15,7 +15,7 @@ from unfold.decorators import display
 from crm.admin.parts import LedgerAdmin, post_once
 from crm.admin.tags import moment
 from crm.tasks import ring
-from marketing import tasks
+from marketing import tasks, training
 from marketing.choices import RunKind, RunState
 from marketing.models import TrainingRun
 
@@ -96,8 +96,6 @@ def train(request: HttpRequest) -> HttpResponse:
     kind = request.POST.get("kind", "")
 
     def call() -> str:
-        from marketing import training  # numpy stays out of web processes until somebody asks
-
         training.request(kind=RunKind(kind), now=timezone.now())
         ring(tasks.train_due)
         return _("Asked for: a worker trains it now, and the result appears here.")

@@ -1,25 +1,26 @@
 """The ledger of training runs: request, run once, rescue, and put in use."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.module_loading import import_string
 
 from marketing import features, scoring
 from marketing.choices import RunKind, RunState
 from marketing.models import TrainingRun
 
-from . import buying, clustering
 from .outcome import Outcome
 
 # A run that is still “running” after this belongs to a worker that is gone.
 LOST_AFTER = timedelta(minutes=45)
 
-_FIT: Mapping[str, Callable[..., Outcome]] = {
-    RunKind.BUYS_90_DAYS: buying.fit,
-    RunKind.CLUSTERS: clustering.fit,
+# Loaded by the worker that fits: whoever only asks for a run stays light.
+_FIT: Mapping[str, str] = {
+    RunKind.BUYS_90_DAYS: "marketing.training.buying.fit",
+    RunKind.CLUSTERS: "marketing.training.clustering.fit",
 }
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def run(*, run_id: int, now: datetime) -> TrainingRun:
     if not claimed:
         return made
     try:
-        outcome = _FIT[made.kind](now=now)
+        outcome: Outcome = import_string(_FIT[made.kind])(now=now)
         _keep(made, outcome, now)
     except Exception as error:
         logger.exception("Training run %s failed", run_id)
@@ -92,6 +93,8 @@ def _keep(run: TrainingRun, outcome: Outcome, now: datetime) -> None:
 
 def _put_in_use(run: TrainingRun, outcome: Outcome, now: datetime) -> None:
     if run.kind == RunKind.CLUSTERS:
+        from . import clustering
+
         clusters = clustering.keep(run=run, estimator=outcome.estimator)
         clustering.carry_over(clusters=clusters, now=now)
     scoring.score_all(kind=run.kind, now=now)

@@ -152,7 +152,7 @@ def test_a_run_that_breaks_keeps_its_error(now: datetime, monkeypatch: pytest.Mo
     def broken(**known: object) -> None:
         raise ZeroDivisionError("of an apple")
 
-    monkeypatch.setitem(training.runs._FIT, RunKind.CLUSTERS, broken)
+    monkeypatch.setattr("marketing.training.clustering.fit", broken)
 
     run = trained(RunKind.CLUSTERS, now)
 
