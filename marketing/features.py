@@ -115,8 +115,12 @@ def build(*, as_of_date: date) -> int:
         days = as_of_date.toordinal()
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_SPACE, days])
         Feature.objects.filter(as_of_date=as_of_date).delete()
+        # Every side is a whole table: hash joins, whatever stale statistics make of it.
+        cursor.execute("SET LOCAL enable_nestloop = off")
         cursor.execute(_BUILD, {"moment": moment(day=as_of_date), "day": as_of_date})
-        return int(cursor.rowcount)
+        count = int(cursor.rowcount)
+        cursor.execute("SET LOCAL enable_nestloop = on")
+        return count
 
 
 def matrix(*, as_of_date: date) -> Matrix:

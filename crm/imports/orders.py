@@ -95,6 +95,7 @@ def _import(path: Path, options: Options, now: datetime, progress: Progress) -> 
     writing.write_timeline(currency=options.currency, received_at=now)
     placed, cancelled, nobodys, revenue, customer_ids = writing.summary()
     orders.refresh_statistics(customer_ids=customer_ids)
+    writing.tell_the_planner()
     announce = partial(orders_recorded.send, sender=Order, customer_ids=customer_ids)
     transaction.on_commit(announce, robust=True)
     kept, rejected = _balance(rows, odd)

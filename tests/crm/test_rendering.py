@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from django.conf import settings
 from markupsafe import Markup
 
-from crm.rendering import FILTERS, LinkContext, Rendered, RenderError, check_plain, compile_template
+from crm.rendering import LinkContext, Rendered, RenderError, check_plain, compile_template
 
 TRACKED = LinkContext(
     unsubscribe_url="https://s.example/u/1",
@@ -339,10 +338,3 @@ def test_the_same_template_is_compiled_once():
     first = compile_template(channel="email", html="<p>{{ n }}</p>")
 
     assert compile_template(channel="email", html="<p>{{ n }}</p>") is first
-
-
-def test_every_filter_is_documented():
-    page = (settings.BASE_DIR / "docs" / "channels.md").read_text()
-    listed = page.split("- Filters:")[1].split("- Functions:")[0]
-
-    assert set(re.findall(r"`(\w+)`", listed)) == FILTERS
