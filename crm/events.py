@@ -28,9 +28,9 @@ NOT_SEEN = frozenset(
 
 _RECORD = """
     INSERT INTO crm_event (customer_id, name, occurred_at, received_at, properties, key)
-    SELECT new.customer_id, new.name, new.occurred_at, %s, new.properties::jsonb, new.key
-    FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::text[], %s::text[])
-         AS new (customer_id, name, occurred_at, properties, key)
+    SELECT new.customer_id, new.name, new.occurred_at, %s, new.properties, new.key
+    FROM json_to_recordset(%s) AS new (customer_id bigint, name text, occurred_at timestamptz,
+        properties jsonb, key text)
     ON CONFLICT (key) DO NOTHING
     RETURNING id, customer_id
 """
@@ -85,20 +85,20 @@ def _chunks(events: Sequence[NewEvent]) -> Iterator[Sequence[NewEvent]]:
 
 
 def _insert(events: Sequence[NewEvent], now: datetime) -> list[tuple[int, int]]:
-    # Sorted by key, so that two writers of the same events wait and never deadlock.
-    ordered = sorted(events, key=lambda event: event.key)
+    # Sorted by key, so that two writers of the same events wait and never deadlock. One text of
+    # JSON, as quoting five arrays takes the driver longer than PostgreSQL takes to insert them.
+    rows = [
+        {
+            "customer_id": event.customer_id,
+            "name": event.name,
+            "occurred_at": event.occurred_at.isoformat(),
+            "properties": event.properties,
+            "key": event.key,
+        }
+        for event in sorted(events, key=lambda event: event.key)
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(
-            _RECORD,
-            [
-                now,
-                [event.customer_id for event in ordered],
-                [event.name for event in ordered],
-                [event.occurred_at for event in ordered],
-                [json.dumps(event.properties, cls=DjangoJSONEncoder) for event in ordered],
-                [event.key for event in ordered],
-            ],
-        )
+        cursor.execute(_RECORD, [now, json.dumps(rows, cls=DjangoJSONEncoder)])
         return list(cursor.fetchall())
 
 

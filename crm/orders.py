@@ -188,7 +188,9 @@ _UPSERT = """
 
 _INSERT_LINES = """
     INSERT INTO crm_orderline (order_id, product_id, quantity, unit_price)
-    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::numeric[])
+    SELECT order_id, product_id, quantity, unit_price
+    FROM json_to_recordset(%s) AS new (order_id bigint, product_id bigint, quantity int,
+        unit_price numeric)
 """
 
 
@@ -228,17 +230,18 @@ def _upsert(orders: Iterable[NewOrder]) -> dict[str, int]:
 def _insert_lines(
     orders: Iterable[NewOrder], ids: Mapping[str, int], product_ids: Mapping[str, int]
 ) -> None:
-    rows = [(ids[order.number], line) for order in orders for line in order.lines]
+    rows = [
+        {
+            "order_id": ids[order.number],
+            "product_id": product_ids[line.sku],
+            "quantity": line.quantity,
+            "unit_price": str(line.unit_price),
+        }
+        for order in orders
+        for line in order.lines
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(
-            _INSERT_LINES,
-            [
-                [order_id for order_id, _ in rows],
-                [product_ids[line.sku] for _, line in rows],
-                [line.quantity for _, line in rows],
-                [line.unit_price for _, line in rows],
-            ],
-        )
+        cursor.execute(_INSERT_LINES, [json.dumps(rows)])
 
 
 def _finish(orders: Sequence[NewOrder], touched: set[int | None], now: datetime) -> None:
