@@ -10,7 +10,9 @@ from marketing.models import Intent
 class Answer(models.Model):
     """What the bot answers to an intent in one language (a Jinja2 text)."""
 
-    intent = models.ForeignKey(Intent, models.CASCADE, related_name="answers")
+    intent = models.ForeignKey(
+        Intent, models.CASCADE, related_name="answers", verbose_name=_("intent")
+    )
     language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES)
     text = models.TextField(_("text"))
     is_active = models.BooleanField(_("active"), default=True)

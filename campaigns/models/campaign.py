@@ -56,6 +56,7 @@ class Campaign(models.Model):
         blank=True,
         editable=False,
         related_name="+",
+        verbose_name=_("created by"),
     )
 
     history = HistoricalRecords(m2m_fields=[segments, excluded_segments])
@@ -73,14 +74,23 @@ class Campaign(models.Model):
 class Step(models.Model):
     """A node of a campaign; a message step sends one version of a template."""
 
-    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="steps")
+    campaign = models.ForeignKey(
+        Campaign, models.CASCADE, related_name="steps", verbose_name=_("campaign")
+    )
     position = models.PositiveSmallIntegerField(_("position"), default=1)
     kind = models.CharField(_("kind"), max_length=20, choices=StepKind, default=StepKind.MESSAGE)
     channel = models.CharField(_("channel"), max_length=20, choices=Channel)
-    template = models.ForeignKey(Template, models.PROTECT, related_name="steps")
+    template = models.ForeignKey(
+        Template, models.PROTECT, related_name="steps", verbose_name=_("template")
+    )
     # Frozen at launch.
     template_version = models.ForeignKey(
-        TemplateVersion, models.PROTECT, null=True, editable=False, related_name="steps"
+        TemplateVersion,
+        models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="steps",
+        verbose_name=_("template version"),
     )
 
     class Meta:
@@ -98,10 +108,17 @@ class Step(models.Model):
 class CampaignAction(models.Model):
     """What was done to a campaign, by whom, when and why; rows are only ever added."""
 
-    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="actions")
+    campaign = models.ForeignKey(
+        Campaign, models.CASCADE, related_name="actions", verbose_name=_("campaign")
+    )
     verb = models.CharField(_("what"), max_length=20, choices=CampaignVerb)
     by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("by"),
     )
     reason = models.CharField(_("reason"), max_length=255, blank=True)
     at = models.DateTimeField(_("when"))

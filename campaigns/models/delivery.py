@@ -16,17 +16,30 @@ class Delivery(models.Model):
     """planned → claimed(owner, lease, fence) → handed over, or skipped, failed, cancelled."""
 
     campaign = models.ForeignKey(
-        Campaign, models.PROTECT, related_name="deliveries", db_index=False
+        Campaign,
+        models.PROTECT,
+        related_name="deliveries",
+        db_index=False,
+        verbose_name=_("campaign"),
     )
-    step = models.ForeignKey(Step, models.PROTECT, related_name="deliveries", db_index=False)
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="deliveries")
+    step = models.ForeignKey(
+        Step, models.PROTECT, related_name="deliveries", db_index=False, verbose_name=_("step")
+    )
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="deliveries", verbose_name=_("customer")
+    )
     state = models.CharField(
         _("state"), max_length=20, choices=DeliveryState, default=DeliveryState.PLANNED
     )
     reason = models.CharField(_("reason"), max_length=30, choices=Reason, blank=True)
     detail = models.CharField(_("detail"), max_length=500, blank=True)
     message = models.OneToOneField(
-        Message, models.PROTECT, null=True, blank=True, related_name="delivery"
+        Message,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="delivery",
+        verbose_name=_("message"),
     )
     attempts = models.PositiveSmallIntegerField(_("tries"), default=0)
     owner = models.CharField(_("owner"), max_length=100, blank=True)
@@ -36,7 +49,12 @@ class Delivery(models.Model):
     planned_at = models.DateTimeField(_("planned at"))
     decided_at = models.DateTimeField(_("decided at"), null=True, blank=True)
     cancelled_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("cancelled by"),
     )
 
     class Meta:

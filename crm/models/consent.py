@@ -13,7 +13,9 @@ from .override import Override
 class ConsentDecision(models.Model):
     """One decision in the ledger; rows are only ever added."""
 
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="consent_decisions")
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="consent_decisions", verbose_name=_("customer")
+    )
     channel = models.CharField(_("channel"), max_length=20, choices=Channel)
     purpose = models.CharField(_("purpose"), max_length=20, choices=Purpose)
     state = models.CharField(_("decision"), max_length=20, choices=ConsentState)
@@ -21,7 +23,12 @@ class ConsentDecision(models.Model):
     proof = models.JSONField(_("proof"), default=dict, blank=True)
     decided_at = models.DateTimeField(_("decided at"))
     recorded_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("recorded by"),
     )
 
     class Meta:
@@ -36,7 +43,9 @@ class ConsentDecision(models.Model):
 class Consent(models.Model):
     """Where a customer's consent stands now, per channel and purpose."""
 
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="consents")
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="consents", verbose_name=_("customer")
+    )
     channel = models.CharField(_("channel"), max_length=20, choices=Channel)
     purpose = models.CharField(_("purpose"), max_length=20, choices=Purpose)
     state = models.CharField(_("state"), max_length=20, choices=ConsentState)
@@ -82,7 +91,9 @@ class Suppression(models.Model):
 class MarketingPause(Override):
     """Staff keep all marketing from a person until a date."""
 
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="pauses")
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="pauses", verbose_name=_("customer")
+    )
 
     class Meta(Override.Meta):
         verbose_name = _("marketing pause")

@@ -12,7 +12,9 @@ from .customer import Customer
 class Conversation(models.Model):
     """A thread with one customer on one channel, answered by the bot or by staff."""
 
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="conversations")
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="conversations", verbose_name=_("customer")
+    )
     channel = models.CharField(_("channel"), max_length=20, choices=Channel)
     subject = models.CharField(_("subject"), max_length=255, blank=True)
     state = models.CharField(
@@ -23,7 +25,12 @@ class Conversation(models.Model):
     )
     handed_over_because = models.CharField(_("handed over because"), max_length=255, blank=True)
     assigned_to = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("assigned to"),
     )
     # Set by an inbound message, cleared by an answer: what waits for one.
     waiting_since_at = models.DateTimeField(_("waiting since"), null=True, blank=True)
@@ -59,9 +66,15 @@ class Conversation(models.Model):
 class Note(models.Model):
     """A private remark in a conversation that the customer never sees."""
 
-    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="notes")
+    conversation = models.ForeignKey(
+        Conversation, models.CASCADE, related_name="notes", verbose_name=_("conversation")
+    )
     author = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("author"),
     )
     text = models.TextField(_("text"))
     created_at = models.DateTimeField(_("created at"))

@@ -82,7 +82,9 @@ class Customer(models.Model):
 class Identity(models.Model):
     """One handle of a customer: a kind and a normalised value."""
 
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="identities")
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="identities", verbose_name=_("customer")
+    )
     kind = models.CharField(_("kind"), max_length=20, choices=IdentityKind)
     value = models.CharField(_("value"), max_length=320)
     verified_at = models.DateTimeField(_("verified at"), null=True, blank=True)
@@ -103,7 +105,11 @@ class OrderStatistics(models.Model):
     """What a customer's placed orders come to, kept up to date with every order."""
 
     customer = models.OneToOneField(
-        Customer, models.CASCADE, primary_key=True, related_name="order_statistics"
+        Customer,
+        models.CASCADE,
+        primary_key=True,
+        related_name="order_statistics",
+        verbose_name=_("customer"),
     )
     orders = models.PositiveIntegerField(_("orders"))
     revenue = models.DecimalField(_("revenue"), max_digits=14, decimal_places=2)

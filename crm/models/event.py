@@ -9,7 +9,9 @@ from .customer import Customer
 class Event(models.Model):
     """A fact about a customer that happened at a moment and never changes."""
 
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="events", db_index=False)
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="events", db_index=False, verbose_name=_("customer")
+    )
     name = models.CharField(
         _("name"), max_length=100, help_text=_("Dotted, past tense: order.placed")
     )

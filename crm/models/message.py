@@ -25,16 +25,28 @@ class Message(models.Model):
     shown again exactly; a message typed by a person or the bot keeps its text.
     """
 
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="messages")
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="messages", verbose_name=_("customer")
+    )
     conversation = models.ForeignKey(
-        Conversation, models.SET_NULL, null=True, blank=True, related_name="messages"
+        Conversation,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="messages",
+        verbose_name=_("conversation"),
     )
     direction = models.CharField(_("direction"), max_length=3, choices=Direction)
     channel = models.CharField(_("channel"), max_length=20, choices=Channel)
     purpose = models.CharField(_("purpose"), max_length=20, choices=Purpose)
     author = models.CharField(_("author"), max_length=20, choices=Author)
     staff = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("staff"),
     )
     # What it belongs to above, as plain values: ("delivery", 12).
     source_kind = models.CharField(_("source"), max_length=30, blank=True)
@@ -44,7 +56,12 @@ class Message(models.Model):
     subject = models.CharField(_("subject"), max_length=998, blank=True)
     text = models.TextField(_("text"), blank=True)
     template_version = models.ForeignKey(
-        TemplateVersion, models.PROTECT, null=True, blank=True, related_name="messages"
+        TemplateVersion,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="messages",
+        verbose_name=_("template version"),
     )
     variables = models.JSONField(_("variables"), null=True, blank=True)
     body_hash = models.CharField(_("body hash"), max_length=64, blank=True)

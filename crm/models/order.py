@@ -40,7 +40,12 @@ class Order(models.Model):
 
     number = models.CharField(_("number"), max_length=100, unique=True)
     customer = models.ForeignKey(
-        Customer, models.CASCADE, related_name="orders", null=True, blank=True
+        Customer,
+        models.CASCADE,
+        related_name="orders",
+        null=True,
+        blank=True,
+        verbose_name=_("customer"),
     )
     state = models.CharField(
         _("state"), max_length=20, choices=OrderState, default=OrderState.PLACED
@@ -64,8 +69,10 @@ class Order(models.Model):
 class OrderLine(models.Model):
     """One product in an order; a return has a negative quantity."""
 
-    order = models.ForeignKey(Order, models.CASCADE, related_name="lines")
-    product = models.ForeignKey(Product, models.PROTECT, related_name="lines")
+    order = models.ForeignKey(Order, models.CASCADE, related_name="lines", verbose_name=_("order"))
+    product = models.ForeignKey(
+        Product, models.PROTECT, related_name="lines", verbose_name=_("product")
+    )
     quantity = models.IntegerField(_("quantity"))
     unit_price = models.DecimalField(_("unit price"), max_digits=12, decimal_places=2)
 

@@ -26,14 +26,21 @@ class Template(models.Model):
 class TemplateVersion(models.Model):
     """What a template said at one time; editing makes a new version."""
 
-    template = models.ForeignKey(Template, models.PROTECT, related_name="versions")
+    template = models.ForeignKey(
+        Template, models.PROTECT, related_name="versions", verbose_name=_("template")
+    )
     number = models.PositiveIntegerField(_("version"))
     subject = models.TextField(_("subject"), blank=True)
     html = models.TextField(_("HTML"), blank=True)
     text = models.TextField(_("text"), blank=True)
     created_at = models.DateTimeField(_("created at"))
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("created by"),
     )
 
     class Meta:
@@ -51,7 +58,9 @@ class TemplateVersion(models.Model):
 class TrackedLink(models.Model):
     """A link of a version, by position; its address may hold Jinja expressions."""
 
-    version = models.ForeignKey(TemplateVersion, models.CASCADE, related_name="links")
+    version = models.ForeignKey(
+        TemplateVersion, models.CASCADE, related_name="links", verbose_name=_("version")
+    )
     position = models.PositiveSmallIntegerField(_("position"))
     url = models.TextField(_("address"))
 

@@ -10,7 +10,9 @@ class Feature(models.Model):
     """What was known about a customer at the start of a day, in numbers."""
 
     as_of_date = models.DateField(_("as of"))
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="features")
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="features", verbose_name=_("customer")
+    )
     tenure_days = models.FloatField(_("days since first order"))
     recency_days = models.FloatField(_("days since last order"))
     orders = models.IntegerField(_("orders"))

@@ -27,9 +27,15 @@ class Insight(models.Model):
     """What an inbound message was read as, how surely, and when."""
 
     message = models.OneToOneField(
-        Message, models.CASCADE, primary_key=True, related_name="insight"
+        Message,
+        models.CASCADE,
+        primary_key=True,
+        related_name="insight",
+        verbose_name=_("message"),
     )
-    intent = models.ForeignKey(Intent, models.SET_NULL, null=True, related_name="insights")
+    intent = models.ForeignKey(
+        Intent, models.SET_NULL, null=True, related_name="insights", verbose_name=_("intent")
+    )
     confidence = models.FloatField(_("confidence"))
     read_at = models.DateTimeField(_("read at"))
 

@@ -13,12 +13,16 @@ from .training import TrainingRun
 class Score(models.Model):
     """The automatic value; staff's override stands beside it, never in its place."""
 
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="scores", db_index=False)
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="scores", db_index=False, verbose_name=_("customer")
+    )
     kind = models.CharField(_("kind"), max_length=30, choices=ScoreKind)
     value = models.FloatField(_("value"))
     # [{"feature": code, "value": number, "effect": log-odds}], strongest first.
     reasons = models.JSONField(_("reasons"), default=list)
-    run = models.ForeignKey(TrainingRun, models.PROTECT, related_name="scores")
+    run = models.ForeignKey(
+        TrainingRun, models.PROTECT, related_name="scores", verbose_name=_("run")
+    )
     computed_at = models.DateTimeField(_("computed at"))
 
     class Meta:
@@ -36,7 +40,9 @@ class Score(models.Model):
 class ScoreOverride(Override):
     """Staff set a score by hand; in force until lifted or expired."""
 
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="score_overrides")
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="score_overrides", verbose_name=_("customer")
+    )
     kind = models.CharField(_("kind"), max_length=30, choices=ScoreKind)
     value = models.FloatField(_("value"))
 

@@ -17,7 +17,12 @@ class Segment(models.Model):
     kind = models.CharField(_("kind"), max_length=20, choices=SegmentKind, default=SegmentKind.RULE)
     rules = models.JSONField(_("rules"), default=dict, blank=True)
     cluster = models.ForeignKey(
-        "marketing.Cluster", models.SET_NULL, null=True, blank=True, related_name="segments"
+        "marketing.Cluster",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="segments",
+        verbose_name=_("cluster"),
     )
     member_count = models.PositiveIntegerField(_("members"), default=0, editable=False)
     refreshed_at = models.DateTimeField(_("computed at"), null=True, blank=True, editable=False)
@@ -49,8 +54,16 @@ class Segment(models.Model):
 class Membership(models.Model):
     """A customer is in a segment since a moment."""
 
-    segment = models.ForeignKey(Segment, models.CASCADE, related_name="memberships", db_index=False)
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="memberships")
+    segment = models.ForeignKey(
+        Segment,
+        models.CASCADE,
+        related_name="memberships",
+        db_index=False,
+        verbose_name=_("segment"),
+    )
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="memberships", verbose_name=_("customer")
+    )
     entered_at = models.DateTimeField(_("since"))
 
     class Meta:
@@ -69,8 +82,12 @@ class Membership(models.Model):
 class SegmentOverride(Override):
     """Staff put a person in or out of a segment by hand; in force until lifted or expired."""
 
-    segment = models.ForeignKey(Segment, models.CASCADE, related_name="overrides")
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="segment_overrides")
+    segment = models.ForeignKey(
+        Segment, models.CASCADE, related_name="overrides", verbose_name=_("segment")
+    )
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="segment_overrides", verbose_name=_("customer")
+    )
     mode = models.CharField(_("put"), max_length=10, choices=OverrideMode)
 
     class Meta(Override.Meta):

@@ -44,7 +44,9 @@ class TrainingRun(models.Model):
 class Cluster(models.Model):
     """A group of like customers that k-means found, named from its centre."""
 
-    run = models.ForeignKey(TrainingRun, models.CASCADE, related_name="clusters")
+    run = models.ForeignKey(
+        TrainingRun, models.CASCADE, related_name="clusters", verbose_name=_("run")
+    )
     number = models.PositiveSmallIntegerField(_("number"))
     # Codes of what stands out, most striking first; the words come from the catalogue.
     traits = models.JSONField(_("traits"), default=list)
@@ -72,9 +74,15 @@ class ClusterMembership(models.Model):
     """The cluster a customer is in, as of the run in use."""
 
     customer = models.OneToOneField(
-        Customer, models.CASCADE, primary_key=True, related_name="cluster_membership"
+        Customer,
+        models.CASCADE,
+        primary_key=True,
+        related_name="cluster_membership",
+        verbose_name=_("customer"),
     )
-    cluster = models.ForeignKey(Cluster, models.CASCADE, related_name="memberships")
+    cluster = models.ForeignKey(
+        Cluster, models.CASCADE, related_name="memberships", verbose_name=_("cluster")
+    )
     distance = models.FloatField(_("distance from the centre"))
 
     class Meta:
