@@ -178,6 +178,19 @@ def test_a_caller_that_calls_too_often_waits(shop: Shop, settings: object) -> No
     assert statuses == [200, 200, 429]
 
 
+def test_a_shop_is_heard_while_calls_cannot_be_counted(shop: Shop, settings: Any) -> None:
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": "unix:///nowhere/valkey.sock",
+        }
+    }
+
+    answer = shop.get("customers")
+
+    assert answer.status_code == 200
+
+
 def test_staff_who_may_see_customers_may_look(client: Client) -> None:
     staff = User.objects.create_user("grace")
     client.force_login(staff)
