@@ -24,8 +24,8 @@ from tests import house
 MARKS = {
     "postgres": "bin/postgres -D",
     "valkey": "valkey-server",
-    "worker": "celery -q -A marketing worker",
-    "beat": "celery -q -A marketing beat",
+    "worker": "marketing.runtime.worker",
+    "beat": "marketing.runtime.beat",
     "web": "granian --interface wsgi",
     "outbox": "manage.py outbox",
 }

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.stories import running
-from tests.stories.test_walk import Story, launch
+from tests.stories.story import Story
 
 pytestmark = pytest.mark.processes
 
@@ -96,17 +96,8 @@ def regular_buyers_get_a_mail(story):
         html='<p>Thank you!</p><p><a href="{{ unsubscribe_url }}">Unsubscribe</a></p>',
         text="",
     )
-    story.campaign = story.add(
-        "campaigns/campaign",
-        "campaigns_campaign",
-        name="Thanks",
-        purpose="marketing",
-        segments=story.segment,
-        holdout_percent=0,
-        channel="email",
-        template=template,
-    )
-    launch(story, "Thanks")
+    story.plan("Thanks", channel="email", template=template)
+    story.launch()
     members = story.set.value(
         "SELECT member_count FROM marketing_segment WHERE id = %s", [story.segment]
     )

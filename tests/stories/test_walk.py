@@ -1,15 +1,13 @@
 """The main job, walked once through the real processes, as staff and customers would."""
 
-import email
-import email.policy
 import json
 import re
-from dataclasses import dataclass
 
 import httpx
 import pytest
 
 from tests.stories import running
+from tests.stories.story import Story
 
 pytestmark = pytest.mark.processes
 
@@ -29,51 +27,6 @@ RULES = {
         {"orders": "count", "op": "at_least", "value": 1},
     ],
 }
-
-
-@dataclass
-class Story:
-    """The set that runs, who looks at it, and what has been made so far."""
-
-    set: running.RunningSet
-    staff: running.Browser
-    segment: int = 0
-    campaign: int = 0
-
-    def add(self, page: str, table: str, **fields: object) -> int:
-        """Fill in an add form; gives the id of the new row."""
-        before = self.set.value(f"SELECT coalesce(max(id), 0) FROM {table}")
-        answer = self.staff.submit(f"/admin/{page}/add/", **fields)
-        made = self.set.value(f"SELECT max(id) FROM {table} WHERE id > %s", [before])
-        assert made, _errors(answer.text)
-        return int(made)
-
-    def caught(self, recipient: str) -> email.message.EmailMessage:
-        """The newest mail that went to an address."""
-        raw = running.until(
-            lambda: self.set.rows(
-                "SELECT raw FROM crm_caughtmessage WHERE recipient = %s ORDER BY id DESC LIMIT 1",
-                [recipient],
-            ),
-            seconds=30,
-            what=f"a mail to {recipient} is in the outbox",
-        )[0][0]
-        return email.message_from_bytes(raw, policy=email.policy.default)
-
-    def happened(self, customer: int, name: str) -> None:
-        """Wait until an event is on a customer's timeline."""
-        running.until(
-            lambda: self.set.value(
-                "SELECT count(*) FROM crm_event WHERE customer_id = %s AND name = %s",
-                [customer, name],
-            ),
-            seconds=30,
-            what=f"{name} is on the timeline of customer {customer}",
-        )
-
-
-def _errors(page: str) -> str:
-    return " ".join(re.findall(r'class="[^"]*errorlist[^"]*".*?</ul>|errornote.*?</', page, re.S))
 
 
 def test_the_main_job_is_done_end_to_end(tmp_path):
@@ -174,17 +127,8 @@ def a_campaign_is_sent_and_balances(story):
         html=HTML,
         text="",
     )
-    story.campaign = story.add(
-        "campaigns/campaign",
-        "campaigns_campaign",
-        name="Story sale",
-        purpose="marketing",
-        segments=story.segment,
-        holdout_percent=10,
-        channel="email",
-        template=template,
-    )
-    launch(story, "Story sale")
+    story.plan("Story sale", channel="email", template=template, holdout=10)
+    story.launch()
 
     balance = dict(
         story.set.rows(
@@ -204,24 +148,6 @@ def a_campaign_is_sent_and_balances(story):
     assert sent == balance["handed_over"]
     assert balance["skipped"] >= members * 0.05
     print(f"campaign: {members} planned, {sent} sent, {balance['skipped']} skipped")
-
-
-def launch(story, name):
-    """Open the dialog, confirm it, and wait until everything is sent."""
-    path = f"/admin/campaigns/campaign/{story.campaign}"
-    assert story.staff.get(f"{path}/launch/").status_code == 200
-    answer = story.staff.submit(f"{path}/launch/", typed_name=name)
-    assert "Launched" in answer.text
-
-    running.until(
-        lambda: (
-            story.set.value("SELECT state FROM campaigns_campaign WHERE id = %s", [story.campaign])
-            == "finished"
-        ),
-        seconds=120,
-        what=f"the campaign {name} is finished",
-    )
-    assert story.staff.get(f"{path}/").status_code == 200
 
 
 def sent_to(story, offset=0):
@@ -316,17 +242,8 @@ def an_sms_is_delivered_by_a_signed_receipt(story):
         channel="sms",
         text="Hi {{ customer.first_name }}, the sale ends today. Reply STOP to opt out.",
     )
-    story.campaign = story.add(
-        "campaigns/campaign",
-        "campaigns_campaign",
-        name="Story SMS",
-        purpose="marketing",
-        segments=story.segment,
-        holdout_percent=0,
-        channel="sms",
-        template=template,
-    )
-    launch(story, "Story SMS")
+    story.plan("Story SMS", channel="sms", template=template)
+    story.launch()
 
     delivered = running.until(
         lambda: story.set.value(
@@ -445,20 +362,10 @@ def score_of(story, customer):
 
 def one_planned_delivery_is_cancelled(story):
     template = story.set.value("SELECT id FROM crm_template WHERE name = 'Story sale'")
-    story.campaign = story.add(
-        "campaigns/campaign",
-        "campaigns_campaign",
-        name="Story pause",
-        purpose="marketing",
-        segments=story.segment,
-        holdout_percent=0,
-        channel="email",
-        template=template,
-    )
-    path = f"/admin/campaigns/campaign/{story.campaign}"
-    story.staff.submit(f"{path}/launch/", typed_name="Story pause")
+    story.plan("Story pause", channel="email", template=template)
+    story.confirm()
     running.until(
-        lambda: paused(story, path), seconds=60, what="the campaign is paused as soon as it runs"
+        lambda: paused(story), seconds=60, what="the campaign is paused as soon as it runs"
     )
     planned = running.until(
         lambda: story.set.value(
@@ -475,15 +382,15 @@ def one_planned_delivery_is_cancelled(story):
         "SELECT state, reason, cancelled_by_id IS NOT NULL FROM campaigns_delivery WHERE id = %s",
         [planned],
     ) == [("cancelled", "staff", True)]
-    story.staff.submit(f"{path}/resume/")
+    story.staff.submit(f"{story.page}/resume/")
 
 
-def paused(story, path):
+def paused(story):
     """Press pause as soon as it runs; whether it stands with something left to send."""
     query = "SELECT state FROM campaigns_campaign WHERE id = %s"
     if story.set.value(query, [story.campaign]) == "running":
         fields = {"reason": "A typo", "csrfmiddlewaretoken": story.staff.cookies["csrftoken"]}
-        story.staff.post(f"{path}/pause/", data=fields, follow_redirects=False)
+        story.staff.post(f"{story.page}/pause/", data=fields, follow_redirects=False)
     return story.set.value(query, [story.campaign]) == "paused"
 
 
