@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('channel', models.CharField(choices=[('email', 'E-mail'), ('sms', 'SMS')], max_length=20, verbose_name='channel')),
-                ('provider_message_id', models.TextField(blank=True, verbose_name="provider's id")),
+                ('provider_message_id', models.TextField(blank=True, verbose_name='provider's id')),
                 ('key', models.TextField(db_index=True, verbose_name='key')),
                 ('sender', models.TextField(verbose_name='from')),
                 ('recipient', models.TextField(db_index=True, verbose_name='to')),
@@ -235,7 +235,7 @@ class Migration(migrations.Migration):
                 ('body_hash', models.CharField(blank=True, max_length=64, verbose_name='body hash')),
                 ('key', models.CharField(max_length=200, unique=True, verbose_name='key')),
                 ('provider', models.CharField(blank=True, max_length=50, verbose_name='provider')),
-                ('provider_message_id', models.CharField(blank=True, max_length=200, verbose_name="provider's id")),
+                ('provider_message_id', models.CharField(blank=True, max_length=200, verbose_name='provider's id')),
                 ('state', models.CharField(choices=[('queued', 'Queued'), ('sending', 'Sending'), ('sent', 'Sent'), ('delivered', 'Delivered'), ('bounced', 'Bounced'), ('complained', 'Complained'), ('failed', 'Failed'), ('in_doubt', 'In doubt'), ('received', 'Received')], max_length=20, verbose_name='state')),
                 ('reason', models.CharField(blank=True, choices=[('rejected', 'Refused by the provider'), ('deferred', 'Put off by the provider'), ('unreachable', 'Provider not reachable'), ('undeliverable', 'Undeliverable'), ('hard_bounce', 'Hard bounce'), ('soft_bounce', 'Soft bounce'), ('complaint', 'Complaint'), ('render_error', 'The template could not be rendered'), ('never_handed_over', 'A worker stopped before handing it over'), ('connection_lost', 'The connection was lost before an answer came'), ('worker_lost', 'A worker stopped while handing it over'), ('not_allowed', 'Held back by consent or suppression'), ('unknown', 'Unknown')], max_length=30, verbose_name='reason')),
                 ('detail', models.CharField(blank=True, max_length=500, verbose_name='detail')),
@@ -412,7 +412,7 @@ class Migration(migrations.Migration):
                 ('source', models.CharField(choices=[('sign_up', 'Sign-up form'), ('checkout', 'Checkout'), ('import', 'Import'), ('api', 'API'), ('one_click', 'One-click unsubscribe'), ('preferences', 'Preference page'), ('keyword', 'Reply keyword'), ('staff', 'Staff'), ('complaint', 'Complaint')], max_length=20, verbose_name='source')),
                 ('proof', models.JSONField(blank=True, default=dict, verbose_name='proof')),
                 ('decided_at', models.DateTimeField(verbose_name='decided at')),
-                ('recorded_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('recorded_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='recorded by')),
             ],
             options={
                 'verbose_name': 'consent decision',
@@ -433,7 +433,7 @@ class Migration(migrations.Migration):
                 ('opened_at', models.DateTimeField(verbose_name='opened at')),
                 ('last_message_at', models.DateTimeField(verbose_name='last message')),
                 ('closed_at', models.DateTimeField(blank=True, null=True, verbose_name='closed at')),
-                ('assigned_to', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('assigned_to', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='assigned to')),
             ],
             options={
                 'verbose_name': 'conversation',
@@ -445,7 +445,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='OrderStatistics',
             fields=[
-                ('customer', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='order_statistics', serialize=False, to='crm.customer')),
+                ('customer', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='order_statistics', serialize=False, to='crm.customer', verbose_name='customer')),
                 ('orders', models.PositiveIntegerField(verbose_name='orders')),
                 ('revenue', models.DecimalField(decimal_places=2, max_digits=14, verbose_name='revenue')),
                 ('first_order_at', models.DateTimeField(verbose_name='first order')),
@@ -467,22 +467,22 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='conversation',
             name='customer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='conversations', to='crm.customer'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='conversations', to='crm.customer', verbose_name='customer'),
         ),
         migrations.AddField(
             model_name='consentdecision',
             name='customer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='consent_decisions', to='crm.customer'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='consent_decisions', to='crm.customer', verbose_name='customer'),
         ),
         migrations.AddField(
             model_name='consent',
             name='customer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='consents', to='crm.customer'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='consents', to='crm.customer', verbose_name='customer'),
         ),
         migrations.AddField(
             model_name='event',
             name='customer',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='crm.customer'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='crm.customer', verbose_name='customer'),
         ),
         migrations.AddField(
             model_name='historicalcustomer',
@@ -497,12 +497,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='identity',
             name='customer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='identities', to='crm.customer'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='identities', to='crm.customer', verbose_name='customer'),
         ),
         migrations.AddField(
             model_name='marketingpause',
             name='customer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pauses', to='crm.customer'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pauses', to='crm.customer', verbose_name='customer'),
         ),
         migrations.AddField(
             model_name='marketingpause',
@@ -517,42 +517,42 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='message',
             name='conversation',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='messages', to='crm.conversation'),
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='messages', to='crm.conversation', verbose_name='conversation'),
         ),
         migrations.AddField(
             model_name='message',
             name='customer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='crm.customer'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='crm.customer', verbose_name='customer'),
         ),
         migrations.AddField(
             model_name='message',
             name='staff',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='staff'),
         ),
         migrations.AddField(
             model_name='note',
             name='author',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='author'),
         ),
         migrations.AddField(
             model_name='note',
             name='conversation',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notes', to='crm.conversation'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notes', to='crm.conversation', verbose_name='conversation'),
         ),
         migrations.AddField(
             model_name='order',
             name='customer',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='orders', to='crm.customer'),
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='orders', to='crm.customer', verbose_name='customer'),
         ),
         migrations.AddField(
             model_name='orderline',
             name='order',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='crm.order'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='crm.order', verbose_name='order'),
         ),
         migrations.AddField(
             model_name='orderline',
             name='product',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='crm.product'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='crm.product', verbose_name='product'),
         ),
         migrations.AddConstraint(
             model_name='suppression',
@@ -561,22 +561,22 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='templateversion',
             name='created_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='created by'),
         ),
         migrations.AddField(
             model_name='templateversion',
             name='template',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='crm.template'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='crm.template', verbose_name='template'),
         ),
         migrations.AddField(
             model_name='message',
             name='template_version',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='crm.templateversion'),
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='crm.templateversion', verbose_name='template version'),
         ),
         migrations.AddField(
             model_name='trackedlink',
             name='version',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='links', to='crm.templateversion'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='links', to='crm.templateversion', verbose_name='version'),
         ),
         migrations.AddIndex(
             model_name='orderstatistics',

@@ -49,9 +49,9 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='ClusterMembership',
             fields=[
-                ('customer', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='cluster_membership', serialize=False, to='crm.customer')),
+                ('customer', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='cluster_membership', serialize=False, to='crm.customer', verbose_name='customer')),
                 ('distance', models.FloatField(verbose_name='distance from the centre')),
-                ('cluster', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='marketing.cluster')),
+                ('cluster', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='marketing.cluster', verbose_name='cluster')),
             ],
             options={
                 'verbose_name': 'cluster membership',
@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
                 ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-                ('cluster', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='marketing.cluster')),
+                ('cluster', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='marketing.cluster', verbose_name='cluster')),
                 ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
@@ -85,10 +85,10 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Insight',
             fields=[
-                ('message', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='insight', serialize=False, to='crm.message')),
+                ('message', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='insight', serialize=False, to='crm.message', verbose_name='message')),
                 ('confidence', models.FloatField(verbose_name='confidence')),
                 ('read_at', models.DateTimeField(verbose_name='read at')),
-                ('intent', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='insights', to='marketing.intent')),
+                ('intent', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='insights', to='marketing.intent', verbose_name='intent')),
             ],
             options={
                 'verbose_name': 'insight',
@@ -109,7 +109,7 @@ class Migration(migrations.Migration):
                 ('error', models.CharField(blank=True, editable=False, max_length=500, verbose_name='error')),
                 ('refresh_wanted_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created at')),
-                ('cluster', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='segments', to='marketing.cluster')),
+                ('cluster', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='segments', to='marketing.cluster', verbose_name='cluster')),
             ],
             options={
                 'verbose_name': 'segment',
@@ -146,7 +146,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='cluster',
             name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='clusters', to='marketing.trainingrun'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='clusters', to='marketing.trainingrun', verbose_name='run'),
         ),
         migrations.CreateModel(
             name='Feature',
@@ -166,7 +166,7 @@ class Migration(migrations.Migration):
                 ('views_30_days', models.IntegerField(verbose_name='product views in 30 days')),
                 ('views_90_days', models.IntegerField(verbose_name='product views in 90 days')),
                 ('engagements_90_days', models.IntegerField(verbose_name='clicks and replies in 90 days')),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='features', to='crm.customer')),
+                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='features', to='crm.customer', verbose_name='customer')),
             ],
             options={
                 'verbose_name': 'feature row',
@@ -184,7 +184,7 @@ class Migration(migrations.Migration):
                 ('lifted_at', models.DateTimeField(blank=True, null=True, verbose_name='lifted at')),
                 ('kind', models.CharField(choices=[('buys_90_days', 'Buys within 90 days')], max_length=30, verbose_name='kind')),
                 ('value', models.FloatField(verbose_name='value')),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='score_overrides', to='crm.customer')),
+                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='score_overrides', to='crm.customer', verbose_name='customer')),
                 ('lifted_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='lifted by')),
                 ('set_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='set by')),
             ],
@@ -201,8 +201,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('entered_at', models.DateTimeField(verbose_name='since')),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='crm.customer')),
-                ('segment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='marketing.segment')),
+                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='crm.customer', verbose_name='customer')),
+                ('segment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='marketing.segment', verbose_name='segment')),
             ],
             options={
                 'verbose_name': 'membership',
@@ -219,9 +219,9 @@ class Migration(migrations.Migration):
                 ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='until')),
                 ('lifted_at', models.DateTimeField(blank=True, null=True, verbose_name='lifted at')),
                 ('mode', models.CharField(choices=[('include', 'Always in'), ('exclude', 'Never in')], max_length=10, verbose_name='put')),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='segment_overrides', to='crm.customer')),
+                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='segment_overrides', to='crm.customer', verbose_name='customer')),
                 ('lifted_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='lifted by')),
-                ('segment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='overrides', to='marketing.segment')),
+                ('segment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='overrides', to='marketing.segment', verbose_name='segment')),
                 ('set_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='set by')),
             ],
             options={
@@ -240,8 +240,8 @@ class Migration(migrations.Migration):
                 ('value', models.FloatField(verbose_name='value')),
                 ('reasons', models.JSONField(default=list, verbose_name='reasons')),
                 ('computed_at', models.DateTimeField(verbose_name='computed at')),
-                ('customer', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='scores', to='crm.customer')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='scores', to='marketing.trainingrun')),
+                ('customer', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='scores', to='crm.customer', verbose_name='customer')),
+                ('run', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='scores', to='marketing.trainingrun', verbose_name='run')),
             ],
             options={
                 'verbose_name': 'score',
