@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('channel', models.CharField(choices=[('email', 'E-mail'), ('sms', 'SMS')], max_length=20, verbose_name='channel')),
-                ('provider_message_id', models.TextField(blank=True, verbose_name='provider's id')),
+                ('provider_message_id', models.TextField(blank=True, verbose_name="provider's id")),
                 ('key', models.TextField(db_index=True, verbose_name='key')),
                 ('sender', models.TextField(verbose_name='from')),
                 ('recipient', models.TextField(db_index=True, verbose_name='to')),
@@ -235,7 +235,7 @@ class Migration(migrations.Migration):
                 ('body_hash', models.CharField(blank=True, max_length=64, verbose_name='body hash')),
                 ('key', models.CharField(max_length=200, unique=True, verbose_name='key')),
                 ('provider', models.CharField(blank=True, max_length=50, verbose_name='provider')),
-                ('provider_message_id', models.CharField(blank=True, max_length=200, verbose_name='provider's id')),
+                ('provider_message_id', models.CharField(blank=True, max_length=200, verbose_name="provider's id")),
                 ('state', models.CharField(choices=[('queued', 'Queued'), ('sending', 'Sending'), ('sent', 'Sent'), ('delivered', 'Delivered'), ('bounced', 'Bounced'), ('complained', 'Complained'), ('failed', 'Failed'), ('in_doubt', 'In doubt'), ('received', 'Received')], max_length=20, verbose_name='state')),
                 ('reason', models.CharField(blank=True, choices=[('rejected', 'Refused by the provider'), ('deferred', 'Put off by the provider'), ('unreachable', 'Provider not reachable'), ('undeliverable', 'Undeliverable'), ('hard_bounce', 'Hard bounce'), ('soft_bounce', 'Soft bounce'), ('complaint', 'Complaint'), ('render_error', 'The template could not be rendered'), ('never_handed_over', 'A worker stopped before handing it over'), ('connection_lost', 'The connection was lost before an answer came'), ('worker_lost', 'A worker stopped while handing it over'), ('not_allowed', 'Held back by consent or suppression'), ('unknown', 'Unknown')], max_length=30, verbose_name='reason')),
                 ('detail', models.CharField(blank=True, max_length=500, verbose_name='detail')),
