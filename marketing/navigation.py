@@ -1,9 +1,36 @@
 """The admin's accent and sidebar: every page staff use, grouped by the work they do."""
 
-from typing import Any
+from __future__ import annotations
 
-from django.urls import reverse_lazy
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+
+def static_lazy(path: str) -> Callable[[HttpRequest], str]:
+    """The address of a static file, for whoever asks with a request."""
+
+    def address(_request: HttpRequest) -> str:
+        from django.templatetags.static import static
+
+        return static(path)
+
+    return address
+
+
+def _reverse(name: str) -> str:
+    from django.urls import reverse
+
+    return reverse(name)
+
+
+# Django's own would load its database layer with the settings, for processes without one too.
+reverse_lazy = lazy(_reverse, str)
 
 
 def _page(title: Any, icon: str, name: str, permission: str) -> dict[str, Any]:

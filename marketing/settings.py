@@ -5,11 +5,9 @@ from typing import Any
 
 import environ
 from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
-from django.templatetags.static import static
-from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
-from marketing.navigation import SIDEBAR, TEAL
+from marketing.navigation import SIDEBAR, TEAL, reverse_lazy, static_lazy
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -248,23 +246,23 @@ LOGGING = {
 UNFOLD = {
     "SITE_TITLE": "Rapport",
     "SITE_HEADER": "Rapport",
-    "SITE_SUBHEADER": _("Customers, campaigns, conversations"),
+    "SITE_SUBHEADER": _("Customers and campaigns"),
     "SITE_SYMBOL": "forum",
     "SITE_FAVICONS": [
         {
             "rel": "icon",
             "type": "image/svg+xml",
-            "href": lambda request: static("crm/favicon.svg"),
+            "href": static_lazy("crm/favicon.svg"),
         }
     ],
     "SHOW_LANGUAGES": True,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",
     "STYLES": [
-        lambda request: static("crm/admin.css"),
-        lambda request: static("crm/screens.css"),
+        static_lazy("crm/admin.css"),
+        static_lazy("crm/screens.css"),
     ],
-    "SCRIPTS": [lambda request: static("crm/admin.js")],
+    "SCRIPTS": [static_lazy("crm/admin.js")],
     "DASHBOARD_CALLBACK": "marketing.admin.dashboard.fill",
     "COLORS": {"primary": TEAL},
     "SIDEBAR": SIDEBAR,

@@ -15,6 +15,12 @@ from pathlib import Path
 from marketing.runtime.problems import RuntimeProblem
 
 UV = "uv==0.13.9"
+# Half of all code is only read by trainings, by a shell, or by nobody: Python compiles that when
+# it is asked for. The rest is compiled at once, as each process would do it for itself otherwise.
+SELDOM_READ = (
+    "/site-packages/(numpy|scipy|sklearn|skops|joblib|narwhals|prompt_toolkit|wcwidth|valkey)/"
+    "|/tests?/"
+)
 SETTING = re.compile(r"^(:env:|[a-z]+)\.([a-z-]+)=(.*)$")
 # What pip is told about the places to install from, and how uv wants to hear it.
 UV_NAMES = {
@@ -50,14 +56,21 @@ def install(venv: Path, files: Sequence[Path], *, say: Callable[[str], None]) ->
         environment["UV_NO_CACHE"] = "1"
     try:
         uv = _uv(venv)
-        command = [*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)]
+        command = [*uv, "pip", "install", "--quiet", "--python", str(python)]
         _run([*command, *wanted], environment, "install the requirements")
+        _compile(venv)
     except RuntimeProblem as problem:
         if _out_of_space(str(problem)):
             raise
         say("uv could not do it, pip is trying (slower)")
         command = [*pip(venv), "install", "--quiet", "--disable-pip-version-check"]
         _run([*command, *wanted], os.environ, "install the requirements")
+
+
+def _compile(venv: Path) -> None:
+    """Compile what is read at every start; a file that cannot be is nobody's loss."""
+    command = [str(venv / "bin" / "python"), "-m", "compileall", "-q", "-j", "0", "-x", SELDOM_READ]
+    subprocess.run([*command, str(venv / "lib")], check=False, capture_output=True)
 
 
 def pip(venv: Path) -> list[str]:
@@ -84,7 +97,7 @@ def _python_with_pip() -> str | None:
 
 def _has_pip(python: str) -> bool:
     try:
-        asked = subprocess.run([python, "-m", "pip", "--version"], check=False, capture_output=True)
+        asked = subprocess.run([python, "-c", "import pip"], check=False, capture_output=True)
     except OSError:
         return False
     return asked.returncode == 0

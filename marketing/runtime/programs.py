@@ -15,6 +15,7 @@ ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
     "MALLOC_ARENA_MAX": "2",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
     "PYTHONUNBUFFERED": "1",
     "RAPPORT_SUPERVISED": "1",
     # Django's checks load every address and the admin; `prepare` and `make check` run them.
@@ -23,8 +24,6 @@ ENVIRONMENT = {
 # Celery warns root on every start; here root is somebody's container.
 PYTHON = (sys.executable, "-W", "ignore:You're running the worker with superuser")
 WEB_THREADS = min(8, 2 * (os.cpu_count() or 1) + 1)
-# Open streams have nothing to finish: pages ask again by themselves.
-LIVE_OPTIONS = ("--loop=asyncio", "--workers-kill-timeout=1s")
 # True and harmless: Valkey writes its data as it comes, not by snapshots that need twice the
 # memory, and PostgreSQL answers our own question whether it is up yet.
 NOISE = {
@@ -63,19 +62,14 @@ def engine_program(engine: Engine) -> Program:
 
 def applications(ports: Ports, *, workers: int) -> list[Program]:
     """Catcher, workers, schedule, web and live streams."""
-    celery = (*PYTHON, "-m", "celery", "-q", "-A", "marketing")
-    quiet = ("--loglevel", "WARNING")
-    alone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-    pool = ("--concurrency", str(workers), "--hostname", "worker@rapport")
     catcher = ("--smtp-port", str(ports.smtp), "--http-port", str(ports.http))
-    threads = f"--blocking-threads={WEB_THREADS}"
+    live = ("--host", ports.host, "--port", str(ports.live))
     return [
         Program("outbox", (sys.executable, manage(), "outbox", *catcher)),
-        Program("worker", (*celery, "worker", *pool, *alone, *quiet)),
-        # The schedule is in the database; the file would only be left over.
-        Program("beat", (*celery, "beat", "--pidfile=", *quiet)),
-        Program("web", _granian("wsgi", ports.host, ports.web, threads)),
-        Program("live", _granian("asgi", ports.host, ports.live, *LIVE_OPTIONS)),
+        Program("worker", _module("worker", "--concurrency", str(workers))),
+        Program("beat", _module("beat")),
+        Program("web", _granian(ports)),
+        Program("live", _module("live", *live)),
     ]
 
 
@@ -84,11 +78,14 @@ def manage() -> str:
     return str(Path(BASE_DIR) / "manage.py")
 
 
-def _granian(interface: str, host: str, port: int, *options: str) -> tuple[str, ...]:
+def _module(name: str, *options: str) -> tuple[str, ...]:
+    return (*PYTHON, "-m", f"marketing.runtime.{name}", *options)
+
+
+def _granian(ports: Ports) -> tuple[str, ...]:
     return (
-        *(sys.executable, "-m", "granian", "--interface", interface),
-        *("--host", host, "--port", str(port), "--http", "1", "--no-ws"),
+        *(sys.executable, "-m", "granian", "--interface", "wsgi"),
+        *("--host", ports.host, "--port", str(ports.web), "--http", "1", "--no-ws"),
         *("--workers", "1", "--log-level", "warning", "--workers-kill-timeout=3s"),
-        *options,
-        f"marketing.{interface}:application",
+        *(f"--blocking-threads={WEB_THREADS}", "marketing.wsgi:application"),
     )

@@ -159,13 +159,21 @@ def test_a_busy_port_is_named_before_anything_starts(running: RunningSet, tmp_pa
 
 @pytest.mark.parametrize(
     "words",
-    ["marketing worker", "marketing beat", "marketing.wsgi", "valkey-server", "bin/postgres"],
+    [
+        "runtime.worker",
+        "runtime.beat",
+        "marketing.wsgi",
+        "runtime.live",
+        "valkey-server",
+        "bin/postgres",
+    ],
 )
 def test_a_killed_process_comes_back_and_the_set_is_ready_again(
     running: RunningSet, words: str
 ) -> None:
     running.until(running.is_ready)
     first = running.pid_of(words)
+    assert first
 
     os.kill(first, signal.SIGKILL)
 
