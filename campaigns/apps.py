@@ -1,6 +1,7 @@
 """What Django is told about campaigns."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 from crm import extensions
 
@@ -9,6 +10,7 @@ class CampaignsConfig(AppConfig):
     """The app “campaigns”."""
 
     name = "campaigns"
+    verbose_name = _("Campaigns")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

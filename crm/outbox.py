@@ -31,11 +31,15 @@ class CaughtContent:
 def read(*, caught: CaughtMessage) -> CaughtContent:
     """Take a caught message apart."""
     if caught.channel == Channel.SMS:
-        told = json.loads(bytes(caught.raw))
-        return CaughtContent("", "", str(told.get("body", "")), ())
+        return CaughtContent("", "", said(raw=bytes(caught.raw)), ())
     mail = message_from_bytes(bytes(caught.raw), policy=policy.default)
     headers = tuple((name, str(value)) for name, value in mail.items())
     return CaughtContent(caught.subject, _part(mail, "html"), _part(mail, "plain"), headers)
+
+
+def said(*, raw: bytes) -> str:
+    """The words of a caught SMS."""
+    return str(json.loads(raw).get("body", ""))
 
 
 def reply_as(*, caught: CaughtMessage, text: str) -> None:

@@ -33,7 +33,7 @@ class ChannelChoice:
     """What a customer may decide about one channel."""
 
     channel: str
-    label: str
+    label: Any
     address: str
     is_granted: bool
 
@@ -116,7 +116,7 @@ def preferences(*, message_id: int, now: datetime) -> Preferences:
         first_name=customer.first_name,
         language=customer.language,
         choices=tuple(
-            ChannelChoice(channel, str(channel.label), _masked(address), channel in granted)
+            ChannelChoice(channel, channel.label, _masked(address), channel in granted)
             for channel, address in addresses.items()
             if address
         ),

@@ -1,6 +1,7 @@
 """What Django is told about marketing."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 from crm import extensions
 
@@ -9,6 +10,7 @@ class MarketingConfig(AppConfig):
     """The app “marketing”."""
 
     name = "marketing"
+    verbose_name = _("Marketing")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext, pgettext_lazy
 
 # What can stand out in the centre of a cluster. A noun ends the name; the others go before it.
 TRAITS: Mapping[str, Any] = {
@@ -86,7 +86,7 @@ def cluster_name(traits: Sequence[str]) -> str:
         return _capitalised(str(TRAITS[nouns[0]]))
     words = [adjectives[0], *(_lowered(word) for word in adjectives[1:])]
     return _("%(adjectives)s %(noun)s") % {
-        "adjectives": _(" ").join(words),
+        "adjectives": pgettext("between the traits of a cluster", " ").join(words),
         "noun": TRAITS[nouns[0]],
     }
 

@@ -90,4 +90,4 @@ class Delivery(models.Model):
         permissions = [("cancel_delivery", _("Can cancel a planned delivery"))]
 
     def __str__(self) -> str:
-        return f"{self.campaign_id}/{self.customer_id}: {self.state}"
+        return f"{self.get_state_display()} #{self.pk}"

@@ -23,7 +23,7 @@ from crm.admin.customer_filters import (
     ReachableFilter,
 )
 from crm.admin.parts import CountedOnce
-from crm.admin.tags import ago, money
+from crm.admin.tags import ago, day, language, money
 from crm.choices import IdentityKind
 from crm.models import Customer, Identity
 
@@ -49,7 +49,7 @@ class CustomerAdmin(ModelAdmin):
     list_display = (
         "person",
         "place",
-        "language",
+        "written_in",
         "reachable",
         "orders",
         "revenue",
@@ -159,6 +159,10 @@ class CustomerAdmin(ModelAdmin):
     def place(self, customer: Customer) -> str:
         return ", ".join(filter(None, (customer.city, customer.country)))
 
+    @display(description=_("language"), ordering="language")
+    def written_in(self, customer: Customer) -> str:
+        return language(customer.language)
+
     @display(description=_("reach"))
     def reachable(self, customer: Customer) -> str:
         return render_to_string("admin/crm/customer/reach.html", {"reach": customer.reach})  # type: ignore[attr-defined]
@@ -180,4 +184,4 @@ class CustomerAdmin(ModelAdmin):
 
     @display(description=_("since"), ordering="created_at")
     def since(self, customer: Customer) -> str:
-        return ago(customer.created_at)
+        return day(customer.created_at)

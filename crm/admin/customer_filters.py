@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 
 from crm import consent
+from crm.admin.tags import language
 from crm.choices import Channel, ConsentState, Purpose
 from crm.models import Customer
 
@@ -42,7 +43,7 @@ class LanguageFilter(DropdownFilter):
     parameter_name = "language"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [(value, value) for value in _values_of("language")]
+        return [(value, language(value)) for value in _values_of("language")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Customer]) -> QuerySet[Customer]:
         return queryset.filter(language=self.value()) if self.value() else queryset

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -94,6 +95,7 @@ def _beside(request: HttpRequest, conversation: Conversation) -> dict[str, Any]:
     panels = [panel(conversation, now) for panel in extensions.inbox_panels.all()]
     return {
         "statistics": getattr(customer, "order_statistics", None),
+        "currency": settings.SHOP_CURRENCY,
         "reach": reach.of_customers(customer_ids=[customer.pk], now=now)[customer.pk],
         "pause": pause_of(customer, now),
         "orders": customer.orders.all()[:LAST_ORDERS],

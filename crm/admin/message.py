@@ -16,6 +16,7 @@ from crm import extensions, messages, rendering
 from crm.admin import frame
 from crm.admin.parts import LedgerAdmin
 from crm.admin.tags import moment, state, with_channel
+from crm.admin.timeline import NAMES, TOLD_BY_MESSAGES
 from crm.models import CaughtMessage, Event, Message
 
 
@@ -128,8 +129,12 @@ def _caught(message: Message) -> CaughtMessage | None:
 
 
 def _events(message: Message) -> Any:
-    return Event.objects.filter(
+    found = Event.objects.filter(
         customer_id=message.customer_id,
         name__startswith="message.",
         properties__message_id=message.pk,
-    ).order_by("occurred_at", "id")[:50]
+    )
+    # The message itself says when it was sent and delivered.
+    found = found.exclude(name__in=(*TOLD_BY_MESSAGES, "message.delivered"))
+    found = found.order_by("occurred_at", "id")[:50]
+    return [(NAMES.get(event.name, (event.name, ""))[0], event) for event in found]

@@ -7,9 +7,11 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Case, F, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
+from django.utils.text import Truncator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
@@ -37,7 +39,9 @@ class CaughtMessageAdmin(LedgerAdmin):
     list_per_page = 50
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).defer("raw")
+        # A mail is long: only an SMS is read for the list.
+        said = Case(When(channel=Channel.SMS, then=F("raw")))
+        return super().get_queryset(request).defer("raw").annotate(said=said)
 
     def get_urls(self) -> list[URLPattern]:
         own: list[tuple[str, Callable[..., HttpResponse], str]] = [
@@ -147,7 +151,9 @@ class CaughtMessageAdmin(LedgerAdmin):
 
     @display(description=_("subject"))
     def subject_shown(self, caught: CaughtMessage) -> str:
-        return caught.subject or "–"
+        if caught.channel != Channel.SMS:
+            return caught.subject or "–"
+        return Truncator(outbox.said(raw=bytes(caught.said))).chars(80)  # type: ignore[attr-defined]
 
     @display(description=_("caught at"), ordering="caught_at")
     def caught(self, caught: CaughtMessage) -> str:

@@ -6,12 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
-from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.db.models import Model
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language_info
 
+from crm.admin.spans import distance
 from crm.choices import Channel, ConsentState, ConversationState, Handler, MessageState, OrderState
 
 register = template.Library()
@@ -61,7 +62,7 @@ def ago(at: datetime | None, empty: str = "–") -> str:
         '<time class="rp-moment" datetime="{}" title="{}">{}</time>',
         at.isoformat(),
         full,
-        naturaltime(at),
+        distance(at=at, now=timezone.now()),
     )
 
 
@@ -116,6 +117,16 @@ def money(amount: Decimal | float | None, currency: str = "") -> str:
         return "–"
     number = formats.number_format(amount, decimal_pos=2, force_grouping=True)
     return format_html('<span class="rp-number">{}</span>', f"{number} {currency}".strip())
+
+
+@register.filter
+def language(code: str) -> str:
+    """The name of a language in the reader's own; a code that nobody knows stays as it is."""
+    try:
+        told: dict[str, Any] = get_language_info(code)
+    except KeyError:
+        return code
+    return str(told["name_translated"])
 
 
 @register.filter

@@ -58,8 +58,9 @@ def people(request: HttpRequest) -> HttpResponse:
 
 
 def somebody() -> Customer | None:
-    """A customer to begin with: the one who came last."""
-    return Customer.objects.order_by("-id").first()
+    """A customer to begin with: the one who came last, with a name if any has one."""
+    named = Customer.objects.exclude(first_name="").order_by("-id")
+    return named.first() or Customer.objects.order_by("-id").first()
 
 
 def paths(known: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import CharField, F, Q, QuerySet, Value
 from django.utils.translation import gettext_lazy as _
 
+from crm.admin import event_facts
 from crm.models import Event, Message, Product
 
 PAGE = 25
@@ -27,6 +28,8 @@ NAMES: Mapping[str, tuple[Any, str]] = {
     "order.placed": (_("Placed an order"), "shopping_cart"),
     "order.cancelled": (_("Order cancelled"), "remove_shopping_cart"),
     "order.refunded": (_("Order refunded"), "currency_exchange"),
+    "message.received": (_("Message received"), "mail"),
+    "message.sent": (_("Message sent"), "send"),
     "message.delivered": (_("Message delivered"), "mark_email_read"),
     "message.opened": (_("Opened a message"), "drafts"),
     "message.clicked": (_("Clicked a link"), "ads_click"),
@@ -77,7 +80,7 @@ class Entry:
     icon: str = "bolt"
     # What it is about: the product, where the event names one.
     about: str = ""
-    facts: tuple[tuple[str, Any], ...] = ()
+    facts: tuple[tuple[Any, Any], ...] = ()
     message_id: int | None = None
 
 
@@ -166,11 +169,7 @@ def _tell(event: Event, products: Mapping[str, str]) -> Entry:
     title, icon = NAMES.get(event.name, (event.name, "bolt"))
     about = products.get(_word(event, "sku"), "")
     untold = {"message_id", "conversation_id", *(["sku"] if about else [])}
-    facts = tuple(
-        (name, value)
-        for name, value in _properties(event).items()
-        if isinstance(value, str | int | float) and value != "" and name not in untold
-    )
+    facts = event_facts.told(_properties(event), untold=untold)
     message_id = _properties(event).get("message_id")
     return Entry(
         at=event.occurred_at,

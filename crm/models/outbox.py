@@ -25,4 +25,4 @@ class CaughtMessage(models.Model):
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"{self.recipient}: {self.subject}"
+        return self.subject or self.recipient

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from crm.admin.spans import distance
 from crm.choices import Channel
 from marketing import dashboards
 from marketing.choices import RunState
@@ -54,7 +55,9 @@ def _conversations(worries: dashboards.Worries) -> Iterator[Item]:
             "%(n)d conversations wait for an answer",
             count,
         )
-        detail = _("the oldest since %(time)s") % {"time": naturaltime(worries.waiting_since_at)}
+        detail = _("the oldest came %(time)s") % {
+            "time": distance(at=worries.waiting_since_at, now=timezone.now())
+        }
         yield Item("warn", "inbox", text % {"n": count}, reverse("admin:crm_inbox"), detail)
 
 

@@ -95,7 +95,7 @@ def _reach(figures: Figures) -> Tile:
     return Tile(
         _("Reach"),
         "cell_tower",
-        f"{formats.number_format(best, 0)} %",
+        f"{formats.number_format(best, 0)}%",
         _("may get marketing by the best channel"),
         parts=parts,
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db import connection
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 
 from crm.choices import Channel, ConsentState, IdentityKind
@@ -147,7 +147,12 @@ def _number(key: str, **more: Any) -> Entry:
 
 
 def _window() -> Entry:
-    return _number("within_days", before=_("in the last"), after=_("days"), is_optional=True)
+    return _number(
+        "within_days",
+        before=_("in the last"),
+        after=pgettext("after in the last", "days"),
+        is_optional=True,
+    )
 
 
 def _bought_choices(name: str) -> Choices:

@@ -12,6 +12,8 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 8, 10, 22
 GAP = 0.22
 MOST_LABELS = 7
 SPARK_WIDTH, SPARK_HEIGHT = 100, 30
+# Where an axis may end, times a power of ten.
+ROUND = (1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10)
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,8 @@ def _bar(index: int, step: float, height: float, title: str) -> Bar:
 
 
 def _round_up(number: float) -> float:
-    """The next 1, 2 or 5 times a power of ten."""
+    """The next number above whose half is easy to read too."""
     if number <= 0:
         return 0
     power = 10.0 ** math.floor(math.log10(number))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= number)
+    return next(factor * power for factor in ROUND if factor * power >= number)

@@ -1,6 +1,7 @@
 """Customer clusters: their names, sizes and centres, and making a segment of one."""
 
 from django.contrib import admin
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -26,7 +27,7 @@ from .segment_page import address
 class ClusterAdmin(LedgerAdmin):
     """Groups of like customers that were found, not made."""
 
-    list_display = ["named", "share", "size", "run"]
+    list_display = ["named", "share", "customers", "run"]
     list_filter = ["run__state"]
     list_select_related = ["run"]
     list_before_template = "admin/marketing/cluster_list_hint.html"
@@ -44,6 +45,10 @@ class ClusterAdmin(LedgerAdmin):
             '<div class="rp-mini"><span class="rp-meter" style="width:{}%"></span></div>',
             f"{percent:.0f}",
         )
+
+    @display(description=gettext_lazy("customers"), ordering="size")
+    def customers(self, obj: Cluster) -> str:
+        return intcomma(obj.size)
 
     def get_queryset(self, request: HttpRequest):
         # What older runs found is history: only the run in use says something about customers.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils import formats
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -94,7 +95,7 @@ def _are_comparable(name: str, value: Any, baseline: Any) -> bool:
 def _said(value: Any) -> Any:
     if isinstance(value, float):
         return _three(value)
-    return "–" if value is None else value
+    return "–" if value is None else intcomma(value)
 
 
 def _three(value: float) -> str:

@@ -3,15 +3,15 @@
 from datetime import datetime, time
 
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from crm.admin.parts import post_once, staff_of
-from marketing import segments
+from crm.tasks import ring
+from marketing import segments, tasks
 from marketing.choices import OverrideMode
 from marketing.models import Segment
 
@@ -21,19 +21,16 @@ CHANGE = "marketing.change_segment"
 
 
 def refresh(request: HttpRequest, pk: int) -> HttpResponse:
-    """Compute the members now."""
+    """Ask for the members to be computed; a worker does it, and the page shows when it is done."""
 
     def call() -> str:
-        refreshed = segments.refresh(segment_id=pk, now=timezone.now())
-        if refreshed.error:
-            raise ValidationError(refreshed.error)
-        return ngettext(
-            "Computed: %(count)d member; %(entered)d entered, %(left)d left.",
-            "Computed: %(count)d members; %(entered)d entered, %(left)d left.",
-            refreshed.count,
-        ) % {"count": refreshed.count, "entered": refreshed.entered, "left": refreshed.left}
+        segments.request_refresh(segment_id=pk, now=timezone.now())
+        return _("Being computed: this page shows the result by itself.")
 
-    return post_once(request, permission=CHANGE, back_to=address(pk), call=call)
+    response = post_once(request, permission=CHANGE, back_to=address(pk), call=call)
+    if isinstance(response, HttpResponseRedirect):
+        ring(tasks.refresh_segment, pk)
+    return response
 
 
 def put(request: HttpRequest, pk: int) -> HttpResponse:

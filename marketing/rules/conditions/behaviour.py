@@ -66,7 +66,7 @@ class Did:
 
     def sentence(self) -> str:
         """Say it."""
-        said = " ".join([self._times(), *self._window()])
+        said = windowed(self._times(), self.within_days)
         asked = [question.sentence(f"“{name}”") for name, question in self.where]
         if not asked:
             return said
@@ -92,15 +92,13 @@ class Did:
             return pattern % values_said
         return _("did “%(name)s” %(low)d to %(high)d times") % values_said
 
-    def _window(self) -> list[str]:
-        return window_said(self.within_days)
 
-
-def window_said(days: int | None) -> list[str]:
-    """“in the last N days”, or nothing."""
+def windowed(said: str, days: int | None) -> str:
+    """What is said, narrowed to the last N days where there is such a window."""
     if days is None:
-        return []
-    return [ngettext("in the last day", "in the last %(n)d days", days) % {"n": days}]
+        return said
+    window = ngettext("in the last day", "in the last %(n)d days", days) % {"n": days}
+    return _("%(said)s %(window)s") % {"said": said, "window": window}
 
 
 def _count(payload: Payload, key: str, path: str, *, low: int) -> int | None:

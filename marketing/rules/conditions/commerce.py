@@ -12,7 +12,7 @@ from marketing.rules import operators, values
 from marketing.rules.base import Payload, Sql, wrap
 from marketing.rules.errors import RuleError
 
-from .behaviour import window_said
+from .behaviour import windowed
 
 # Each figure: from the statistics kept per customer; over a window of orders; and its name.
 FIGURES: Mapping[str, tuple[str, str, object]] = {
@@ -62,7 +62,7 @@ class OrderFigure:
 
     def sentence(self) -> str:
         """Say it."""
-        what = " ".join([str(FIGURES[self.figure][2]), *window_said(self.within_days)])
+        what = windowed(str(FIGURES[self.figure][2]), self.within_days)
         return self.question.sentence(what)
 
     def _kept(self, now: datetime) -> Sql:
@@ -150,4 +150,4 @@ class Bought:
             "value": operators.said(self.wanted),
             "n": self.at_least,
         }
-        return " ".join([shown, *window_said(self.within_days)])
+        return windowed(shown, self.within_days)

@@ -7,6 +7,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from marketing import segments
 from marketing.models import Membership, Segment, SegmentOverride
 from tests import making
 
@@ -55,7 +56,7 @@ def test_the_page_says_the_rules_in_a_sentence_and_lists_who_is_in(admin, german
 
 def test_members_are_found_by_name(admin, germans, greta, now):
     making.customer(now=now, country="DE", first_name="Hugo")
-    admin.post(address(germans, "refresh"))
+    segments.refresh(segment_id=germans.pk, now=now)
 
     answer = admin.get(address(germans, "page"), {"text": "Hugo"})
 
@@ -146,12 +147,18 @@ def test_every_condition_the_builder_offers_first_is_known_to_the_rules(admin, g
         assert kind in known
 
 
-def test_compute_now_says_who_entered(admin, germans, now):
-    making.customer(now=now, country="DE")
-
+def test_compute_now_rings_a_worker_and_the_page_waits_for_it(admin, germans, rung):
     answer = admin.post(address(germans, "refresh"), follow=True)
 
-    assert "2 members; 1 entered, 0 left" in said(answer)
+    assert "Being computed" in said(answer)
+    assert rung == [("refresh_segment", germans.pk)]
+    assert 'hx-select="#segment-standing"' in answer.content.decode()
+
+
+def test_a_computed_segment_is_not_waited_for(admin, germans):
+    html = admin.get(address(germans, "page")).content.decode()
+
+    assert 'hx-select="#segment-standing"' not in html
 
 
 def test_a_person_is_put_in_by_hand_at_once_with_who_and_why(admin, maria, germans, ben):
