@@ -128,8 +128,10 @@ def environment(var: Path, **extra: str) -> dict[str, str]:
     return {**kept, "RAPPORT_VAR": str(var), **extra}
 
 
-def until(condition: Callable[[], Any], *, seconds: float, what: str) -> Any:
-    """Wait for something to come true and return it; a story waits, but never for long."""
+def until(
+    condition: Callable[[], Any], *, seconds: float, what: str, tell: Callable[[], Any] = str
+) -> Any:
+    """Wait for something to come true and return it; if it never does, `tell` how things stand."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -138,7 +140,7 @@ def until(condition: Callable[[], Any], *, seconds: float, what: str) -> Any:
             found = None  # A killed engine or web server is coming back.
         if found:
             return found
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what} {tell()}"
         time.sleep(0.1)
 
 

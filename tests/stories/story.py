@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import json
 import re
 from dataclasses import dataclass
 
@@ -59,8 +60,39 @@ class Story:
             lambda: self.set.value(query, [self.campaign]) == "finished",
             seconds=120,
             what=f"the campaign {self.name} is finished",
+            tell=self.standing,
         )
         assert self.staff.get(f"{self.page}/").status_code == 200
+
+    def standing(self) -> list[tuple[object, ...]]:
+        """How the campaign's deliveries and their messages stand."""
+        return self.set.rows(
+            "SELECT c.state, d.state, d.reason, d.attempts, m.state, m.reason, m.detail, count(*)"
+            " FROM campaigns_campaign c LEFT JOIN campaigns_delivery d ON d.campaign_id = c.id"
+            " LEFT JOIN crm_message m ON m.id = d.message_id WHERE c.id = %s"
+            " GROUP BY 1, 2, 3, 4, 5, 6, 7",
+            [self.campaign],
+        )
+
+    def gather(self, name: str, rules: dict[str, object]) -> int:
+        """Save a segment and wait until a worker has computed it; gives how many are in it."""
+        self.segment = self.add(
+            "marketing/segment",
+            "marketing_segment",
+            name=name,
+            kind="rule",
+            rules=json.dumps(rules),
+        )
+        query = (
+            "SELECT member_count FROM marketing_segment WHERE id = %s AND refreshed_at IS NOT NULL"
+        )
+        return int(
+            running.until(
+                lambda: self.set.value(query, [self.segment]),
+                seconds=120,
+                what="the segment is computed by a worker",
+            )
+        )
 
     def caught(self, recipient: str) -> email.message.EmailMessage:
         """The newest mail that went to an address."""

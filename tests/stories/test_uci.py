@@ -1,6 +1,5 @@
 """The main job on the orders of a real shop: the UCI Online Retail file."""
 
-import json
 import re
 
 import pytest
@@ -80,13 +79,7 @@ def a_run_beats_recency(story):
 
 
 def regular_buyers_get_a_mail(story):
-    story.segment = story.add(
-        "marketing/segment",
-        "marketing_segment",
-        name="Regular buyers",
-        kind="rule",
-        rules=json.dumps(BUYERS),
-    )
+    story.gather("Regular buyers", BUYERS)
     template = story.add(
         "crm/template",
         "crm_template",

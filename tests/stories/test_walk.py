@@ -1,6 +1,5 @@
 """The main job, walked once through the real processes, as staff and customers would."""
 
-import json
 import re
 
 import httpx
@@ -30,7 +29,10 @@ RULES = {
 
 
 def test_the_main_job_is_done_end_to_end(tmp_path):
-    with running.running(tmp_path / "var") as started, running.browser(started) as staff:
+    with (
+        running.running(tmp_path / "var", CAMPAIGN_RETRY_SECONDS="5") as started,
+        running.browser(started) as staff,
+    ):
         story = Story(started, staff)
 
         the_demo_shop_is_full(story)
@@ -63,22 +65,7 @@ def the_demo_shop_is_full(story):
 
 
 def a_segment_fills(story):
-    story.segment = story.add(
-        "marketing/segment",
-        "marketing_segment",
-        name="Buyers in Germany and China",
-        kind="rule",
-        rules=json.dumps(RULES),
-    )
-
-    members = running.until(
-        lambda: story.set.value(
-            "SELECT member_count FROM marketing_segment WHERE id = %s AND refreshed_at IS NOT NULL",
-            [story.segment],
-        ),
-        seconds=90,
-        what="the segment is computed by a worker",
-    )
+    members = story.gather("Buyers in Germany and China", RULES)
 
     assert members == story.set.value(
         "SELECT count(*) FROM crm_customer c JOIN crm_orderstatistics s ON s.customer_id = c.id"
