@@ -1,7 +1,7 @@
 """The provider's HTTP side: takes SMS, and plays what people and mail servers do afterwards.
 
 Recipients ending in these digits meet these fates; everybody else gets “delivered” after 0.2 s:
-0001 undeliverable, 0002 delivered after 5 s, 0003 refused (400), 0004 refused (429).
+0001 undeliverable, 0002 delivered after 5 s, 0003 refused (400), 0004 put off once (429).
 """
 
 import hashlib
@@ -29,6 +29,7 @@ class Provider:
         self._notifier = notifier
         self._api_key = api_key
         self._callback_base = callback_base.rstrip("/")
+        self._put_off: set[str] = set()
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
@@ -50,7 +51,8 @@ class Provider:
         to = _word(data, "to")
         if to.endswith("0003") or not to.lstrip("+").isdigit():
             return Response(400, {"error": "invalid number"})
-        if to.endswith("0004"):
+        if to.endswith("0004") and to not in self._put_off:
+            self._put_off.add(to)
             return Response(429, {"error": "too many requests"}, (("Retry-After", "2"),))
         key = request.headers.get("idempotency-key", "") or hashlib.sha256(request.body).hexdigest()
         identity = "sms_" + hashlib.sha256(key.encode()).hexdigest()[:24]

@@ -170,6 +170,13 @@ def test_numbers_meet_their_fates(outbox):
     assert outcomes[3].state == "sent"
 
 
+def test_a_number_that_was_put_off_is_taken_the_next_time(outbox):
+    first = send_sms(outbox, outgoing(1, "+441134970004"))[1]
+    second = send_sms(outbox, outgoing(2, "+441134970004"))[2]
+
+    assert (first.reason, second.state) == ("rate_limited", "sent")
+
+
 def test_a_wrong_api_key_is_refused(outbox):
     answer = httpx.post(f"{outbox.http}/sms/messages", json={}, trust_env=False)
 
