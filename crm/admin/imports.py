@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
@@ -19,11 +20,11 @@ from crm.models import ImportRun
 class ImportRunAdmin(LedgerAdmin):
     """What each file held and what became of every row."""
 
-    list_display = ("filename", "kind", "standing", "rows", "started", "finished")
+    list_display = ("filename", "sort", "standing", "read", "started", "finished")
     search_fields = ("filename", "kind")
     fields = (
-        ("filename", "kind"),
-        ("standing", "rows"),
+        ("filename", "sort"),
+        ("standing", "read"),
         ("started", "finished"),
         "error",
         "balance",
@@ -31,6 +32,14 @@ class ImportRunAdmin(LedgerAdmin):
 
     def get_fields(self, request: HttpRequest, obj: ImportRun | None = None) -> Any:
         return [name for name in self.fields if name != "error" or (obj and obj.error)]
+
+    @display(description=_("kind"), ordering="kind")
+    def sort(self, run: ImportRun) -> str:
+        return str(WORDS.get(run.kind, run.kind))
+
+    @display(description=_("rows read"), ordering="rows")
+    def read(self, run: ImportRun) -> str:
+        return intcomma(run.rows)
 
     @display(description=_("state"), ordering="state")
     def standing(self, run: ImportRun) -> str:

@@ -26,4 +26,4 @@ class ImportRun(models.Model):
         ordering = ["-started_at"]
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.filename}"
+        return self.filename

@@ -165,7 +165,7 @@ def test_a_score_set_by_hand_stands_beside_the_automatic_one(admin, maria, greta
     assert answer["Location"] == page
     assert (override.set_by, override.value, score.value) == (maria, 0.05, 0.62)
     assert "5%" in html
-    assert "computed: 62 %" in html
+    assert "computed: 62%" in html
     assert "Moved away" in html
 
 
