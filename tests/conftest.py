@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+# scikit-learn then runs its checks of array input too.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -41,7 +43,8 @@ def chromium() -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests say why they are skipped where there is no Chromium."""
+    """Stories come first, as they take longest; without Chromium browser tests say so."""
+    items.sort(key=lambda item: "stories" not in item.path.parts)
     if chromium():
         return
     reason = "no Chromium found: install it, or name it in CHROMIUM"

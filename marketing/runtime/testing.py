@@ -46,7 +46,9 @@ def parallel(arguments: list[str]) -> list[str]:
     if any(argument.startswith(OWN_PARALLELISM) for argument in arguments):
         return []
     files = [argument for argument in arguments if argument.split("::")[0].endswith(".py")]
-    return [] if files and len(files) <= 2 else ["-n", "auto", "--dist", "loadfile"]
+    if files and len(files) <= 2:
+        return []
+    return ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def _pytest(arguments: list[str]) -> int:
