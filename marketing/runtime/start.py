@@ -129,7 +129,7 @@ async def _greet(supervisor: Supervisor, options: Options, began: float, passwor
         "",
         f"    Address   {address}/admin/",
         f"    Sign in   {sign_in}{forgotten}",
-        f"    Messages  {address}/admin/outbox/   (nothing leaves this machine by default)",
+        f"    Messages  {address}/admin/crm/caughtmessage/   (nothing leaves this machine by default)",
         "    Stop      Ctrl-C",
         "",
     )
