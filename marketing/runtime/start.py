@@ -21,6 +21,7 @@ SMTP_PORT = 2525
 HTTP_PORT = 2580
 READY_PATIENCE = 60.0
 ADMIN = "admin"
+OUTBOX = "/admin/crm/caughtmessage/"
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ async def _greet(supervisor: Supervisor, options: Options, began: float, passwor
         "",
         f"    Address   {address}/admin/",
         f"    Sign in   {sign_in}{forgotten}",
-        f"    Messages  {address}/admin/crm/caughtmessage/   (nothing leaves this machine by default)",
+        f"    Messages  {address}{OUTBOX}   (nothing leaves this machine by default)",
         "    Stop      Ctrl-C",
         "",
     )
