@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.urls import reverse
 
-from marketing.runtime import probes, processes
+from marketing.runtime import probes, processes, start
 
 pytestmark = [
     pytest.mark.processes,
@@ -211,3 +212,7 @@ def _is_alive(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+def test_the_page_where_messages_appear_is_there() -> None:
+    assert reverse("admin:crm_caughtmessage_changelist") == start.OUTBOX
