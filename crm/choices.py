@@ -15,16 +15,26 @@ class Purpose(models.TextChoices):
     """What a message is for; consent is given per channel and purpose."""
 
     MARKETING = "marketing", _("Marketing")
+    NEWSLETTER = "newsletter", _("Newsletter")
+    SURVEY = "survey", _("Surveys")
     TRANSACTIONAL = "transactional", _("Transactional")
     CONVERSATION = "conversation", _("Conversation")
 
+    @property
+    def needs_consent(self) -> bool:
+        """Whether nothing may be sent for it unless the customer allowed it."""
+        return self not in {Purpose.TRANSACTIONAL, Purpose.CONVERSATION}
+
 
 class IdentityKind(models.TextChoices):
-    """What sort of handle an identity is."""
+    """What sort of handle an identity is, the most trusted first."""
 
     EXTERNAL = "external", _("Customer number")
     EMAIL = "email", _("E-mail address")
     PHONE = "phone", _("Phone number")
+    WHATSAPP = "whatsapp", _("WhatsApp id")
+    TELEGRAM = "telegram", _("Telegram id")
+    WEBCHAT = "webchat", _("Web chat id")
     ANONYMOUS = "anonymous", _("Anonymous id")
 
 
@@ -32,6 +42,7 @@ class ConsentState(models.TextChoices):
     """What a customer decided."""
 
     GRANTED = "granted", _("Granted")
+    PENDING = "pending", _("Waits for confirmation")
     WITHDRAWN = "withdrawn", _("Withdrawn")
 
 
@@ -47,6 +58,7 @@ class DecisionSource(models.TextChoices):
     KEYWORD = "keyword", _("Reply keyword")
     STAFF = "staff", _("Staff")
     COMPLAINT = "complaint", _("Complaint")
+    CONFIRMATION = "confirmation", _("Confirmed by link")
 
 
 class SuppressionReason(models.TextChoices):
@@ -56,6 +68,7 @@ class SuppressionReason(models.TextChoices):
     COMPLAINT = "complaint", _("Complaint")
     INVALID = "invalid", _("Invalid address")
     STAFF = "staff", _("Staff")
+    ERASED = "erased", _("Asked to be erased")
 
 
 class Refusal(models.TextChoices):
@@ -63,6 +76,7 @@ class Refusal(models.TextChoices):
 
     NO_ADDRESS = "no_address", _("No address for this channel")
     NO_CONSENT = "no_consent", _("No consent")
+    NOT_CONFIRMED = "not_confirmed", _("Consent not confirmed yet")
     UNSUBSCRIBED = "unsubscribed", _("Consent withdrawn")
     SUPPRESSED = "suppressed", _("Address suppressed")
     PAUSED = "paused", _("Marketing paused for this person")
@@ -151,11 +165,135 @@ class ApiScope(models.TextChoices):
 
     READ = "read", _("Read customers and their history")
     WRITE = "write", _("Write customers, events, orders and products")
+    TRACK = "track", _("Send events by the tracking API (a write key)")
+    PERSONAL = "personal", _("See personal data unmasked")
+    MANAGE = "manage", _("Imports, exports, privacy requests and webhooks")
 
 
 class ImportState(models.TextChoices):
     """How an import stands."""
 
+    UPLOADED = "uploaded", _("Uploaded")
+    CHECKING = "checking", _("Being checked")
+    CHECKED = "checked", _("Checked")
+    RUNNING = "running", _("Running")
+    PAUSED = "paused", _("Paused")
+    FINISHED = "finished", _("Finished")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class ExportState(models.TextChoices):
+    """How an export stands."""
+
+    PLANNED = "planned", _("Planned")
     RUNNING = "running", _("Running")
     FINISHED = "finished", _("Finished")
     FAILED = "failed", _("Failed")
+    EXPIRED = "expired", _("Deleted")
+
+
+class AttributeType(models.TextChoices):
+    """What sort of value an attribute holds."""
+
+    TEXT = "text", _("Text")
+    NUMBER = "number", _("Number")
+    DATE = "date", _("Date")
+    BOOLEAN = "boolean", _("Yes or no")
+    CHOICE = "choice", _("One of a list")
+    MULTI_CHOICE = "multi_choice", _("Some of a list")
+    MONEY = "money", _("Money")
+
+
+class AttributeState(models.TextChoices):
+    """Whether staff have taken an attribute on."""
+
+    SEEN = "seen", _("Seen, to be adopted")
+    ADOPTED = "adopted", _("Adopted")
+    IGNORED = "ignored", _("Ignored")
+
+
+class MergeCause(models.TextChoices):
+    """Why two customers became one."""
+
+    SIGNED_IN = "signed_in", _("An anonymous visitor signed in")
+    STAFF = "staff", _("Staff")
+    API = "api", _("API")
+
+
+class CandidateReason(models.TextChoices):
+    """Why two customers may be one person."""
+
+    SAME_EMAIL = "same_email", _("Same e-mail address")
+    SAME_PHONE = "same_phone", _("Same phone number")
+    SIMILAR_NAME = "similar_name", _("Similar name and address")
+    TYPO_EMAIL = "typo_email", _("E-mail addresses differ by a typo")
+
+
+class CandidateState(models.TextChoices):
+    """What became of a pair of possible duplicates."""
+
+    OPEN = "open", _("To be decided")
+    MERGED = "merged", _("Merged")
+    DISMISSED = "dismissed", _("Two people")
+
+
+class PrivacyKind(models.TextChoices):
+    """What somebody asks about their data."""
+
+    EXPORT = "export", _("A copy of the data")
+    ERASURE = "erasure", _("Erasure")
+
+
+class PrivacyState(models.TextChoices):
+    """How a privacy request stands."""
+
+    RECEIVED = "received", _("Received")
+    CONFIRMED = "confirmed", _("Confirmed, to be done")
+    DONE = "done", _("Done")
+    REFUSED = "refused", _("Refused")
+
+
+class RetainedKind(models.TextChoices):
+    """What retention rules delete when it is old."""
+
+    EVENTS = "events", _("Events")
+    MESSAGES = "messages", _("What messages said")
+    CALLBACKS = "callbacks", _("Callbacks of providers")
+    CAUGHT_MAIL = "caught_mail", _("Mail in the outbox")
+    IMPORT_FILES = "import_files", _("Files of imports")
+    EXPORT_FILES = "export_files", _("Files of exports")
+    REJECTED_EVENTS = "rejected_events", _("Rejected events")
+    ANONYMOUS = "anonymous", _("Anonymous visitors who did not come back")
+    ACCESS = "access", _("Who saw what")
+
+
+class AccessKind(models.TextChoices):
+    """What staff or a program did with personal data."""
+
+    VIEWED = "viewed", _("Looked at")
+    SEARCHED = "searched", _("Searched for")
+    EXPORTED = "exported", _("Exported")
+    CHANGED = "changed", _("Changed")
+
+
+class WebhookState(models.TextChoices):
+    """How the delivery of a webhook stands."""
+
+    DUE = "due", _("To be delivered")
+    DELIVERED = "delivered", _("Delivered")
+    FAILED = "failed", _("Given up")
+
+
+class QualityCheck(models.TextChoices):
+    """What the data-quality page looks for."""
+
+    NO_ADDRESS = "no_address", _("No e-mail address and no phone number")
+    NO_COUNTRY = "no_country", _("No country")
+    BAD_EMAIL = "bad_email", _("E-mail address that cannot be right")
+    TYPO_DOMAIN = "typo_domain", _("E-mail domain with a typing mistake")
+    BAD_PHONE = "bad_phone", _("Phone number that cannot be right")
+    BAD_NAME = "bad_name", _("Name in capitals or with odd spaces")
+    BAD_ATTRIBUTE = "bad_attribute", _("Attribute that does not fit its type")
+    OUTLYING = "outlying", _("Far from what is usual")
+    STALE = "stale", _("Nothing heard for two years")

@@ -9,6 +9,10 @@ events_recorded = Signal()  # provides: event_ids, customer_ids
 orders_recorded = Signal()  # provides: customer_ids
 consent_changed = Signal()  # provides: customer_ids
 message_received = Signal()  # provides: message_id, conversation_id
+customers_changed = Signal()  # provides: customer_ids
+customers_merged = Signal()  # provides: kept_id, merged_id
+customers_unmerged = Signal()  # provides: kept_id, merged_id
+customers_erased = Signal()  # provides: customer_ids, known_since_at
 messages_settled = Signal()  # provides: message_ids
 
 

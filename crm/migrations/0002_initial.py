@@ -12,658 +12,1430 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('crm', '0001_trigrams'),
+        ("crm", "0001_trigrams"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True, verbose_name='name')),
-                ('key_hash', models.CharField(editable=False, max_length=64, unique=True, verbose_name='key hash')),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('read', 'Read customers and their history'), ('write', 'Write customers, events, orders and products')], max_length=20), size=None, verbose_name='scopes')),
-                ('created_at', models.DateTimeField(verbose_name='created at')),
-                ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='until')),
-                ('last_used_at', models.DateTimeField(blank=True, null=True, verbose_name='last used')),
-                ('revoked_at', models.DateTimeField(blank=True, null=True, verbose_name='revoked at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=100, unique=True, verbose_name="name")),
+                (
+                    "key_hash",
+                    models.CharField(
+                        editable=False, max_length=64, unique=True, verbose_name="key hash"
+                    ),
+                ),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("read", "Read customers and their history"),
+                                ("write", "Write customers, events, orders and products"),
+                            ],
+                            max_length=20,
+                        ),
+                        size=None,
+                        verbose_name="scopes",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(verbose_name="created at")),
+                ("expires_at", models.DateTimeField(blank=True, null=True, verbose_name="until")),
+                (
+                    "last_used_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last used"),
+                ),
+                (
+                    "revoked_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="revoked at"),
+                ),
             ],
             options={
-                'verbose_name': 'API key',
-                'verbose_name_plural': 'API keys',
-                'ordering': ['name'],
+                "verbose_name": "API key",
+                "verbose_name_plural": "API keys",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='CaughtMessage',
+            name="CaughtMessage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(choices=[('email', 'E-mail'), ('sms', 'SMS')], max_length=20, verbose_name='channel')),
-                ('provider_message_id', models.TextField(blank=True, verbose_name="provider's id")),
-                ('key', models.TextField(db_index=True, verbose_name='key')),
-                ('sender', models.TextField(verbose_name='from')),
-                ('recipient', models.TextField(db_index=True, verbose_name='to')),
-                ('subject', models.TextField(blank=True, verbose_name='subject')),
-                ('raw', models.BinaryField(verbose_name='as sent')),
-                ('caught_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='caught at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("email", "E-mail"), ("sms", "SMS")],
+                        max_length=20,
+                        verbose_name="channel",
+                    ),
+                ),
+                ("provider_message_id", models.TextField(blank=True, verbose_name="provider's id")),
+                ("key", models.TextField(db_index=True, verbose_name="key")),
+                ("sender", models.TextField(verbose_name="from")),
+                ("recipient", models.TextField(db_index=True, verbose_name="to")),
+                ("subject", models.TextField(blank=True, verbose_name="subject")),
+                ("raw", models.BinaryField(verbose_name="as sent")),
+                (
+                    "caught_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="caught at",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'caught message',
-                'verbose_name_plural': 'outbox',
-                'ordering': ['-id'],
+                "verbose_name": "caught message",
+                "verbose_name_plural": "outbox",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Consent',
+            name="Consent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(choices=[('email', 'E-mail'), ('sms', 'SMS')], max_length=20, verbose_name='channel')),
-                ('purpose', models.CharField(choices=[('marketing', 'Marketing'), ('transactional', 'Transactional'), ('conversation', 'Conversation')], max_length=20, verbose_name='purpose')),
-                ('state', models.CharField(choices=[('granted', 'Granted'), ('withdrawn', 'Withdrawn')], max_length=20, verbose_name='state')),
-                ('decided_at', models.DateTimeField(verbose_name='decided at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("email", "E-mail"), ("sms", "SMS")],
+                        max_length=20,
+                        verbose_name="channel",
+                    ),
+                ),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[
+                            ("marketing", "Marketing"),
+                            ("transactional", "Transactional"),
+                            ("conversation", "Conversation"),
+                        ],
+                        max_length=20,
+                        verbose_name="purpose",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("granted", "Granted"), ("withdrawn", "Withdrawn")],
+                        max_length=20,
+                        verbose_name="state",
+                    ),
+                ),
+                ("decided_at", models.DateTimeField(verbose_name="decided at")),
             ],
             options={
-                'verbose_name': 'consent',
-                'verbose_name_plural': 'consents',
+                "verbose_name": "consent",
+                "verbose_name_plural": "consents",
             },
         ),
         migrations.CreateModel(
-            name='Customer',
+            name="Customer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('first_name', models.CharField(blank=True, max_length=150, verbose_name='first name')),
-                ('last_name', models.CharField(blank=True, max_length=150, verbose_name='last name')),
-                ('email', models.CharField(blank=True, db_index=True, max_length=320, verbose_name='e-mail')),
-                ('phone', models.CharField(blank=True, db_index=True, max_length=20, verbose_name='phone')),
-                ('country', models.CharField(blank=True, max_length=2, verbose_name='country')),
-                ('city', models.CharField(blank=True, max_length=150, verbose_name='city')),
-                ('language', models.CharField(default='en', max_length=10, verbose_name='language')),
-                ('time_zone', models.CharField(default='UTC', max_length=64, verbose_name='time zone')),
-                ('attributes', models.JSONField(blank=True, default=dict, verbose_name='attributes')),
-                ('bucket', models.PositiveSmallIntegerField(default=crm.models.customer.draw_bucket, editable=False, verbose_name='bucket')),
-                ('created_at', models.DateTimeField(db_index=True, verbose_name='since')),
-                ('last_seen_at', models.DateTimeField(blank=True, null=True, verbose_name='last seen')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "first_name",
+                    models.CharField(blank=True, max_length=150, verbose_name="first name"),
+                ),
+                (
+                    "last_name",
+                    models.CharField(blank=True, max_length=150, verbose_name="last name"),
+                ),
+                (
+                    "email",
+                    models.CharField(
+                        blank=True, db_index=True, max_length=320, verbose_name="e-mail"
+                    ),
+                ),
+                (
+                    "phone",
+                    models.CharField(
+                        blank=True, db_index=True, max_length=20, verbose_name="phone"
+                    ),
+                ),
+                ("country", models.CharField(blank=True, max_length=2, verbose_name="country")),
+                ("city", models.CharField(blank=True, max_length=150, verbose_name="city")),
+                (
+                    "language",
+                    models.CharField(default="en", max_length=10, verbose_name="language"),
+                ),
+                (
+                    "time_zone",
+                    models.CharField(default="UTC", max_length=64, verbose_name="time zone"),
+                ),
+                (
+                    "attributes",
+                    models.JSONField(blank=True, default=dict, verbose_name="attributes"),
+                ),
+                (
+                    "bucket",
+                    models.PositiveSmallIntegerField(
+                        default=crm.models.customer.draw_bucket,
+                        editable=False,
+                        verbose_name="bucket",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(db_index=True, verbose_name="since")),
+                (
+                    "last_seen_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last seen"),
+                ),
             ],
             options={
-                'verbose_name': 'customer',
-                'verbose_name_plural': 'customers',
-                'ordering': ['-id'],
-                'permissions': [('pause_customer', 'Can pause marketing to a person')],
+                "verbose_name": "customer",
+                "verbose_name_plural": "customers",
+                "ordering": ["-id"],
+                "permissions": [("pause_customer", "Can pause marketing to a person")],
             },
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='Dotted, past tense: order.placed', max_length=100, verbose_name='name')),
-                ('occurred_at', models.DateTimeField(verbose_name='occurred at')),
-                ('received_at', models.DateTimeField(verbose_name='received at')),
-                ('properties', models.JSONField(default=dict, verbose_name='properties')),
-                ('key', models.CharField(max_length=200, unique=True, verbose_name='key')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "name",
+                    models.CharField(
+                        help_text="Dotted, past tense: order.placed",
+                        max_length=100,
+                        verbose_name="name",
+                    ),
+                ),
+                ("occurred_at", models.DateTimeField(verbose_name="occurred at")),
+                ("received_at", models.DateTimeField(verbose_name="received at")),
+                ("properties", models.JSONField(default=dict, verbose_name="properties")),
+                ("key", models.CharField(max_length=200, unique=True, verbose_name="key")),
             ],
             options={
-                'verbose_name': 'event',
-                'verbose_name_plural': 'events',
-                'ordering': ['-occurred_at', '-id'],
+                "verbose_name": "event",
+                "verbose_name_plural": "events",
+                "ordering": ["-occurred_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='HistoricalCustomer',
+            name="HistoricalCustomer",
             fields=[
-                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
-                ('first_name', models.CharField(blank=True, max_length=150, verbose_name='first name')),
-                ('last_name', models.CharField(blank=True, max_length=150, verbose_name='last name')),
-                ('email', models.CharField(blank=True, db_index=True, max_length=320, verbose_name='e-mail')),
-                ('phone', models.CharField(blank=True, db_index=True, max_length=20, verbose_name='phone')),
-                ('country', models.CharField(blank=True, max_length=2, verbose_name='country')),
-                ('city', models.CharField(blank=True, max_length=150, verbose_name='city')),
-                ('language', models.CharField(default='en', max_length=10, verbose_name='language')),
-                ('time_zone', models.CharField(default='UTC', max_length=64, verbose_name='time zone')),
-                ('attributes', models.JSONField(blank=True, default=dict, verbose_name='attributes')),
-                ('bucket', models.PositiveSmallIntegerField(default=crm.models.customer.draw_bucket, editable=False, verbose_name='bucket')),
-                ('created_at', models.DateTimeField(db_index=True, verbose_name='since')),
-                ('last_seen_at', models.DateTimeField(blank=True, null=True, verbose_name='last seen')),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField(db_index=True)),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                (
+                    "id",
+                    models.BigIntegerField(
+                        auto_created=True, blank=True, db_index=True, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "first_name",
+                    models.CharField(blank=True, max_length=150, verbose_name="first name"),
+                ),
+                (
+                    "last_name",
+                    models.CharField(blank=True, max_length=150, verbose_name="last name"),
+                ),
+                (
+                    "email",
+                    models.CharField(
+                        blank=True, db_index=True, max_length=320, verbose_name="e-mail"
+                    ),
+                ),
+                (
+                    "phone",
+                    models.CharField(
+                        blank=True, db_index=True, max_length=20, verbose_name="phone"
+                    ),
+                ),
+                ("country", models.CharField(blank=True, max_length=2, verbose_name="country")),
+                ("city", models.CharField(blank=True, max_length=150, verbose_name="city")),
+                (
+                    "language",
+                    models.CharField(default="en", max_length=10, verbose_name="language"),
+                ),
+                (
+                    "time_zone",
+                    models.CharField(default="UTC", max_length=64, verbose_name="time zone"),
+                ),
+                (
+                    "attributes",
+                    models.JSONField(blank=True, default=dict, verbose_name="attributes"),
+                ),
+                (
+                    "bucket",
+                    models.PositiveSmallIntegerField(
+                        default=crm.models.customer.draw_bucket,
+                        editable=False,
+                        verbose_name="bucket",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(db_index=True, verbose_name="since")),
+                (
+                    "last_seen_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last seen"),
+                ),
+                ("history_id", models.AutoField(primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField(db_index=True)),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(
+                        choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'historical customer',
-                'verbose_name_plural': 'historical customers',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
+                "verbose_name": "historical customer",
+                "verbose_name_plural": "historical customers",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='HistoricalProduct',
+            name="HistoricalProduct",
             fields=[
-                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
-                ('sku', models.CharField(db_index=True, max_length=100, verbose_name='SKU')),
-                ('name', models.CharField(max_length=255, verbose_name='name')),
-                ('description', models.TextField(blank=True, verbose_name='description')),
-                ('category', models.CharField(blank=True, db_index=True, max_length=150, verbose_name='category')),
-                ('brand', models.CharField(blank=True, max_length=150, verbose_name='brand')),
-                ('price', models.DecimalField(decimal_places=2, max_digits=12, verbose_name='price')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('url', models.CharField(blank=True, max_length=500, verbose_name='page')),
-                ('image_url', models.CharField(blank=True, max_length=500, verbose_name='picture')),
-                ('is_active', models.BooleanField(default=True, verbose_name='on sale')),
-                ('created_at', models.DateTimeField(verbose_name='since')),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField(db_index=True)),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                (
+                    "id",
+                    models.BigIntegerField(
+                        auto_created=True, blank=True, db_index=True, verbose_name="ID"
+                    ),
+                ),
+                ("sku", models.CharField(db_index=True, max_length=100, verbose_name="SKU")),
+                ("name", models.CharField(max_length=255, verbose_name="name")),
+                ("description", models.TextField(blank=True, verbose_name="description")),
+                (
+                    "category",
+                    models.CharField(
+                        blank=True, db_index=True, max_length=150, verbose_name="category"
+                    ),
+                ),
+                ("brand", models.CharField(blank=True, max_length=150, verbose_name="brand")),
+                (
+                    "price",
+                    models.DecimalField(decimal_places=2, max_digits=12, verbose_name="price"),
+                ),
+                ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                ("url", models.CharField(blank=True, max_length=500, verbose_name="page")),
+                ("image_url", models.CharField(blank=True, max_length=500, verbose_name="picture")),
+                ("is_active", models.BooleanField(default=True, verbose_name="on sale")),
+                ("created_at", models.DateTimeField(verbose_name="since")),
+                ("history_id", models.AutoField(primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField(db_index=True)),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(
+                        choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'historical product',
-                'verbose_name_plural': 'historical products',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
+                "verbose_name": "historical product",
+                "verbose_name_plural": "historical products",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='Identity',
+            name="Identity",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('external', 'Customer number'), ('email', 'E-mail address'), ('phone', 'Phone number'), ('anonymous', 'Anonymous id')], max_length=20, verbose_name='kind')),
-                ('value', models.CharField(max_length=320, verbose_name='value')),
-                ('verified_at', models.DateTimeField(blank=True, null=True, verbose_name='verified at')),
-                ('created_at', models.DateTimeField(verbose_name='since')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("external", "Customer number"),
+                            ("email", "E-mail address"),
+                            ("phone", "Phone number"),
+                            ("anonymous", "Anonymous id"),
+                        ],
+                        max_length=20,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("value", models.CharField(max_length=320, verbose_name="value")),
+                (
+                    "verified_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="verified at"),
+                ),
+                ("created_at", models.DateTimeField(verbose_name="since")),
             ],
             options={
-                'verbose_name': 'identity',
-                'verbose_name_plural': 'identities',
+                "verbose_name": "identity",
+                "verbose_name_plural": "identities",
             },
         ),
         migrations.CreateModel(
-            name='ImportRun',
+            name="ImportRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=30, verbose_name='kind')),
-                ('filename', models.CharField(max_length=255, verbose_name='file')),
-                ('state', models.CharField(choices=[('running', 'Running'), ('finished', 'Finished'), ('failed', 'Failed')], default='running', max_length=20, verbose_name='state')),
-                ('rows', models.PositiveIntegerField(default=0, verbose_name='rows read')),
-                ('report', models.JSONField(default=dict, verbose_name='report')),
-                ('error', models.CharField(blank=True, max_length=500, verbose_name='error')),
-                ('started_at', models.DateTimeField(verbose_name='started at')),
-                ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(max_length=30, verbose_name="kind")),
+                ("filename", models.CharField(max_length=255, verbose_name="file")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("running", "Running"),
+                            ("finished", "Finished"),
+                            ("failed", "Failed"),
+                        ],
+                        default="running",
+                        max_length=20,
+                        verbose_name="state",
+                    ),
+                ),
+                ("rows", models.PositiveIntegerField(default=0, verbose_name="rows read")),
+                ("report", models.JSONField(default=dict, verbose_name="report")),
+                ("error", models.CharField(blank=True, max_length=500, verbose_name="error")),
+                ("started_at", models.DateTimeField(verbose_name="started at")),
+                (
+                    "finished_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="finished at"),
+                ),
             ],
             options={
-                'verbose_name': 'import',
-                'verbose_name_plural': 'imports',
-                'ordering': ['-started_at'],
+                "verbose_name": "import",
+                "verbose_name_plural": "imports",
+                "ordering": ["-started_at"],
             },
         ),
         migrations.CreateModel(
-            name='MarketingPause',
+            name="MarketingPause",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reason', models.CharField(max_length=255, verbose_name='reason')),
-                ('created_at', models.DateTimeField(verbose_name='set at')),
-                ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='until')),
-                ('lifted_at', models.DateTimeField(blank=True, null=True, verbose_name='lifted at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("reason", models.CharField(max_length=255, verbose_name="reason")),
+                ("created_at", models.DateTimeField(verbose_name="set at")),
+                ("expires_at", models.DateTimeField(blank=True, null=True, verbose_name="until")),
+                (
+                    "lifted_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="lifted at"),
+                ),
             ],
             options={
-                'verbose_name': 'marketing pause',
-                'verbose_name_plural': 'marketing pauses',
-                'ordering': ['-created_at'],
-                'abstract': False,
+                "verbose_name": "marketing pause",
+                "verbose_name_plural": "marketing pauses",
+                "ordering": ["-created_at"],
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('direction', models.CharField(choices=[('out', 'From us'), ('in', 'From the customer')], max_length=3, verbose_name='direction')),
-                ('channel', models.CharField(choices=[('email', 'E-mail'), ('sms', 'SMS')], max_length=20, verbose_name='channel')),
-                ('purpose', models.CharField(choices=[('marketing', 'Marketing'), ('transactional', 'Transactional'), ('conversation', 'Conversation')], max_length=20, verbose_name='purpose')),
-                ('author', models.CharField(choices=[('campaign', 'Campaign'), ('staff', 'Staff'), ('bot', 'Bot'), ('customer', 'Customer')], max_length=20, verbose_name='author')),
-                ('source_kind', models.CharField(blank=True, max_length=30, verbose_name='source')),
-                ('source_id', models.BigIntegerField(blank=True, null=True, verbose_name='source id')),
-                ('address', models.CharField(max_length=320, verbose_name='address')),
-                ('subject', models.CharField(blank=True, max_length=998, verbose_name='subject')),
-                ('text', models.TextField(blank=True, verbose_name='text')),
-                ('variables', models.JSONField(blank=True, null=True, verbose_name='variables')),
-                ('body_hash', models.CharField(blank=True, max_length=64, verbose_name='body hash')),
-                ('key', models.CharField(max_length=200, unique=True, verbose_name='key')),
-                ('provider', models.CharField(blank=True, max_length=50, verbose_name='provider')),
-                ('provider_message_id', models.CharField(blank=True, max_length=200, verbose_name="provider's id")),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('sending', 'Sending'), ('sent', 'Sent'), ('delivered', 'Delivered'), ('bounced', 'Bounced'), ('complained', 'Complained'), ('failed', 'Failed'), ('in_doubt', 'In doubt'), ('received', 'Received')], max_length=20, verbose_name='state')),
-                ('reason', models.CharField(blank=True, choices=[('rejected', 'Refused by the provider'), ('deferred', 'Put off by the provider'), ('unreachable', 'Provider not reachable'), ('undeliverable', 'Undeliverable'), ('hard_bounce', 'Hard bounce'), ('soft_bounce', 'Soft bounce'), ('complaint', 'Complaint'), ('render_error', 'The template could not be rendered'), ('never_handed_over', 'A worker stopped before handing it over'), ('connection_lost', 'The connection was lost before an answer came'), ('worker_lost', 'A worker stopped while handing it over'), ('not_allowed', 'Held back by consent or suppression'), ('unknown', 'Unknown')], max_length=30, verbose_name='reason')),
-                ('detail', models.CharField(blank=True, max_length=500, verbose_name='detail')),
-                ('owner', models.CharField(blank=True, max_length=100, verbose_name='owner')),
-                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='tries')),
-                ('due_at', models.DateTimeField(blank=True, null=True, verbose_name='due at')),
-                ('lease_until_at', models.DateTimeField(blank=True, null=True, verbose_name='lease until')),
-                ('created_at', models.DateTimeField(db_index=True, verbose_name='created at')),
-                ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='sent at')),
-                ('delivered_at', models.DateTimeField(blank=True, null=True, verbose_name='delivered at')),
-                ('opened_at', models.DateTimeField(blank=True, null=True, verbose_name='opened at')),
-                ('clicked_at', models.DateTimeField(blank=True, null=True, verbose_name='clicked at')),
-                ('settled_at', models.DateTimeField(blank=True, null=True, verbose_name='settled at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "direction",
+                    models.CharField(
+                        choices=[("out", "From us"), ("in", "From the customer")],
+                        max_length=3,
+                        verbose_name="direction",
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("email", "E-mail"), ("sms", "SMS")],
+                        max_length=20,
+                        verbose_name="channel",
+                    ),
+                ),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[
+                            ("marketing", "Marketing"),
+                            ("transactional", "Transactional"),
+                            ("conversation", "Conversation"),
+                        ],
+                        max_length=20,
+                        verbose_name="purpose",
+                    ),
+                ),
+                (
+                    "author",
+                    models.CharField(
+                        choices=[
+                            ("campaign", "Campaign"),
+                            ("staff", "Staff"),
+                            ("bot", "Bot"),
+                            ("customer", "Customer"),
+                        ],
+                        max_length=20,
+                        verbose_name="author",
+                    ),
+                ),
+                ("source_kind", models.CharField(blank=True, max_length=30, verbose_name="source")),
+                (
+                    "source_id",
+                    models.BigIntegerField(blank=True, null=True, verbose_name="source id"),
+                ),
+                ("address", models.CharField(max_length=320, verbose_name="address")),
+                ("subject", models.CharField(blank=True, max_length=998, verbose_name="subject")),
+                ("text", models.TextField(blank=True, verbose_name="text")),
+                ("variables", models.JSONField(blank=True, null=True, verbose_name="variables")),
+                (
+                    "body_hash",
+                    models.CharField(blank=True, max_length=64, verbose_name="body hash"),
+                ),
+                ("key", models.CharField(max_length=200, unique=True, verbose_name="key")),
+                ("provider", models.CharField(blank=True, max_length=50, verbose_name="provider")),
+                (
+                    "provider_message_id",
+                    models.CharField(blank=True, max_length=200, verbose_name="provider's id"),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("sending", "Sending"),
+                            ("sent", "Sent"),
+                            ("delivered", "Delivered"),
+                            ("bounced", "Bounced"),
+                            ("complained", "Complained"),
+                            ("failed", "Failed"),
+                            ("in_doubt", "In doubt"),
+                            ("received", "Received"),
+                        ],
+                        max_length=20,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("rejected", "Refused by the provider"),
+                            ("deferred", "Put off by the provider"),
+                            ("unreachable", "Provider not reachable"),
+                            ("undeliverable", "Undeliverable"),
+                            ("hard_bounce", "Hard bounce"),
+                            ("soft_bounce", "Soft bounce"),
+                            ("complaint", "Complaint"),
+                            ("render_error", "The template could not be rendered"),
+                            ("never_handed_over", "A worker stopped before handing it over"),
+                            ("connection_lost", "The connection was lost before an answer came"),
+                            ("worker_lost", "A worker stopped while handing it over"),
+                            ("not_allowed", "Held back by consent or suppression"),
+                            ("unknown", "Unknown"),
+                        ],
+                        max_length=30,
+                        verbose_name="reason",
+                    ),
+                ),
+                ("detail", models.CharField(blank=True, max_length=500, verbose_name="detail")),
+                ("owner", models.CharField(blank=True, max_length=100, verbose_name="owner")),
+                ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="tries")),
+                ("due_at", models.DateTimeField(blank=True, null=True, verbose_name="due at")),
+                (
+                    "lease_until_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="lease until"),
+                ),
+                ("created_at", models.DateTimeField(db_index=True, verbose_name="created at")),
+                ("sent_at", models.DateTimeField(blank=True, null=True, verbose_name="sent at")),
+                (
+                    "delivered_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="delivered at"),
+                ),
+                (
+                    "opened_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="opened at"),
+                ),
+                (
+                    "clicked_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="clicked at"),
+                ),
+                (
+                    "settled_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="settled at"),
+                ),
             ],
             options={
-                'verbose_name': 'message',
-                'verbose_name_plural': 'messages',
-                'ordering': ['-created_at', '-id'],
-                'permissions': [('reply_message', 'Can reply to customers')],
+                "verbose_name": "message",
+                "verbose_name_plural": "messages",
+                "ordering": ["-created_at", "-id"],
+                "permissions": [("reply_message", "Can reply to customers")],
             },
         ),
         migrations.CreateModel(
-            name='Note',
+            name="Note",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('text', models.TextField(verbose_name='text')),
-                ('created_at', models.DateTimeField(verbose_name='created at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("text", models.TextField(verbose_name="text")),
+                ("created_at", models.DateTimeField(verbose_name="created at")),
             ],
             options={
-                'verbose_name': 'note',
-                'verbose_name_plural': 'notes',
-                'ordering': ['created_at'],
+                "verbose_name": "note",
+                "verbose_name_plural": "notes",
+                "ordering": ["created_at"],
             },
         ),
         migrations.CreateModel(
-            name='Order',
+            name="Order",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(max_length=100, unique=True, verbose_name='number')),
-                ('state', models.CharField(choices=[('placed', 'Placed'), ('cancelled', 'Cancelled'), ('refunded', 'Refunded')], default='placed', max_length=20, verbose_name='state')),
-                ('placed_at', models.DateTimeField(db_index=True, verbose_name='placed at')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('total', models.DecimalField(decimal_places=2, max_digits=14, verbose_name='total')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.CharField(max_length=100, unique=True, verbose_name="number")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("placed", "Placed"),
+                            ("cancelled", "Cancelled"),
+                            ("refunded", "Refunded"),
+                        ],
+                        default="placed",
+                        max_length=20,
+                        verbose_name="state",
+                    ),
+                ),
+                ("placed_at", models.DateTimeField(db_index=True, verbose_name="placed at")),
+                ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                (
+                    "total",
+                    models.DecimalField(decimal_places=2, max_digits=14, verbose_name="total"),
+                ),
             ],
             options={
-                'verbose_name': 'order',
-                'verbose_name_plural': 'orders',
-                'ordering': ['-placed_at', '-id'],
+                "verbose_name": "order",
+                "verbose_name_plural": "orders",
+                "ordering": ["-placed_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='OrderLine',
+            name="OrderLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('quantity', models.IntegerField(verbose_name='quantity')),
-                ('unit_price', models.DecimalField(decimal_places=2, max_digits=12, verbose_name='unit price')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("quantity", models.IntegerField(verbose_name="quantity")),
+                (
+                    "unit_price",
+                    models.DecimalField(decimal_places=2, max_digits=12, verbose_name="unit price"),
+                ),
             ],
             options={
-                'verbose_name': 'order line',
-                'verbose_name_plural': 'order lines',
+                "verbose_name": "order line",
+                "verbose_name_plural": "order lines",
             },
         ),
         migrations.CreateModel(
-            name='Product',
+            name="Product",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sku', models.CharField(max_length=100, unique=True, verbose_name='SKU')),
-                ('name', models.CharField(max_length=255, verbose_name='name')),
-                ('description', models.TextField(blank=True, verbose_name='description')),
-                ('category', models.CharField(blank=True, db_index=True, max_length=150, verbose_name='category')),
-                ('brand', models.CharField(blank=True, max_length=150, verbose_name='brand')),
-                ('price', models.DecimalField(decimal_places=2, max_digits=12, verbose_name='price')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('url', models.CharField(blank=True, max_length=500, verbose_name='page')),
-                ('image_url', models.CharField(blank=True, max_length=500, verbose_name='picture')),
-                ('is_active', models.BooleanField(default=True, verbose_name='on sale')),
-                ('created_at', models.DateTimeField(verbose_name='since')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("sku", models.CharField(max_length=100, unique=True, verbose_name="SKU")),
+                ("name", models.CharField(max_length=255, verbose_name="name")),
+                ("description", models.TextField(blank=True, verbose_name="description")),
+                (
+                    "category",
+                    models.CharField(
+                        blank=True, db_index=True, max_length=150, verbose_name="category"
+                    ),
+                ),
+                ("brand", models.CharField(blank=True, max_length=150, verbose_name="brand")),
+                (
+                    "price",
+                    models.DecimalField(decimal_places=2, max_digits=12, verbose_name="price"),
+                ),
+                ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                ("url", models.CharField(blank=True, max_length=500, verbose_name="page")),
+                ("image_url", models.CharField(blank=True, max_length=500, verbose_name="picture")),
+                ("is_active", models.BooleanField(default=True, verbose_name="on sale")),
+                ("created_at", models.DateTimeField(verbose_name="since")),
             ],
             options={
-                'verbose_name': 'product',
-                'verbose_name_plural': 'products',
-                'ordering': ['name'],
+                "verbose_name": "product",
+                "verbose_name_plural": "products",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Suppression',
+            name="Suppression",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(choices=[('email', 'E-mail'), ('sms', 'SMS')], max_length=20, verbose_name='channel')),
-                ('address_hash', models.CharField(max_length=64, verbose_name='address hash')),
-                ('reason', models.CharField(choices=[('hard_bounce', 'Hard bounce'), ('complaint', 'Complaint'), ('invalid', 'Invalid address'), ('staff', 'Staff')], max_length=20, verbose_name='reason')),
-                ('detail', models.CharField(blank=True, max_length=255, verbose_name='detail')),
-                ('created_at', models.DateTimeField(verbose_name='since')),
-                ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='until')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("email", "E-mail"), ("sms", "SMS")],
+                        max_length=20,
+                        verbose_name="channel",
+                    ),
+                ),
+                ("address_hash", models.CharField(max_length=64, verbose_name="address hash")),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("hard_bounce", "Hard bounce"),
+                            ("complaint", "Complaint"),
+                            ("invalid", "Invalid address"),
+                            ("staff", "Staff"),
+                        ],
+                        max_length=20,
+                        verbose_name="reason",
+                    ),
+                ),
+                ("detail", models.CharField(blank=True, max_length=255, verbose_name="detail")),
+                ("created_at", models.DateTimeField(verbose_name="since")),
+                ("expires_at", models.DateTimeField(blank=True, null=True, verbose_name="until")),
             ],
             options={
-                'verbose_name': 'suppression',
-                'verbose_name_plural': 'suppressions',
-                'ordering': ['-created_at'],
+                "verbose_name": "suppression",
+                "verbose_name_plural": "suppressions",
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='Template',
+            name="Template",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=150, unique=True, verbose_name='name')),
-                ('channel', models.CharField(choices=[('email', 'E-mail'), ('sms', 'SMS')], max_length=20, verbose_name='channel')),
-                ('created_at', models.DateTimeField(verbose_name='created at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=150, unique=True, verbose_name="name")),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("email", "E-mail"), ("sms", "SMS")],
+                        max_length=20,
+                        verbose_name="channel",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(verbose_name="created at")),
             ],
             options={
-                'verbose_name': 'template',
-                'verbose_name_plural': 'templates',
-                'ordering': ['name'],
+                "verbose_name": "template",
+                "verbose_name_plural": "templates",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='TemplateVersion',
+            name="TemplateVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField(verbose_name='version')),
-                ('subject', models.TextField(blank=True, verbose_name='subject')),
-                ('html', models.TextField(blank=True, verbose_name='HTML')),
-                ('text', models.TextField(blank=True, verbose_name='text')),
-                ('created_at', models.DateTimeField(verbose_name='created at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField(verbose_name="version")),
+                ("subject", models.TextField(blank=True, verbose_name="subject")),
+                ("html", models.TextField(blank=True, verbose_name="HTML")),
+                ("text", models.TextField(blank=True, verbose_name="text")),
+                ("created_at", models.DateTimeField(verbose_name="created at")),
             ],
             options={
-                'verbose_name': 'template version',
-                'verbose_name_plural': 'template versions',
-                'ordering': ['template', '-number'],
+                "verbose_name": "template version",
+                "verbose_name_plural": "template versions",
+                "ordering": ["template", "-number"],
             },
         ),
         migrations.CreateModel(
-            name='TrackedLink',
+            name="TrackedLink",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField(verbose_name='position')),
-                ('url', models.TextField(verbose_name='address')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField(verbose_name="position")),
+                ("url", models.TextField(verbose_name="address")),
             ],
             options={
-                'verbose_name': 'tracked link',
-                'verbose_name_plural': 'tracked links',
-                'ordering': ['version', 'position'],
+                "verbose_name": "tracked link",
+                "verbose_name_plural": "tracked links",
+                "ordering": ["version", "position"],
             },
         ),
         migrations.CreateModel(
-            name='Callback',
+            name="Callback",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('provider', models.CharField(max_length=50, verbose_name='provider')),
-                ('key', models.CharField(max_length=64, verbose_name='key')),
-                ('headers', models.JSONField(default=dict, verbose_name='headers')),
-                ('body', models.BinaryField(verbose_name='body')),
-                ('state', models.CharField(choices=[('received', 'Received'), ('processed', 'Processed'), ('failed', 'Failed')], default='received', max_length=20, verbose_name='state')),
-                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
-                ('error', models.CharField(blank=True, max_length=500, verbose_name='error')),
-                ('received_at', models.DateTimeField(verbose_name='received at')),
-                ('processed_at', models.DateTimeField(blank=True, null=True, verbose_name='processed at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("provider", models.CharField(max_length=50, verbose_name="provider")),
+                ("key", models.CharField(max_length=64, verbose_name="key")),
+                ("headers", models.JSONField(default=dict, verbose_name="headers")),
+                ("body", models.BinaryField(verbose_name="body")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("received", "Received"),
+                            ("processed", "Processed"),
+                            ("failed", "Failed"),
+                        ],
+                        default="received",
+                        max_length=20,
+                        verbose_name="state",
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
+                ("error", models.CharField(blank=True, max_length=500, verbose_name="error")),
+                ("received_at", models.DateTimeField(verbose_name="received at")),
+                (
+                    "processed_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="processed at"),
+                ),
             ],
             options={
-                'verbose_name': 'callback',
-                'verbose_name_plural': 'callbacks',
-                'ordering': ['-id'],
-                'indexes': [models.Index(condition=models.Q(('state', 'received')), fields=['id'], name='callback_to_process')],
-                'constraints': [models.UniqueConstraint(fields=('provider', 'key'), name='one_callback_per_key')],
+                "verbose_name": "callback",
+                "verbose_name_plural": "callbacks",
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "received")),
+                        fields=["id"],
+                        name="callback_to_process",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("provider", "key"), name="one_callback_per_key")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ConsentDecision',
+            name="ConsentDecision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(choices=[('email', 'E-mail'), ('sms', 'SMS')], max_length=20, verbose_name='channel')),
-                ('purpose', models.CharField(choices=[('marketing', 'Marketing'), ('transactional', 'Transactional'), ('conversation', 'Conversation')], max_length=20, verbose_name='purpose')),
-                ('state', models.CharField(choices=[('granted', 'Granted'), ('withdrawn', 'Withdrawn')], max_length=20, verbose_name='decision')),
-                ('source', models.CharField(choices=[('sign_up', 'Sign-up form'), ('checkout', 'Checkout'), ('import', 'Import'), ('api', 'API'), ('one_click', 'One-click unsubscribe'), ('preferences', 'Preference page'), ('keyword', 'Reply keyword'), ('staff', 'Staff'), ('complaint', 'Complaint')], max_length=20, verbose_name='source')),
-                ('proof', models.JSONField(blank=True, default=dict, verbose_name='proof')),
-                ('decided_at', models.DateTimeField(verbose_name='decided at')),
-                ('recorded_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='recorded by')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("email", "E-mail"), ("sms", "SMS")],
+                        max_length=20,
+                        verbose_name="channel",
+                    ),
+                ),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[
+                            ("marketing", "Marketing"),
+                            ("transactional", "Transactional"),
+                            ("conversation", "Conversation"),
+                        ],
+                        max_length=20,
+                        verbose_name="purpose",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("granted", "Granted"), ("withdrawn", "Withdrawn")],
+                        max_length=20,
+                        verbose_name="decision",
+                    ),
+                ),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("sign_up", "Sign-up form"),
+                            ("checkout", "Checkout"),
+                            ("import", "Import"),
+                            ("api", "API"),
+                            ("one_click", "One-click unsubscribe"),
+                            ("preferences", "Preference page"),
+                            ("keyword", "Reply keyword"),
+                            ("staff", "Staff"),
+                            ("complaint", "Complaint"),
+                        ],
+                        max_length=20,
+                        verbose_name="source",
+                    ),
+                ),
+                ("proof", models.JSONField(blank=True, default=dict, verbose_name="proof")),
+                ("decided_at", models.DateTimeField(verbose_name="decided at")),
+                (
+                    "recorded_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="recorded by",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'consent decision',
-                'verbose_name_plural': 'consent decisions',
-                'ordering': ['-decided_at', '-id'],
+                "verbose_name": "consent decision",
+                "verbose_name_plural": "consent decisions",
+                "ordering": ["-decided_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='Conversation',
+            name="Conversation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(choices=[('email', 'E-mail'), ('sms', 'SMS')], max_length=20, verbose_name='channel')),
-                ('subject', models.CharField(blank=True, max_length=255, verbose_name='subject')),
-                ('state', models.CharField(choices=[('open', 'Open'), ('closed', 'Closed')], default='open', max_length=20, verbose_name='state')),
-                ('handler', models.CharField(choices=[('bot', 'Bot'), ('staff', 'Staff')], default='bot', max_length=20, verbose_name='answered by')),
-                ('handed_over_because', models.CharField(blank=True, max_length=255, verbose_name='handed over because')),
-                ('waiting_since_at', models.DateTimeField(blank=True, null=True, verbose_name='waiting since')),
-                ('opened_at', models.DateTimeField(verbose_name='opened at')),
-                ('last_message_at', models.DateTimeField(verbose_name='last message')),
-                ('closed_at', models.DateTimeField(blank=True, null=True, verbose_name='closed at')),
-                ('assigned_to', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='assigned to')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("email", "E-mail"), ("sms", "SMS")],
+                        max_length=20,
+                        verbose_name="channel",
+                    ),
+                ),
+                ("subject", models.CharField(blank=True, max_length=255, verbose_name="subject")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("open", "Open"), ("closed", "Closed")],
+                        default="open",
+                        max_length=20,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "handler",
+                    models.CharField(
+                        choices=[("bot", "Bot"), ("staff", "Staff")],
+                        default="bot",
+                        max_length=20,
+                        verbose_name="answered by",
+                    ),
+                ),
+                (
+                    "handed_over_because",
+                    models.CharField(
+                        blank=True, max_length=255, verbose_name="handed over because"
+                    ),
+                ),
+                (
+                    "waiting_since_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="waiting since"),
+                ),
+                ("opened_at", models.DateTimeField(verbose_name="opened at")),
+                ("last_message_at", models.DateTimeField(verbose_name="last message")),
+                (
+                    "closed_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="closed at"),
+                ),
+                (
+                    "assigned_to",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="assigned to",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'conversation',
-                'verbose_name_plural': 'conversations',
-                'ordering': ['-last_message_at'],
-                'permissions': [('use_inbox', 'Can use the inbox')],
+                "verbose_name": "conversation",
+                "verbose_name_plural": "conversations",
+                "ordering": ["-last_message_at"],
+                "permissions": [("use_inbox", "Can use the inbox")],
             },
         ),
         migrations.CreateModel(
-            name='OrderStatistics',
+            name="OrderStatistics",
             fields=[
-                ('customer', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='order_statistics', serialize=False, to='crm.customer', verbose_name='customer')),
-                ('orders', models.PositiveIntegerField(verbose_name='orders')),
-                ('revenue', models.DecimalField(decimal_places=2, max_digits=14, verbose_name='revenue')),
-                ('first_order_at', models.DateTimeField(verbose_name='first order')),
-                ('last_order_at', models.DateTimeField(db_index=True, verbose_name='last order')),
+                (
+                    "customer",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="order_statistics",
+                        serialize=False,
+                        to="crm.customer",
+                        verbose_name="customer",
+                    ),
+                ),
+                ("orders", models.PositiveIntegerField(verbose_name="orders")),
+                (
+                    "revenue",
+                    models.DecimalField(decimal_places=2, max_digits=14, verbose_name="revenue"),
+                ),
+                ("first_order_at", models.DateTimeField(verbose_name="first order")),
+                ("last_order_at", models.DateTimeField(db_index=True, verbose_name="last order")),
             ],
             options={
-                'verbose_name': 'order statistics',
-                'verbose_name_plural': 'order statistics',
+                "verbose_name": "order statistics",
+                "verbose_name_plural": "order statistics",
             },
         ),
         migrations.AddIndex(
-            model_name='customer',
-            index=models.Index(fields=['country'], name='customer_country'),
+            model_name="customer",
+            index=models.Index(fields=["country"], name="customer_country"),
         ),
         migrations.AddIndex(
-            model_name='customer',
-            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('email'), name='gin_trgm_ops'), django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('first_name'), name='gin_trgm_ops'), django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('last_name'), name='gin_trgm_ops'), django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('phone'), name='gin_trgm_ops'), name='customer_search'),
+            model_name="customer",
+            index=django.contrib.postgres.indexes.GinIndex(
+                django.contrib.postgres.indexes.OpClass(
+                    django.db.models.functions.text.Upper("email"), name="gin_trgm_ops"
+                ),
+                django.contrib.postgres.indexes.OpClass(
+                    django.db.models.functions.text.Upper("first_name"), name="gin_trgm_ops"
+                ),
+                django.contrib.postgres.indexes.OpClass(
+                    django.db.models.functions.text.Upper("last_name"), name="gin_trgm_ops"
+                ),
+                django.contrib.postgres.indexes.OpClass(
+                    django.db.models.functions.text.Upper("phone"), name="gin_trgm_ops"
+                ),
+                name="customer_search",
+            ),
         ),
         migrations.AddField(
-            model_name='conversation',
-            name='customer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='conversations', to='crm.customer', verbose_name='customer'),
+            model_name="conversation",
+            name="customer",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="conversations",
+                to="crm.customer",
+                verbose_name="customer",
+            ),
         ),
         migrations.AddField(
-            model_name='consentdecision',
-            name='customer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='consent_decisions', to='crm.customer', verbose_name='customer'),
+            model_name="consentdecision",
+            name="customer",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="consent_decisions",
+                to="crm.customer",
+                verbose_name="customer",
+            ),
         ),
         migrations.AddField(
-            model_name='consent',
-            name='customer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='consents', to='crm.customer', verbose_name='customer'),
+            model_name="consent",
+            name="customer",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="consents",
+                to="crm.customer",
+                verbose_name="customer",
+            ),
         ),
         migrations.AddField(
-            model_name='event',
-            name='customer',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='crm.customer', verbose_name='customer'),
+            model_name="event",
+            name="customer",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="events",
+                to="crm.customer",
+                verbose_name="customer",
+            ),
         ),
         migrations.AddField(
-            model_name='historicalcustomer',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="historicalcustomer",
+            name="history_user",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='historicalproduct',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="historicalproduct",
+            name="history_user",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='identity',
-            name='customer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='identities', to='crm.customer', verbose_name='customer'),
+            model_name="identity",
+            name="customer",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="identities",
+                to="crm.customer",
+                verbose_name="customer",
+            ),
         ),
         migrations.AddField(
-            model_name='marketingpause',
-            name='customer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pauses', to='crm.customer', verbose_name='customer'),
+            model_name="marketingpause",
+            name="customer",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="pauses",
+                to="crm.customer",
+                verbose_name="customer",
+            ),
         ),
         migrations.AddField(
-            model_name='marketingpause',
-            name='lifted_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='lifted by'),
+            model_name="marketingpause",
+            name="lifted_by",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+                verbose_name="lifted by",
+            ),
         ),
         migrations.AddField(
-            model_name='marketingpause',
-            name='set_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='set by'),
+            model_name="marketingpause",
+            name="set_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+                verbose_name="set by",
+            ),
         ),
         migrations.AddField(
-            model_name='message',
-            name='conversation',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='messages', to='crm.conversation', verbose_name='conversation'),
+            model_name="message",
+            name="conversation",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="messages",
+                to="crm.conversation",
+                verbose_name="conversation",
+            ),
         ),
         migrations.AddField(
-            model_name='message',
-            name='customer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='crm.customer', verbose_name='customer'),
+            model_name="message",
+            name="customer",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="messages",
+                to="crm.customer",
+                verbose_name="customer",
+            ),
         ),
         migrations.AddField(
-            model_name='message',
-            name='staff',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='staff'),
+            model_name="message",
+            name="staff",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+                verbose_name="staff",
+            ),
         ),
         migrations.AddField(
-            model_name='note',
-            name='author',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='author'),
+            model_name="note",
+            name="author",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+                verbose_name="author",
+            ),
         ),
         migrations.AddField(
-            model_name='note',
-            name='conversation',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notes', to='crm.conversation', verbose_name='conversation'),
+            model_name="note",
+            name="conversation",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="notes",
+                to="crm.conversation",
+                verbose_name="conversation",
+            ),
         ),
         migrations.AddField(
-            model_name='order',
-            name='customer',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='orders', to='crm.customer', verbose_name='customer'),
+            model_name="order",
+            name="customer",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="orders",
+                to="crm.customer",
+                verbose_name="customer",
+            ),
         ),
         migrations.AddField(
-            model_name='orderline',
-            name='order',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='crm.order', verbose_name='order'),
+            model_name="orderline",
+            name="order",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="lines",
+                to="crm.order",
+                verbose_name="order",
+            ),
         ),
         migrations.AddField(
-            model_name='orderline',
-            name='product',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='crm.product', verbose_name='product'),
+            model_name="orderline",
+            name="product",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="lines",
+                to="crm.product",
+                verbose_name="product",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='suppression',
-            constraint=models.UniqueConstraint(fields=('channel', 'address_hash'), name='one_suppression_per_address'),
+            model_name="suppression",
+            constraint=models.UniqueConstraint(
+                fields=("channel", "address_hash"), name="one_suppression_per_address"
+            ),
         ),
         migrations.AddField(
-            model_name='templateversion',
-            name='created_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='created by'),
+            model_name="templateversion",
+            name="created_by",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+                verbose_name="created by",
+            ),
         ),
         migrations.AddField(
-            model_name='templateversion',
-            name='template',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='crm.template', verbose_name='template'),
+            model_name="templateversion",
+            name="template",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="versions",
+                to="crm.template",
+                verbose_name="template",
+            ),
         ),
         migrations.AddField(
-            model_name='message',
-            name='template_version',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='crm.templateversion', verbose_name='template version'),
+            model_name="message",
+            name="template_version",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="messages",
+                to="crm.templateversion",
+                verbose_name="template version",
+            ),
         ),
         migrations.AddField(
-            model_name='trackedlink',
-            name='version',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='links', to='crm.templateversion', verbose_name='version'),
+            model_name="trackedlink",
+            name="version",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="links",
+                to="crm.templateversion",
+                verbose_name="version",
+            ),
         ),
         migrations.AddIndex(
-            model_name='orderstatistics',
-            index=models.Index(fields=['orders'], name='order_statistics_orders'),
+            model_name="orderstatistics",
+            index=models.Index(fields=["orders"], name="order_statistics_orders"),
         ),
         migrations.AddIndex(
-            model_name='orderstatistics',
-            index=models.Index(fields=['revenue'], name='order_statistics_revenue'),
+            model_name="orderstatistics",
+            index=models.Index(fields=["revenue"], name="order_statistics_revenue"),
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['state', '-last_message_at'], name='conversation_inbox'),
+            model_name="conversation",
+            index=models.Index(fields=["state", "-last_message_at"], name="conversation_inbox"),
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(condition=models.Q(('waiting_since_at__isnull', False)), fields=['waiting_since_at'], name='conversation_waiting'),
+            model_name="conversation",
+            index=models.Index(
+                condition=models.Q(("waiting_since_at__isnull", False)),
+                fields=["waiting_since_at"],
+                name="conversation_waiting",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('customer', 'channel'), name='one_open_conversation_per_channel'),
+            model_name="conversation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "open")),
+                fields=("customer", "channel"),
+                name="one_open_conversation_per_channel",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='consent',
-            constraint=models.UniqueConstraint(fields=('customer', 'channel', 'purpose'), name='one_consent_per_purpose'),
+            model_name="consent",
+            constraint=models.UniqueConstraint(
+                fields=("customer", "channel", "purpose"), name="one_consent_per_purpose"
+            ),
         ),
         migrations.AddIndex(
-            model_name='event',
-            index=models.Index(fields=['customer', '-occurred_at'], name='event_timeline'),
+            model_name="event",
+            index=models.Index(fields=["customer", "-occurred_at"], name="event_timeline"),
         ),
         migrations.AddIndex(
-            model_name='event',
-            index=models.Index(fields=['name', 'occurred_at', 'customer'], name='event_by_name'),
+            model_name="event",
+            index=models.Index(fields=["name", "occurred_at", "customer"], name="event_by_name"),
         ),
         migrations.AddConstraint(
-            model_name='identity',
-            constraint=models.UniqueConstraint(fields=('kind', 'value'), name='identity_names_one_customer'),
+            model_name="identity",
+            constraint=models.UniqueConstraint(
+                fields=("kind", "value"), name="identity_names_one_customer"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='marketingpause',
-            constraint=models.UniqueConstraint(condition=models.Q(('lifted_at__isnull', True)), fields=('customer',), name='one_pause_in_force'),
+            model_name="marketingpause",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("lifted_at__isnull", True)),
+                fields=("customer",),
+                name="one_pause_in_force",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='marketingpause',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__isnull', False)), name='a_pause_has_an_end'),
+            model_name="marketingpause",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("expires_at__isnull", False)), name="a_pause_has_an_end"
+            ),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['customer', '-placed_at'], name='order_by_customer'),
+            model_name="order",
+            index=models.Index(fields=["customer", "-placed_at"], name="order_by_customer"),
         ),
         migrations.AddConstraint(
-            model_name='templateversion',
-            constraint=models.UniqueConstraint(fields=('template', 'number'), name='one_version_per_number'),
+            model_name="templateversion",
+            constraint=models.UniqueConstraint(
+                fields=("template", "number"), name="one_version_per_number"
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['customer', '-created_at'], name='message_by_customer'),
+            model_name="message",
+            index=models.Index(fields=["customer", "-created_at"], name="message_by_customer"),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['conversation', 'created_at'], name='message_by_conversation'),
+            model_name="message",
+            index=models.Index(
+                fields=["conversation", "created_at"], name="message_by_conversation"
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['source_kind', 'source_id'], name='message_by_source'),
+            model_name="message",
+            index=models.Index(fields=["source_kind", "source_id"], name="message_by_source"),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('state', 'queued')), fields=['id'], name='message_queued'),
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("state", "queued")), fields=["id"], name="message_queued"
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('state', 'sending')), fields=['lease_until_at'], name='message_sending'),
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("state", "sending")),
+                fields=["lease_until_at"],
+                name="message_sending",
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('state', 'failed')), fields=['created_at'], name='message_failed'),
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("state", "failed")),
+                fields=["created_at"],
+                name="message_failed",
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('provider_message_id', ''), _negated=True), fields=['provider', 'provider_message_id'], name='message_by_provider_id'),
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("provider_message_id", ""), _negated=True),
+                fields=["provider", "provider_message_id"],
+                name="message_by_provider_id",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ('failed', 'bounced', 'complained', 'in_doubt')), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='an_unhappy_message_has_a_reason'),
+            model_name="message",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("state__in", ("failed", "bounced", "complained", "in_doubt")),
+                        _negated=True,
+                    ),
+                    models.Q(("reason", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="an_unhappy_message_has_a_reason",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='trackedlink',
-            constraint=models.UniqueConstraint(fields=('version', 'position'), name='one_link_per_position'),
+            model_name="trackedlink",
+            constraint=models.UniqueConstraint(
+                fields=("version", "position"), name="one_link_per_position"
+            ),
         ),
     ]

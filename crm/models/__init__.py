@@ -1,37 +1,67 @@
 """The rows of crm."""
 
-from .api_key import ApiKey
+from .api_key import ApiKey, IdempotentCall
+from .attribute import AttributeDefinition
 from .callback import Callback
-from .consent import Consent, ConsentDecision, MarketingPause, Suppression
+from .company import Company, CompanyMember, CompanyStatistics
+from .consent import Consent, ConsentDecision, ContactPreference, MarketingPause, Suppression
 from .conversation import Conversation, Note
 from .customer import Customer, Identity, OrderStatistics
-from .event import Event
-from .imports import ImportRun
+from .desk import CustomerNote, CustomerTask, FieldLock
+from .event import Event, EventBatch, EventDay, RejectedEvent
+from .imports import ExportRun, ImportRun
+from .merge import CustomerAlias, DuplicateCandidate, Merge
 from .message import Message
 from .order import Order, OrderLine, Product
 from .outbox import CaughtMessage
+from .privacy import AccessRecord, PrivacyRequest, RetentionRule
+from .quality import QualityFinding, QualityRepair
 from .template import Template, TemplateVersion, TrackedLink
+from .webhook import Webhook, WebhookDelivery
 
 __all__ = [
+    "AccessRecord",
     "ApiKey",
+    "AttributeDefinition",
     "Callback",
     "CaughtMessage",
+    "Company",
+    "CompanyMember",
+    "CompanyStatistics",
     "Consent",
     "ConsentDecision",
+    "ContactPreference",
     "Conversation",
     "Customer",
+    "CustomerAlias",
+    "CustomerNote",
+    "CustomerTask",
+    "DuplicateCandidate",
     "Event",
+    "EventBatch",
+    "EventDay",
+    "ExportRun",
+    "FieldLock",
+    "IdempotentCall",
     "Identity",
     "ImportRun",
     "MarketingPause",
+    "Merge",
     "Message",
     "Note",
     "Order",
     "OrderLine",
     "OrderStatistics",
+    "PrivacyRequest",
     "Product",
+    "QualityFinding",
+    "QualityRepair",
+    "RejectedEvent",
+    "RetentionRule",
     "Suppression",
     "Template",
     "TemplateVersion",
     "TrackedLink",
+    "Webhook",
+    "WebhookDelivery",
 ]

@@ -43,6 +43,9 @@ class ApiKey(models.Model):
     name = models.CharField(_("name"), max_length=100, unique=True)
     key_hash = models.CharField(_("key hash"), max_length=64, unique=True, editable=False)
     scopes = ArrayField(models.CharField(max_length=20, choices=ApiScope), verbose_name=_("scopes"))
+    rate = models.PositiveIntegerField(
+        _("calls a minute"), null=True, blank=True, help_text=_("Empty: as the settings say")
+    )
     created_at = models.DateTimeField(_("created at"))
     expires_at = models.DateTimeField(_("until"), null=True, blank=True)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)
@@ -57,3 +60,25 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class IdempotentCall(models.Model):
+    """A call that carried an Idempotency-Key, and the answer it got, to be given again."""
+
+    caller = models.CharField(_("caller"), max_length=50)
+    key = models.CharField(_("key"), max_length=255)
+    request_hash = models.CharField(_("request hash"), max_length=64)
+    # Empty while the first call is still at work.
+    status = models.PositiveSmallIntegerField(_("status"), null=True)
+    answer = models.JSONField(_("answer"), null=True)
+    created_at = models.DateTimeField(_("created at"), db_index=True)
+
+    class Meta:
+        verbose_name = _("idempotent call")
+        verbose_name_plural = _("idempotent calls")
+        constraints = [
+            models.UniqueConstraint(fields=["caller", "key"], name="one_idempotent_call")
+        ]
+
+    def __str__(self) -> str:
+        return self.key

@@ -21,6 +21,9 @@ class ConsentDecision(models.Model):
     state = models.CharField(_("decision"), max_length=20, choices=ConsentState)
     source = models.CharField(_("source"), max_length=20, choices=DecisionSource)
     proof = models.JSONField(_("proof"), default=dict, blank=True)
+    text_shown = models.TextField(_("text shown"), blank=True)
+    # Kept only where CONSENT_KEEP_IP allows it.
+    ip_address = models.GenericIPAddressField(_("IP address"), null=True, blank=True)
     decided_at = models.DateTimeField(_("decided at"))
     recorded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -70,6 +73,9 @@ class Suppression(models.Model):
     channel = models.CharField(_("channel"), max_length=20, choices=Channel)
     address_hash = models.CharField(_("address hash"), max_length=64)
     reason = models.CharField(_("reason"), max_length=20, choices=SuppressionReason)
+    source = models.CharField(
+        _("source"), max_length=20, choices=DecisionSource, default=DecisionSource.STAFF
+    )
     detail = models.CharField(_("detail"), max_length=255, blank=True)
     created_at = models.DateTimeField(_("since"))
     expires_at = models.DateTimeField(_("until"), null=True, blank=True)
@@ -111,3 +117,30 @@ class MarketingPause(Override):
 
     def __str__(self) -> str:
         return f"{self.expires_at:%Y-%m-%d}"
+
+
+class ContactPreference(models.Model):
+    """How often a customer wants to hear from us at most."""
+
+    customer = models.OneToOneField(
+        Customer,
+        models.CASCADE,
+        primary_key=True,
+        related_name="contact_preference",
+        verbose_name=_("customer"),
+    )
+    messages = models.PositiveSmallIntegerField(_("messages at most"))
+    days = models.PositiveSmallIntegerField(_("in so many days"))
+    chosen_at = models.DateTimeField(_("chosen at"))
+
+    class Meta:
+        verbose_name = _("frequency choice")
+        verbose_name_plural = _("frequency choices")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(messages__gt=0, days__gt=0), name="a_frequency_is_positive"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.messages} / {self.days}"

@@ -41,6 +41,8 @@ class Customer(models.Model):
     phone = models.CharField(_("phone"), max_length=20, blank=True, db_index=True)
     country = models.CharField(_("country"), max_length=2, blank=True)
     city = models.CharField(_("city"), max_length=150, blank=True)
+    postcode = models.CharField(_("postcode"), max_length=20, blank=True)
+    street = models.CharField(_("street"), max_length=255, blank=True)
     language = models.CharField(_("language"), max_length=10, default="en")
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
@@ -65,7 +67,13 @@ class Customer(models.Model):
                 name="customer_search",
             ),
         ]
-        permissions = [("pause_customer", _("Can pause marketing to a person"))]
+        permissions = [
+            ("pause_customer", _("Can pause marketing to a person")),
+            ("view_personal_data", _("Can see personal data unmasked")),
+            ("merge_customer", _("Can merge and unmerge customers")),
+            ("export_customer", _("Can export customers")),
+            ("erase_customer", _("Can erase customers")),
+        ]
 
     def __str__(self) -> str:
         return self.full_name or self.email or self.phone or f"#{self.pk}"

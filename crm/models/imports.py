@@ -1,22 +1,46 @@
-"""Files that came in, and what became of their rows."""
+"""Files that came in and went out, and what became of their rows."""
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from crm.choices import ImportState
+from crm.choices import ExportState, ImportState
 
 
 class ImportRun(models.Model):
-    """One file read in, with its report."""
+    """One file read in, with its report.
+
+    Customers come in by steps that can be paused: rows_done and the counts are committed with
+    the rows they count, so that a worker that dies loses and doubles nothing.
+    """
 
     kind = models.CharField(_("kind"), max_length=30)
     filename = models.CharField(_("file"), max_length=255)
     state = models.CharField(
         _("state"), max_length=20, choices=ImportState, default=ImportState.RUNNING
     )
+    # Where the upload lies, relative to the folder of imports; empty once it was deleted.
+    path = models.CharField(_("path"), max_length=255, blank=True, editable=False)
+    format = models.JSONField(_("format"), default=dict, editable=False)
+    mapping = models.JSONField(_("mapping"), default=dict, editable=False)
+    options = models.JSONField(_("options"), default=dict, editable=False)
     rows = models.PositiveIntegerField(_("rows read"), default=0)
+    rows_done = models.PositiveIntegerField(_("rows done"), default=0)
+    created = models.PositiveIntegerField(_("new"), default=0)
+    updated = models.PositiveIntegerField(_("updated"), default=0)
+    rejected = models.PositiveIntegerField(_("rejected"), default=0)
     report = models.JSONField(_("report"), default=dict)
     error = models.CharField(_("error"), max_length=500, blank=True)
+    owner = models.CharField(_("owner"), max_length=100, blank=True, editable=False)
+    lease_until_at = models.DateTimeField(_("lease until"), null=True, editable=False)
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("started by"),
+    )
     started_at = models.DateTimeField(_("started at"))
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
 
@@ -27,3 +51,38 @@ class ImportRun(models.Model):
 
     def __str__(self) -> str:
         return self.filename
+
+
+class ExportRun(models.Model):
+    """Rows that left as a file: what, for whom, and until when the file is kept."""
+
+    kind = models.CharField(_("kind"), max_length=30)
+    state = models.CharField(
+        _("state"), max_length=20, choices=ExportState, default=ExportState.PLANNED
+    )
+    # Columns, filter and format as plain values.
+    options = models.JSONField(_("options"), default=dict)
+    is_masked = models.BooleanField(_("masked"), default=True)
+    path = models.CharField(_("path"), max_length=255, blank=True, editable=False)
+    rows = models.PositiveIntegerField(_("rows"), default=0)
+    size = models.PositiveBigIntegerField(_("bytes"), default=0)
+    error = models.CharField(_("error"), max_length=500, blank=True)
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("asked for by"),
+    )
+    program = models.CharField(_("program"), max_length=100, blank=True)
+    created_at = models.DateTimeField(_("asked for at"))
+    finished_at = models.DateTimeField(_("finished at"), null=True)
+    expires_at = models.DateTimeField(_("kept until"), null=True)
+
+    class Meta:
+        verbose_name = _("export")
+        verbose_name_plural = _("exports")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} #{self.pk}"

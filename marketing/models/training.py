@@ -23,6 +23,8 @@ class TrainingRun(models.Model):
     artifact = models.BinaryField(null=True, editable=False)
     artifact_sha256 = models.CharField(max_length=64, blank=True, editable=False)
     error = models.CharField(_("error"), max_length=500, blank=True)
+    # How many of the people it had learnt from were erased since.
+    erased_people = models.PositiveIntegerField(_("people erased since"), default=0)
     requested_at = models.DateTimeField(_("requested at"))
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
