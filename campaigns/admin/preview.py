@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
 from campaigns.models import Campaign
-from crm import customers, templates
+from crm import search, templates
 from crm.models import Customer
 from crm.rendering import RenderError
 
@@ -23,7 +23,7 @@ DOCUMENT_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline';
 def people(request: HttpRequest, pk: int) -> HttpResponse:
     """Find customers by name or address, to preview as."""
     text = request.GET.get("text", "").strip()
-    found = list(customers.search(text=text)[:FOUND]) if text else []
+    found = list(search.customers(text=text)[:FOUND]) if text else []
     context = {"found": found, "text": text, "campaign_id": pk}
     return render(request, "admin/campaigns/people.html", context)
 

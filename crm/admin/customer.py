@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
-from crm import customers
+from crm import customers, search
 from crm.admin import customer_page, customer_posts, reach
 from crm.admin.customer_filters import (
     ConsentFilter,
@@ -104,7 +104,7 @@ class CustomerAdmin(ModelAdmin):
     ) -> tuple[QuerySet[Customer], bool]:
         if not search_term.strip():
             return queryset, False
-        return queryset.filter(pk__in=customers.search(text=search_term).values("pk")), False
+        return queryset.filter(pk__in=search.customer_ids(text=search_term)), False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CountedOnce]:
         return CountedOnce

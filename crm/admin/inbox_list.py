@@ -8,7 +8,7 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from crm import customers
+from crm import search
 from crm.choices import ConversationState, Handler
 from crm.models import Conversation, Message
 
@@ -64,7 +64,7 @@ def _conversations(request: HttpRequest, chosen: str, text: str) -> QuerySet[Con
         )
     )
     if text:
-        found = found.filter(customer__in=customers.search(text=text).values("pk"))
+        found = found.filter(customer__in=search.customer_ids(text=text))
     if chosen == "waiting":
         # Who waits longest comes first.
         return found.order_by("waiting_since_at")[:SHOWN]

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from crm import customers, rendering, templates, variables
+from crm import rendering, search, templates, variables
 from crm.admin import frame
 from crm.channels import segments
 from crm.choices import Channel
@@ -53,7 +53,7 @@ def people(request: HttpRequest) -> HttpResponse:
     """The customers a search finds, to preview as one of them."""
     _check(request)
     text = request.GET.get("person", "").strip()
-    found = customers.search(text=text)[:_PEOPLE_SHOWN] if len(text) > 1 else []
+    found = search.customers(text=text)[:_PEOPLE_SHOWN] if len(text) > 1 else []
     return render(request, "admin/crm/template/people.html", {"people": found, "text": text})
 
 

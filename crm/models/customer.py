@@ -4,9 +4,7 @@ import random
 from datetime import datetime
 from typing import Self
 
-from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
@@ -59,13 +57,6 @@ class Customer(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["country"], name="customer_country"),
-            GinIndex(
-                OpClass(Upper("email"), name="gin_trgm_ops"),
-                OpClass(Upper("first_name"), name="gin_trgm_ops"),
-                OpClass(Upper("last_name"), name="gin_trgm_ops"),
-                OpClass(Upper("phone"), name="gin_trgm_ops"),
-                name="customer_search",
-            ),
         ]
         permissions = [
             ("pause_customer", _("Can pause marketing to a person")),

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from crm import customers
+from crm import search
 from marketing.choices import OverrideMode, SegmentKind
 from marketing.models import Membership, Segment
 from marketing.rules import RuleError, explain
@@ -55,7 +55,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
 def people(request: HttpRequest, pk: int) -> HttpResponse:
     """Find customers to put in or out."""
     text = request.GET.get("who", "").strip()
-    found = list(customers.search(text=text)[:FOUND]) if text else []
+    found = list(search.customers(text=text)[:FOUND]) if text else []
     return render(request, "admin/marketing/people.html", {"found": found, "text": text})
 
 
@@ -72,7 +72,7 @@ def sentence(segment: Segment) -> str:
 def _members(segment: Segment, text: str) -> QuerySet[Membership]:
     found = Membership.objects.filter(segment=segment).select_related("customer")
     if text:
-        found = found.filter(customer__in=customers.search(text=text).order_by().values("pk"))
+        found = found.filter(customer__in=search.customer_ids(text=text))
     return found.order_by("-entered_at", "-id")
 
 
