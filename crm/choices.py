@@ -183,6 +183,26 @@ class ImportState(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
+class RejectReason(models.TextChoices):
+    """Why a row of an import is not taken."""
+
+    COLUMNS = "columns", _("More or fewer cells than headings")
+    NO_IDENTITY = "no_identity", _("No customer number, e-mail address or phone")
+    BAD_EMAIL = "bad_email", _("E-mail address that cannot be right")
+    BAD_PHONE = "bad_phone", _("Phone number that cannot be right")
+    BAD_COUNTRY = "bad_country", _("Country that is not known")
+    BAD_LANGUAGE = "bad_language", _("Language that is not known")
+    BAD_TIME_ZONE = "bad_time_zone", _("Time zone that is not known")
+    BAD_DATE = "bad_date", _("Date that cannot be read, or in two ways")
+    BAD_NUMBER = "bad_number", _("Not a number")
+    BAD_BOOLEAN = "bad_boolean", _("Neither yes nor no")
+    BAD_CONSENT = "bad_consent", _("Consent that is neither yes nor no")
+    UNPROVEN_CONSENT = "unproven_consent", _("Consent without a source and a date")
+    TOO_LONG = "too_long", _("Text that is too long")
+    BAD_LETTER = "bad_letter", _("A letter that cannot be stored")
+    REFUSED = "refused", _("Refused by the customer record")
+
+
 class ExportState(models.TextChoices):
     """How an export stands."""
 

@@ -9,7 +9,7 @@ from .conversation import Conversation, Note
 from .customer import Customer, Identity, OrderStatistics
 from .desk import CustomerNote, CustomerTask, FieldLock
 from .event import Event, EventBatch, EventDay, RejectedEvent
-from .imports import ExportRun, ImportRun
+from .imports import ExportRun, ImportRun, RejectedRow
 from .merge import CustomerAlias, DuplicateCandidate, Merge
 from .message import Message
 from .order import Order, OrderLine, Product
@@ -57,6 +57,7 @@ __all__ = [
     "QualityFinding",
     "QualityRepair",
     "RejectedEvent",
+    "RejectedRow",
     "RetentionRule",
     "Suppression",
     "Template",

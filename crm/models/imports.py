@@ -1,10 +1,12 @@
 """Files that came in and went out, and what became of their rows."""
 
+import uuid
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from crm.choices import ExportState, ImportState
+from crm.choices import ExportState, ImportState, RejectReason
 
 
 class ImportRun(models.Model):
@@ -28,6 +30,7 @@ class ImportRun(models.Model):
     rows_done = models.PositiveIntegerField(_("rows done"), default=0)
     created = models.PositiveIntegerField(_("new"), default=0)
     updated = models.PositiveIntegerField(_("updated"), default=0)
+    unchanged = models.PositiveIntegerField(_("unchanged"), default=0)
     rejected = models.PositiveIntegerField(_("rejected"), default=0)
     report = models.JSONField(_("report"), default=dict)
     error = models.CharField(_("error"), max_length=500, blank=True)
@@ -53,9 +56,31 @@ class ImportRun(models.Model):
         return self.filename
 
 
+class RejectedRow(models.Model):
+    """A row of an import that was not taken: as it came, and why."""
+
+    run = models.ForeignKey(
+        ImportRun, models.CASCADE, related_name="rejected_rows", verbose_name=_("import")
+    )
+    line = models.PositiveIntegerField(_("line"))
+    reason = models.CharField(_("reason"), max_length=30, choices=RejectReason)
+    heading = models.CharField(_("column"), max_length=200, blank=True)
+    cells = models.JSONField(_("cells"), default=list)
+
+    class Meta:
+        verbose_name = _("rejected row")
+        verbose_name_plural = _("rejected rows")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.line}: {self.reason}"
+
+
 class ExportRun(models.Model):
     """Rows that left as a file: what, for whom, and until when the file is kept."""
 
+    # Opaque: in addresses, and the name of the file on the disk.
+    key = models.UUIDField(_("key"), default=uuid.uuid4, unique=True, editable=False)
     kind = models.CharField(_("kind"), max_length=30)
     state = models.CharField(
         _("state"), max_length=20, choices=ExportState, default=ExportState.PLANNED
