@@ -77,6 +77,8 @@ class DuplicateCandidate(models.Model):
     state = models.CharField(
         _("state"), max_length=20, choices=CandidateState, default=CandidateState.OPEN
     )
+    # What staff should see: an address that one brought and that leads to the other.
+    evidence = models.JSONField(_("evidence"), default=dict, blank=True)
     found_at = models.DateTimeField(_("found at"))
     decided_at = models.DateTimeField(_("decided at"), null=True, blank=True)
     decided_by = models.ForeignKey(

@@ -9,6 +9,9 @@ from crm.models import Customer
 class Feature(models.Model):
     """What was known about a customer at the start of a day, in numbers."""
 
+    # Computed: when customers are merged or parted it is left to be computed again.
+    is_derived = True
+
     as_of_date = models.DateField(_("as of"))
     customer = models.ForeignKey(
         Customer, models.CASCADE, related_name="features", verbose_name=_("customer")

@@ -13,6 +13,9 @@ from .training import TrainingRun
 class Score(models.Model):
     """The automatic value; staff's override stands beside it, never in its place."""
 
+    # Computed: when customers are merged or parted it is left to be computed again.
+    is_derived = True
+
     customer = models.ForeignKey(
         Customer, models.CASCADE, related_name="scores", db_index=False, verbose_name=_("customer")
     )

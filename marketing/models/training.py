@@ -75,6 +75,9 @@ class Cluster(models.Model):
 class ClusterMembership(models.Model):
     """The cluster a customer is in, as of the run in use."""
 
+    # Computed: when customers are merged or parted it is left to be computed again.
+    is_derived = True
+
     customer = models.OneToOneField(
         Customer,
         models.CASCADE,

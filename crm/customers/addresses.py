@@ -1,0 +1,51 @@
+"""Another e-mail address or phone number for a customer, typed by staff."""
+
+from datetime import datetime
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from crm import normalise
+from crm.choices import IdentityKind
+from crm.customers import handles
+from crm.models import Customer, Identity
+
+_FIELDS = {IdentityKind.EMAIL: "email", IdentityKind.PHONE: "phone"}
+
+
+@transaction.atomic
+def readdress(*, customer_id: int, kind: IdentityKind, value: str, now: datetime) -> str:
+    """Give a customer another e-mail address or phone number; gives it as it is kept.
+
+    Locks the handle. The address before leads to this customer no more; one that leads to
+    somebody else is refused.
+    """
+    field_name = _FIELDS[kind]
+    address = _address(kind, value, Customer.objects.get(pk=customer_id).country)
+    handles.lock([(kind.value, address)])
+    customer = Customer.objects.select_for_update().get(pk=customer_id)
+    if address == getattr(customer, field_name):
+        return address
+    if address and Identity.objects.filter(kind=kind, value=address).exclude(customer=customer):
+        raise ValidationError(_("%s belongs to another customer.") % address)
+    Identity.objects.filter(
+        customer=customer, kind=kind, value=getattr(customer, field_name)
+    ).delete()
+    if address:
+        Identity.objects.get_or_create(
+            kind=kind, value=address, defaults={"customer": customer, "created_at": now}
+        )
+    setattr(customer, field_name, address)
+    customer.save(update_fields=[field_name])
+    return address
+
+
+def _address(kind: IdentityKind, value: str, country: str) -> str:
+    if not value.strip():
+        return ""
+    is_email = kind == IdentityKind.EMAIL
+    address = normalise.email(value) if is_email else normalise.phone(value, country)
+    if not address:
+        raise ValidationError(_("%s is no address of this kind.") % value)
+    return address

@@ -1,0 +1,119 @@
+"""The tables whose rows belong to a customer, in all apps, and what must not be twice there."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.db import connection, models
+
+from crm.models import Customer, DuplicateCandidate
+
+Row = dict[str, Any]
+
+# Computed from other rows; after a merge they are computed again.
+_REFRESHED = frozenset({"crm_orderstatistics", "crm_eventday"})
+
+_UNIQUE = """
+    SELECT t.relname,
+        array_agg(a.attname::text ORDER BY a.attnum) AS columns,
+        coalesce(pg_get_expr(i.indpred, i.indrelid), 'true') AS condition
+    FROM pg_index i
+    JOIN pg_class t ON t.oid = i.indrelid
+    JOIN pg_namespace n ON n.oid = t.relnamespace AND n.nspname = current_schema()
+    JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = ANY(i.indkey)
+    WHERE i.indisunique AND t.relname = ANY(%s)
+    GROUP BY i.indexrelid, t.relname, i.indpred, i.indrelid
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Unique:
+    """Columns that must not be the same twice, beside the customer, where the condition holds."""
+
+    others: tuple[str, ...]
+    condition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table, with the column that names the customer."""
+
+    name: str
+    key: str
+    customer: str
+    columns: tuple[str, ...]
+    uniques: tuple[Unique, ...]
+    is_derived: bool
+    is_refreshed: bool
+
+
+@cache
+def all_tables() -> tuple[Table, ...]:
+    """Every table with rows of customers, pairs of possible duplicates aside."""
+    relations = [
+        relation
+        for relation in Customer._meta.get_fields(include_hidden=True)
+        if isinstance(relation, models.ForeignObjectRel) and _is_live(relation)
+    ]
+    found = _uniques([relation.related_model._meta.db_table for relation in relations])
+    return tuple(_table(relation, found) for relation in relations)
+
+
+def columns_of(model: type[models.Model]) -> tuple[str, ...]:
+    """The columns of a table that are written, computed ones aside."""
+    return tuple(
+        field.column
+        for field in model._meta.local_concrete_fields
+        if not getattr(field, "generated", False)
+    )
+
+
+def used(customer_ids: Iterable[int]) -> list[Table]:
+    """The tables that have rows of these customers at all, found in one statement."""
+    every = all_tables()
+    asked = ", ".join(
+        f"EXISTS (SELECT FROM {table.name} WHERE {table.customer} = ANY(%(ids)s))"
+        for table in every
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {asked}", {"ids": list(customer_ids)})
+        found = cursor.fetchone()
+    return [table for table, is_used in zip(every, found, strict=True) if is_used]
+
+
+def _is_live(relation: models.ForeignObjectRel) -> bool:
+    """Not the tables of history, and not the pairs, which are of two customers each."""
+    if relation.related_model is DuplicateCandidate or relation.many_to_many:
+        return False
+    return bool(getattr(relation.field, "db_constraint", True))
+
+
+def _table(relation: models.ForeignObjectRel, found: dict[str, list[tuple[set[str], str]]]) -> Table:
+    model = relation.related_model
+    column = relation.field.column
+    name = model._meta.db_table
+    key = model._meta.pk.column
+    uniques = [
+        Unique(tuple(sorted(columns - {column})), condition)
+        for columns, condition in found.get(name, [])
+        if column in columns
+    ]
+    return Table(
+        name=name,
+        key=key,
+        customer=column,
+        columns=columns_of(model),
+        uniques=tuple(uniques),
+        is_derived=getattr(model, "is_derived", False),
+        is_refreshed=name in _REFRESHED,
+    )
+
+
+def _uniques(names: list[str]) -> dict[str, list[tuple[set[str], str]]]:
+    found: dict[str, list[tuple[set[str], str]]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_UNIQUE, [names])
+        for name, columns, condition in cursor.fetchall():
+            found.setdefault(name, []).append((set(columns), condition))
+    return found
