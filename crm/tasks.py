@@ -9,7 +9,7 @@ from celery import Task, shared_task
 from django.db import transaction
 from django.utils import timezone
 
-from crm import callbacks, messages
+from crm import callbacks, calls, messages, webhooks
 
 # Short, so that other tasks get their turn.
 SLICE_SECONDS = 20.0
@@ -41,6 +41,19 @@ def recover_messages() -> None:
 def send_queued_messages() -> None:
     """Send the answers of staff and bot, and whatever else is queued."""
     _until_done(partial(messages.send_queued, owner=messages.owner()))
+
+
+@shared_task
+def deliver_webhooks() -> None:
+    """Tell subscribers what is due."""
+    _until_done(partial(webhooks.deliver_due, owner=messages.owner()))
+
+
+@shared_task
+def forget_old_calls() -> None:
+    """Delete kept answers and old deliveries whose time is over."""
+    calls.forget_old(now=timezone.now())
+    webhooks.forget_old(now=timezone.now())
 
 
 def _until_done(work: Callable[..., int]) -> None:

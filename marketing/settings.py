@@ -57,6 +57,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "marketing.health.answer_probes",
+    "crm.api.problems.answer_as_problems",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -134,6 +135,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "segments": {"task": "marketing.tasks.refresh_segments", "schedule": 60.0},
     "reading": {"task": "marketing.tasks.read_messages", "schedule": 60.0},
     "training": {"task": "marketing.tasks.train_due", "schedule": 3600.0},
+    "webhooks": {"task": "crm.tasks.deliver_webhooks", "schedule": 10.0},
+    "old calls": {"task": "crm.tasks.forget_old_calls", "schedule": 3600.0},
 }
 # A bell that nobody heard is rung again: an old one is worth nothing.
 for _bell in CELERY_BEAT_SCHEDULE.values():
@@ -220,10 +223,15 @@ CONTENT_SECURITY_POLICY = {
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.DjangoModelPermissions"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "crm.api.schema.Schema",
+    "URL_FORMAT_OVERRIDE": None,
 }
 # How often one API key may call.
 API_RATE = env.str("API_RATE", default="1200/min")
+# How long a request to the API may be, uploads of imports aside; in bytes.
+API_MAX_BODY = env.int("API_MAX_BODY", default=5_000_000)
+# Private hosts that webhooks may call nevertheless, such as a receiver on this machine.
+WEBHOOK_ALLOWED_HOSTS = env.list("WEBHOOK_ALLOWED_HOSTS", default=[])
 SPECTACULAR_SETTINGS = {
     "TITLE": "Rapport API",
     "VERSION": "1",
@@ -231,6 +239,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "crm.api.schema.describe_whole",
+    ],
 }
 
 LOGGING = {
@@ -264,6 +277,7 @@ UNFOLD = {
     ],
     "SCRIPTS": [static_lazy("crm/admin.js")],
     "DASHBOARD_CALLBACK": "marketing.admin.dashboard.fill",
+    "COMMAND": {"search_callback": "crm.admin.global_search.find"},
     "COLORS": {"primary": TEAL},
     "SIDEBAR": SIDEBAR,
 }

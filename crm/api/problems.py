@@ -1,18 +1,51 @@
 """Errors as problem details (RFC 9457): one shape for whatever goes wrong."""
 
+import json
+import logging
+import traceback
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import ValidationError as Refused
+from django.http import HttpRequest, HttpResponse
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from crm.customers import NoIdentity
+from crm.calls import OtherRequest, StillRunning
+from crm.customers import MergeRefused, NoIdentity
 from crm.orders import UnknownProduct
 
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+PREFIX = "/api/"
 # What an operation refuses for the caller's sake.
 _REFUSALS = (NoIdentity, UnknownProduct)
+
+
+class Unusable(exceptions.APIException):
+    """The request is well-formed, but what it asks for cannot be done."""
+
+    status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+    default_detail = "The request is well-formed, but it cannot be done."
+
+
+class Conflict(exceptions.APIException):
+    """The request does not fit how things stand just now."""
+
+    status_code = HTTPStatus.CONFLICT
+    default_detail = "The request does not fit how things stand."
+
+
+class TooLarge(exceptions.APIException):
+    """The request is longer than allowed."""
+
+    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    default_detail = "The request is too long; send it in parts."
 
 
 class ProblemRenderer(JSONRenderer):
@@ -24,29 +57,72 @@ class ProblemRenderer(JSONRenderer):
         """Name the media type by the status of the answer."""
         response = (renderer_context or {}).get("response")
         if response is not None and response.status_code >= 400:
-            response["Content-Type"] = "application/problem+json"
+            response["Content-Type"] = MEDIA_TYPE
         return super().render(data, accepted_media_type, renderer_context)
+
+
+def problem(status: int, detail: str = "", errors: Any = None) -> dict[str, Any]:
+    """The document for one thing that went wrong."""
+    known = HTTPStatus(status)
+    told = {"type": "about:blank", "title": known.phrase, "status": known.value}
+    told["detail"] = detail or known.description or known.phrase
+    return told if errors is None else {**told, "errors": errors}
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """Turn an error into an answer that says what to mend."""
-    if isinstance(error, _REFUSALS):
-        error = exceptions.ValidationError(str(error))
-    if isinstance(error, RecursionError):
-        error = exceptions.ParseError("The document is nested too deeply.")
+    error = _translated(error)
     response = exception_handler(error, context)
     if response is None:
-        return None
-    status = HTTPStatus(response.status_code)
-    problem: dict[str, Any] = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": status.value,
-    }
+        _log(error)
+        return Response(problem(500, "Something went wrong here; it is noted."), status=500)
     if isinstance(error, exceptions.ValidationError):
-        problem["detail"] = "The request is not valid."
-        problem["errors"] = response.data
+        told = problem(response.status_code, "The request is not valid.", response.data)
     else:
-        problem["detail"] = str(getattr(error, "detail", status.description))
-    response.data = problem
+        told = problem(response.status_code, str(getattr(error, "detail", "")))
+    response.data = told
     return response
+
+
+def answer_as_problems(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: whatever fails under /api/ before or beside an endpoint is a problem too."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        is_plain = response.get("Content-Type", "").startswith("text/html")
+        if response.status_code < 400 or not is_plain or not request.path.startswith(PREFIX):
+            return response
+        told = problem(response.status_code)
+        answer = HttpResponse(json.dumps(told), MEDIA_TYPE, response.status_code)
+        if "Allow" in response:
+            answer["Allow"] = response["Allow"]
+        return answer
+
+    return middleware
+
+
+def _translated(error: Exception) -> Exception:
+    """Refusals of operations in the words of HTTP."""
+    if isinstance(error, _REFUSALS):
+        return Unusable(str(error))
+    if isinstance(error, MergeRefused):
+        return Conflict(str(error))
+    if isinstance(error, Refused):
+        return Unusable(" ".join(error.messages))
+    if isinstance(error, StillRunning):
+        return Conflict("A call with this Idempotency-Key is still being answered; ask again.")
+    if isinstance(error, OtherRequest):
+        return Unusable("This Idempotency-Key came before with another request.")
+    if isinstance(error, RequestDataTooBig):
+        return TooLarge()
+    if isinstance(error, RecursionError):
+        return exceptions.ParseError("The document is nested too deeply.")
+    return error
+
+
+def _log(error: Exception) -> None:
+    # Without the error's own words: they may quote a person's data.
+    where = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("An API call failed: %s\n%s", type(error).__name__, where)

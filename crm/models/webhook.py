@@ -18,8 +18,15 @@ class Webhook(models.Model):
         verbose_name=_("events"),
         help_text=_("Names or beginnings: order.placed, message.*, *"),
     )
-    # The newest first; two while a secret is being replaced.
+    tells_handles = models.BooleanField(
+        _("tell handles"),
+        default=False,
+        help_text=_("E-mail address, phone number and other handles, not only customer numbers"),
+    )
+    # The newest first, one a line; two while a secret is being replaced.
     secrets = models.TextField(_("secrets"), editable=False)
+    rotated_at = models.DateTimeField(_("secret replaced at"), null=True, editable=False)
+    failing_since_at = models.DateTimeField(_("failing since"), null=True, editable=False)
     is_active = models.BooleanField(_("active"), default=True)
     stopped_because = models.CharField(_("stopped because"), max_length=255, blank=True)
     created_at = models.DateTimeField(_("since"))
@@ -67,7 +74,9 @@ class WebhookDelivery(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["due_at"], condition=models.Q(state="due"), name="webhook_delivery_due"
+                fields=["webhook", "due_at"],
+                condition=models.Q(state="due"),
+                name="webhook_delivery_due",
             )
         ]
 

@@ -1,0 +1,40 @@
+"""Webhooks: tell subscribers what happened, signed, until they heard (Standard Webhooks)."""
+
+from crm.webhooks.keeping import (
+    NewWebhook,
+    WebhookRefused,
+    change,
+    check_url,
+    forget_old,
+    replay,
+    resume,
+    rotate_secret,
+    send_test,
+    stop,
+    subscribe,
+)
+from crm.webhooks.names import NEWS, TEST
+from crm.webhooks.planning import News, plan, tell
+from crm.webhooks.sending import deliver_due
+from crm.webhooks.signing import sign
+
+__all__ = [
+    "NEWS",
+    "TEST",
+    "News",
+    "NewWebhook",
+    "WebhookRefused",
+    "change",
+    "check_url",
+    "deliver_due",
+    "forget_old",
+    "plan",
+    "replay",
+    "resume",
+    "rotate_secret",
+    "send_test",
+    "sign",
+    "stop",
+    "subscribe",
+    "tell",
+]
