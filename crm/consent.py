@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
 from crm import events, normalise
-from crm.choices import Channel, ConsentState, Purpose, Refusal
+from crm.choices import Channel, ConsentState, DecisionSource, Purpose, Refusal
 from crm.models import Consent, ConsentDecision, Customer, Suppression
 from crm.signals import announce, consent_changed
 
@@ -39,6 +39,7 @@ class NewSuppression:
     reason: str
     detail: str = ""
     expires_at: datetime | None = None
+    source: str = DecisionSource.STAFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,15 @@ def suppress_many(*, suppressions: Sequence[NewSuppression], now: datetime) -> N
         cursor.executemany(
             _SUPPRESS,
             [
-                [row.channel, hash_, row.reason, row.detail[:255], now, row.expires_at]
+                [
+                    row.channel,
+                    hash_,
+                    row.reason,
+                    row.source,
+                    row.detail[:255],
+                    now,
+                    row.expires_at,
+                ]
                 for hash_, row in sorted(rows.items())
             ],
         )
@@ -211,10 +220,10 @@ def reachable(
 
 _SUPPRESS = """
     INSERT INTO crm_suppression AS held
-        (channel, address_hash, reason, detail, created_at, expires_at)
-    VALUES (%s, %s, %s, %s, %s, %s)
+        (channel, address_hash, reason, source, detail, created_at, expires_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (channel, address_hash) DO UPDATE SET
-        reason = excluded.reason, detail = excluded.detail, expires_at = excluded.expires_at
+        reason = excluded.reason, source = excluded.source, detail = excluded.detail, expires_at = excluded.expires_at
     WHERE held.expires_at IS NOT NULL
       AND (excluded.expires_at IS NULL OR excluded.expires_at > held.expires_at)
 """

@@ -14,7 +14,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from crm import customers, search
-from crm.admin import customer_page, customer_posts, reach
+from crm.admin import customer_desk, customer_page, customer_posts, reach
 from crm.admin.customer_filters import (
     ConsentFilter,
     CountryFilter,
@@ -65,7 +65,10 @@ class CustomerAdmin(ModelAdmin):
     inlines = (IdentityInline,)
     fieldsets = (
         (None, {"fields": (("first_name", "last_name"), ("email", "phone"))}),
-        (_("Place and language"), {"fields": (("country", "city"), ("language", "time_zone"))}),
+        (
+            _("Place and language"),
+            {"fields": (("country", "city"), ("postcode", "street"), ("language", "time_zone"))},
+        ),
         (_("Facts"), {"fields": ("attributes", ("created_at", "last_seen_at", "bucket"))}),
     )
     readonly_fields = ("created_at", "last_seen_at", "bucket")
@@ -97,7 +100,7 @@ class CustomerAdmin(ModelAdmin):
             )
             for name, view in own
         ]
-        return urls + super().get_urls()
+        return urls + customer_desk.urls(self.admin_site.admin_view) + super().get_urls()
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Customer], search_term: str

@@ -6,13 +6,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from crm import extensions
+from crm.admin import customer_desk
 from crm.admin.parts import OverrideRow
 from crm.models import Customer, MarketingPause
 
 
 def rows(*, customer: Customer, now: datetime) -> list[OverrideRow]:
     """All overrides, those in force first, then the newest first."""
-    found = pauses(customer=customer, now=now)
+    found = pauses(customer=customer, now=now) + customer_desk.lock_rows(customer=customer)
     for overrides_of in extensions.customer_overrides.all():
         found += overrides_of(customer, now)
     return sorted(found, key=lambda row: (not row.lift_url, -row.created_at.timestamp()))

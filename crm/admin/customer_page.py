@@ -14,7 +14,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from crm import extensions
-from crm.admin import customer_history, customer_overrides, reach, timeline
+from crm.admin import (
+    customer_charts,
+    customer_desk,
+    customer_history,
+    customer_overrides,
+    reach,
+    timeline,
+)
 from crm.admin.parts import Panel
 from crm.choices import Channel, ConversationState, Purpose
 from crm.models import Conversation, Customer, MarketingPause
@@ -37,7 +44,10 @@ def overview(request: HttpRequest, object_id: str | int) -> HttpResponse:
     customer: Customer = context["customer"]
     show = _chosen(request)
     panels = [_drawn(panel, request) for panel in _panels(customer, request)]
+    now = timezone.now()
+    context |= customer_desk.panel(customer=customer, request=request, now=now)
     context |= {
+        "charts": customer_charts.of(customer=customer, now=now),
         "statistics": getattr(customer, "order_statistics", None),
         "currency": settings.SHOP_CURRENCY,
         "wide_panels": [panel for panel in panels if panel["is_wide"]],
@@ -73,6 +83,7 @@ def overrides(request: HttpRequest, object_id: int) -> HttpResponse:
     context = header_of(request, object_id=object_id, tab="overrides")
     now = timezone.now()
     context["rows"] = customer_overrides.rows(customer=context["customer"], now=now)
+    context["lockable"] = customer_desk.lockable(customer=context["customer"])
     return render(request, "admin/crm/customer/overrides.html", context)
 
 

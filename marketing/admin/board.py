@@ -10,10 +10,9 @@ from django.utils import formats
 from django.utils.translation import gettext as _
 
 from crm import consent
+from crm.admin.charts import BarChart, Spark, bar_chart, spark
 from crm.choices import Channel
 from marketing.dashboards import Day, Figures, Trend
-
-from .charts import BarChart, Spark, bar_chart, spark
 
 DAYS_SHOWN = 30
 WEEK = 7
