@@ -72,9 +72,7 @@ def _is_visitor(customer_id: int, held: dict[tuple[str, str], bool]) -> bool:
     return not Customer.objects.filter(pk=customer_id).exclude(email="", phone="").exists()
 
 
-def _check_verified(
-    kept: dict[tuple[str, str], bool], merged: dict[tuple[str, str], bool]
-) -> None:
+def _check_verified(kept: dict[tuple[str, str], bool], merged: dict[tuple[str, str], bool]) -> None:
     for kind in IdentityKind:
         if kind in NAMELESS:
             continue

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -29,7 +30,7 @@ def note(pairs: Sequence[tuple[int, int, str]], now: datetime) -> None:
     """
     if not pairs:
         return
-    ones, others, emails = (list(column) for column in zip(*pairs, strict=True))
-    words = [CandidateReason.SAME_EMAIL.value, _SCORE, CandidateState.OPEN.value, now]
+    columns: list[Any] = [list(column) for column in zip(*pairs, strict=True)]
+    words: list[Any] = [CandidateReason.SAME_EMAIL.value, _SCORE, CandidateState.OPEN.value, now]
     with connection.cursor() as cursor:
-        cursor.execute(_NOTE, [*words, ones, others, emails])
+        cursor.execute(_NOTE, [*words, *columns])

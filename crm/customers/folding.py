@@ -142,8 +142,6 @@ class Folding:
         return {table.name for table in used}
 
     def _fold(self, table: Table) -> None:
-        if table.is_refreshed:
-            return
         if table.is_derived:
             self._set_all_aside(table)
             return
@@ -217,4 +215,4 @@ class Folding:
     def _run(self, statement: str, **more: Any) -> list[tuple[Any, ...]]:
         with connection.cursor() as cursor:
             cursor.execute(statement, self.params | more)
-            return cursor.fetchall()
+            return list(cursor.fetchall())

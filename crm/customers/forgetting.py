@@ -57,9 +57,7 @@ def forget_many(*, customer_ids: Collection[int], now: datetime) -> dict[str, in
     counts: Counter[str] = Counter()
     _forget_copies(all_ids, counts)
     _delete(Customer, "SELECT unnest(%s::bigint[])", [ids], counts)
-    announce(
-        customers_erased, sender=Customer, customer_ids=ids, known_since_at=known_since_at
-    )
+    announce(customers_erased, sender=Customer, customer_ids=ids, known_since_at=known_since_at)
     return dict(sorted(counts.items()))
 
 
@@ -92,7 +90,7 @@ def _histories() -> Iterator[tuple[str, str]]:
             yield model._meta.db_table, "id"
         for field in model._meta.local_concrete_fields:
             if field.related_model is Customer:
-                yield model._meta.db_table, field.column
+                yield model._meta.db_table, str(field.column)
 
 
 def _delete(model: type[models.Model], ids: str, params: list[Any], counts: Counter[str]) -> None:
@@ -100,7 +98,7 @@ def _delete(model: type[models.Model], ids: str, params: list[Any], counts: Coun
     for relation in model._meta.get_fields(include_hidden=True):
         if isinstance(relation, models.ForeignObjectRel) and not relation.many_to_many:
             _delete_related(relation, ids, params, counts)
-    name, key = model._meta.db_table, model._meta.pk.column  # type: ignore[union-attr]
+    name, key = model._meta.db_table, model._meta.pk.column
     _run(counts, name, f"DELETE FROM {name} WHERE {key} IN ({ids})", params)  # noqa: S608
 
 

@@ -32,7 +32,7 @@ _VISITORS = f"""
         SELECT FROM crm_identity other
         WHERE other.customer_id = named.customer_id AND NOT other.kind = ANY(%s)
     )
-"""  # noqa: S608 - made of the constant above
+"""
 
 
 def identify(*, person: Person, now: datetime) -> int:
@@ -134,16 +134,14 @@ class _Batch:
             self.visitors.append(visitor)
 
 
-def _owners(
-    readings: Sequence[Reading], wanted: set[Handle], now: datetime
-) -> dict[Handle, Known]:
+def _owners(readings: Sequence[Reading], wanted: set[Handle], now: datetime) -> dict[Handle, Known]:
     """Who holds the handles; each knows every handle they hold, asked for or not.
 
     The rows are locked before the handles are read, so that these are as they stay.
     """
     _lock_visitors(readings)
     kinds, values = zip(*wanted, strict=True)
-    owners = RawSQL(_OWNERS, [list(kinds), list(values)])
+    owners = RawSQL(_OWNERS, [list(kinds), list(values)])  # noqa: S611 - no input in it
     locking = Customer.objects.select_for_update(no_key=True).order_by("pk")
     rows = locking.filter(pk__in=owners).in_bulk()
     found = handles.held(wanted) if rows else {}

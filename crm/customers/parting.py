@@ -82,7 +82,7 @@ def _move_back(row: Merge, moved: Mapping[str, Sequence[Any]]) -> None:
             cursor.execute(
                 f"UPDATE {table.name} SET {table.customer} = %s "  # noqa: S608 - our own names
                 f"WHERE {table.key} = ANY(%s) AND {table.customer} = %s",
-                [row.merged_id, moved[table.name], row.kept_id],
+                [row.merged_id, list(moved[table.name]), row.kept_id],
             )
 
 
@@ -151,8 +151,4 @@ def _attributes_before(
     known: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> dict[str, Any]:
     came = {name: after[name] for name in after if name not in before}
-    return {
-        name: value
-        for name, value in known.items()
-        if name not in came or came[name] != value
-    }
+    return {name: value for name, value in known.items() if name not in came or came[name] != value}

@@ -6,12 +6,21 @@ from django.db import connection
 
 from crm import orders
 
-_LOSE_DAYS = "DELETE FROM crm_eventday WHERE customer_id = ANY(%s)"
 _COUNT_DAYS = """
+    WITH fresh AS (
+        SELECT customer_id, name, (occurred_at AT TIME ZONE 'UTC')::date AS date,
+            count(*) AS count, min(occurred_at) AS first_at, max(occurred_at) AS last_at
+        FROM crm_event WHERE customer_id = ANY(%(ids)s) GROUP BY 1, 2, 3
+    ), gone AS (
+        DELETE FROM crm_eventday day
+        WHERE day.customer_id = ANY(%(ids)s) AND NOT EXISTS (
+            SELECT FROM fresh WHERE fresh.customer_id = day.customer_id
+              AND fresh.name = day.name AND fresh.date = day.date)
+    )
     INSERT INTO crm_eventday (customer_id, name, date, count, first_at, last_at)
-    SELECT customer_id, name, (occurred_at AT TIME ZONE 'UTC')::date, count(*),
-        min(occurred_at), max(occurred_at)
-    FROM crm_event WHERE customer_id = ANY(%s) GROUP BY 1, 2, 3
+    SELECT customer_id, name, date, count, first_at, last_at FROM fresh
+    ON CONFLICT (customer_id, name, date) DO UPDATE SET count = excluded.count,
+        first_at = excluded.first_at, last_at = excluded.last_at
 """
 
 
@@ -21,5 +30,4 @@ def refresh(customer_ids: Sequence[int], used: Collection[str]) -> None:
         orders.refresh_statistics(customer_ids=customer_ids)
     if {"crm_event", "crm_eventday"} & set(used):
         with connection.cursor() as cursor:
-            cursor.execute(_LOSE_DAYS, [list(customer_ids)])
-            cursor.execute(_COUNT_DAYS, [list(customer_ids)])
+            cursor.execute(_COUNT_DAYS, {"ids": list(customer_ids)})

@@ -11,7 +11,7 @@ from crm.models import Customer, DuplicateCandidate
 
 Row = dict[str, Any]
 
-# Computed from other rows; after a merge they are computed again.
+# What refreshing.py computes; apps above say so on their models.
 _REFRESHED = frozenset({"crm_orderstatistics", "crm_eventday"})
 
 _UNIQUE = """
@@ -44,8 +44,8 @@ class Table:
     customer: str
     columns: tuple[str, ...]
     uniques: tuple[Unique, ...]
+    # Computed from other rows; after a merge it is computed again.
     is_derived: bool
-    is_refreshed: bool
 
 
 @cache
@@ -63,7 +63,7 @@ def all_tables() -> tuple[Table, ...]:
 def columns_of(model: type[models.Model]) -> tuple[str, ...]:
     """The columns of a table that are written, computed ones aside."""
     return tuple(
-        field.column
+        str(field.column)
         for field in model._meta.local_concrete_fields
         if not getattr(field, "generated", False)
     )
@@ -89,9 +89,11 @@ def _is_live(relation: models.ForeignObjectRel) -> bool:
     return bool(getattr(relation.field, "db_constraint", True))
 
 
-def _table(relation: models.ForeignObjectRel, found: dict[str, list[tuple[set[str], str]]]) -> Table:
-    model = relation.related_model
-    column = relation.field.column
+def _table(
+    relation: models.ForeignObjectRel, found: dict[str, list[tuple[set[str], str]]]
+) -> Table:
+    model: Any = relation.related_model
+    column = str(relation.field.column)
     name = model._meta.db_table
     key = model._meta.pk.column
     uniques = [
@@ -105,8 +107,7 @@ def _table(relation: models.ForeignObjectRel, found: dict[str, list[tuple[set[st
         customer=column,
         columns=columns_of(model),
         uniques=tuple(uniques),
-        is_derived=getattr(model, "is_derived", False),
-        is_refreshed=name in _REFRESHED,
+        is_derived=name in _REFRESHED or getattr(model, "is_derived", False),
     )
 
 
