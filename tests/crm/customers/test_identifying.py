@@ -1,15 +1,24 @@
 """Each person is one customer, whoever reports them and however often."""
 
-import threading
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 
-from crm import customers
+from crm import customers, events
 from crm.customers import Person
-from crm.models import Customer, Identity, MarketingPause
+from crm.models import (
+    Customer,
+    DuplicateCandidate,
+    Event,
+    FieldLock,
+    Identity,
+    MarketingPause,
+    Merge,
+)
+from crm.signals import customers_changed
 from tests import making
 
 pytestmark = pytest.mark.django_db
@@ -95,26 +104,128 @@ def test_a_batch_of_any_size_takes_the_same_few_statements(
     assert Customer.objects.count() == 500
 
 
-@pytest.mark.django_db(transaction=True)
-def test_parallel_writers_leave_one_customer_for_each_person(now: datetime) -> None:
-    batch = [Person(external_id=str(n), email=f"p{n}@shop.example") for n in range(40)]
-    found: list[list[int]] = []
+def test_the_telegram_and_chat_ids_are_kept_as_they_come(now: datetime) -> None:
+    person = Person(telegram_id="12345", whatsapp_id="Abc.1", webchat_id="W-9")
 
-    def write(people: list[Person]) -> None:
-        found.append(customers.identify_many(people=people, now=now))
-        connection.close()
+    customers.identify(person=person, now=now)
 
-    threads = [
-        threading.Thread(target=write, args=(batch[::step],)) for step in (1, -1, 1, -1, 1, -1)
+    found = dict(Identity.objects.values_list("kind", "value"))
+    assert found == {"telegram": "12345", "whatsapp": "Abc.1", "webchat": "W-9"}
+
+
+def test_what_a_visitor_did_joins_the_person_who_signs_in(now: datetime) -> None:
+    visitor = customers.identify(person=Person(anonymous_id="browser", city="Leeds"), now=now)
+    known = customers.identify(person=Person(external_id="7"), now=now)
+    events.record(event=events.NewEvent(visitor, "page.viewed", now, "one"), now=now)
+
+    found = customers.identify(person=Person(external_id="7", anonymous_id="browser"), now=now)
+
+    assert found == known
+    assert Event.objects.get().customer_id == known
+    assert Customer.objects.get().city == "Leeds"
+    assert Merge.objects.get().cause == "signed_in"
+    assert customers.identify(person=Person(anonymous_id="browser"), now=now) == known
+
+
+def test_a_visitor_of_the_same_batch_is_the_person_from_the_start(now: datetime) -> None:
+    known = customers.identify(person=Person(external_id="7"), now=now)
+    batch = [
+        Person(anonymous_id="browser", attributes={"tea": "green"}),
+        Person(external_id="7", anonymous_id="browser"),
     ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
-    assert len(found) == 6
-    assert {tuple(sorted(ids)) for ids in found} == {tuple(sorted(found[0]))}
-    assert Customer.objects.count() == 40
+    assert customers.identify_many(people=batch, now=now) == [known, known]
+    assert Customer.objects.get().attributes == {"tea": "green"}
+    assert not Merge.objects.exists()
+
+
+def test_a_computer_that_two_people_share_stays_with_the_first(now: datetime) -> None:
+    first = customers.identify(person=Person(external_id="7", anonymous_id="browser"), now=now)
+
+    second = customers.identify(person=Person(external_id="8", anonymous_id="browser"), now=now)
+
+    assert first != second
+    assert Identity.objects.get(kind="anonymous").customer_id == first
+    assert not Merge.objects.exists()
+
+
+def test_two_visitors_do_not_become_one_by_themselves(now: datetime) -> None:
+    chat = customers.identify(person=Person(webchat_id="w"), now=now)
+    browser = customers.identify(person=Person(anonymous_id="b"), now=now)
+
+    assert customers.identify(person=Person(webchat_id="w", anonymous_id="b"), now=now) == chat
+    assert Customer.objects.filter(pk=browser).exists()
+
+
+def test_an_address_that_leads_to_somebody_else_is_for_staff_to_decide(now: datetime) -> None:
+    ada = customers.identify(person=Person(external_id="7", email="a@x.example"), now=now)
+
+    other = customers.identify(person=Person(external_id="8", email="A@x.example"), now=now)
+
+    assert Customer.objects.get(pk=other).email == ""
+    assert Identity.objects.get(kind="email").customer_id == ada
+    pair = DuplicateCandidate.objects.get()
+    assert (pair.left_id, pair.right_id, pair.reason) == (ada, other, "same_email")
+    assert pair.evidence == {"email": "a@x.example", "brought_by": other}
+
+
+def test_a_dismissed_pair_stays_dismissed(now: datetime) -> None:
+    customers.identify(person=Person(external_id="7", email="a@x.example"), now=now)
+    second = Person(external_id="8", email="a@x.example")
+    customers.identify(person=second, now=now)
+    DuplicateCandidate.objects.update(state="dismissed")
+
+    customers.identify(person=second, now=now)
+
+    assert DuplicateCandidate.objects.get().state == "dismissed"
+
+
+def test_locked_fields_stay_as_staff_left_them(now: datetime) -> None:
+    customer = making.customer(now=now, external_id="7", city="Leeds", attributes={"shoe": 38})
+    for name in ("city", "attributes.shoe"):
+        FieldLock.objects.create(customer=customer, field=name, reason="x", created_at=now)
+    FieldLock.objects.create(
+        customer=customer, field="last_name", reason="x", created_at=now, lifted_at=now
+    )
+    told = Person(
+        external_id="7", city="York", last_name="King", attributes={"shoe": 1, "tea": "green"}
+    )
+
+    customers.identify(person=told, now=now)
+
+    customer.refresh_from_db()
+    assert (customer.city, customer.last_name) == ("Leeds", "King")
+    assert customer.attributes == {"shoe": 38, "tea": "green"}
+
+
+def test_a_verified_handle_is_noted_once_and_stays_so(now: datetime) -> None:
+    person = Person(external_id="7", email="a@x.example")
+    customers.identify(person=person, now=now)
+    later = now + timedelta(days=1)
+
+    customers.identify(person=replace(person, verified=frozenset({"email"})), now=later)
+    customers.identify(person=person, now=later + timedelta(days=1))
+
+    found = dict(Identity.objects.values_list("kind", "verified_at"))
+    assert found == {"external": None, "email": later}
+
+
+def test_news_of_customers_leave_on_commit(
+    now: datetime, django_capture_on_commit_callbacks: Any
+) -> None:
+    told: list[list[int]] = []
+
+    def hear(customer_ids: list[int], **_: Any) -> None:
+        told.append(customer_ids)
+
+    customers_changed.connect(hear)
+    with django_capture_on_commit_callbacks(execute=True):
+        first = customers.identify(person=Person(external_id="7", city="Leeds"), now=now)
+    with django_capture_on_commit_callbacks(execute=True):
+        customers.identify(person=Person(external_id="7", city="Leeds"), now=now)
+    customers_changed.disconnect(hear)
+
+    assert told == [[first]]
 
 
 def test_a_new_pause_replaces_the_one_in_force(now: datetime) -> None:
