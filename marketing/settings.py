@@ -161,6 +161,10 @@ SEGMENT_REFRESH_MINUTES = env.int("SEGMENT_REFRESH_MINUTES", default=15)
 SEGMENT_TIMEOUT_SECONDS = env.int("SEGMENT_TIMEOUT_SECONDS", default=60)
 # How old a training run may grow before a new one is made.
 TRAINING_REFRESH_DAYS = env.int("TRAINING_REFRESH_DAYS", default=7)
+# Files of imports may be this large, and are kept this long, as are the files of exports.
+IMPORT_MAX_MEGABYTES = env.int("IMPORT_MAX_MEGABYTES", default=1024)
+IMPORT_KEEP_DAYS = env.int("IMPORT_KEEP_DAYS", default=30)
+EXPORT_KEEP_DAYS = env.int("EXPORT_KEEP_DAYS", default=7)
 SHOP_CURRENCY = env.str("SHOP_CURRENCY", default="EUR")
 
 # A launch can be taken back for this long before anything is planned.
