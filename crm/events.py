@@ -4,15 +4,17 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 
-from crm.models import Event
+from crm.models import Event, EventBatch
 from crm.signals import announce, events_recorded
 
 _CHUNK = 5_000
+
+T = TypeVar("T")
 
 # Spelt by us about what we did; the customer was not there.
 NOT_SEEN = frozenset(
@@ -23,6 +25,7 @@ NOT_SEEN = frozenset(
         "message.complained",
         "message.failed",
         "order.cancelled",
+        "order.refunded",
     }
 )
 
@@ -74,14 +77,28 @@ def record_many(*, events: Sequence[NewEvent], now: datetime) -> list[int]:
     event_ids = [event_id for event_id, _ in rows]
     customer_ids = sorted({customer_id for _, customer_id in rows})
     if any(event.name not in NOT_SEEN for event in events):
-        _note_seen(event_ids, customer_ids)
+        note_seen(event_ids=event_ids, customer_ids=customer_ids)
+    _leave_for_later(event_ids, now)
     announce(events_recorded, sender=Event, event_ids=event_ids, customer_ids=customer_ids)
     return event_ids
 
 
-def _chunks(events: Sequence[NewEvent]) -> Iterator[Sequence[NewEvent]]:
-    for start in range(0, len(events), _CHUNK):
-        yield events[start : start + _CHUNK]
+def note_seen(*, event_ids: Sequence[int], customer_ids: Sequence[int]) -> None:
+    """Let these events move on when their customers were last seen; locks the customers."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SEE, [list(event_ids), list(NOT_SEEN), list(customer_ids)])
+
+
+def _leave_for_later(event_ids: Sequence[int], now: datetime) -> None:
+    """What follows from the events (roll-ups, webhooks) is drawn soon, and not by the reporter."""
+    EventBatch.objects.bulk_create(
+        EventBatch(event_ids=list(chunk), created_at=now) for chunk in _chunks(event_ids)
+    )
+
+
+def _chunks(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(rows), _CHUNK):
+        yield rows[start : start + _CHUNK]
 
 
 def _insert(events: Sequence[NewEvent], now: datetime) -> list[tuple[int, int]]:
@@ -100,8 +117,3 @@ def _insert(events: Sequence[NewEvent], now: datetime) -> list[tuple[int, int]]:
     with connection.cursor() as cursor:
         cursor.execute(_RECORD, [now, json.dumps(rows, cls=DjangoJSONEncoder)])
         return list(cursor.fetchall())
-
-
-def _note_seen(event_ids: list[int], customer_ids: list[int]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_SEE, [event_ids, list(NOT_SEEN), customer_ids])

@@ -1,5 +1,6 @@
 """Orders and products: take them in, cancel, and keep each customer's statistics true."""
 
+import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from django.db import connection, transaction
 
 from crm import events
 from crm.choices import OrderState
-from crm.models import Order, OrderLine, Product
+from crm.models import Event, Order, OrderLine, Product
 from crm.signals import announce, orders_recorded
 
 
@@ -56,11 +57,35 @@ class NewOrder:
     currency: str
     lines: tuple[NewLine, ...]
     state: str = OrderState.PLACED
+    # What the shop says it comes to, where shipping, taxes or discounts are in it.
+    stated_total: Decimal | None = None
 
     @property
     def total(self) -> Decimal:
-        """What the lines come to."""
+        """What the shop says, or else what the lines come to."""
+        if self.stated_total is not None:
+            return self.stated_total
         return sum((line.quantity * line.unit_price for line in self.lines), Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Pieces that came back; without a price, at the one they were sold for."""
+
+    sku: str
+    quantity: int
+    unit_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money given back, all of it where neither amount nor pieces say less; once per key."""
+
+    number: str
+    refunded_at: datetime
+    key: str
+    amount: Decimal | None = None
+    returned: tuple[Returned, ...] = ()
 
 
 @transaction.atomic
@@ -144,6 +169,32 @@ def cancel_many(*, numbers: Collection[str], cancelled_at: datetime, now: dateti
     )
     _refresh({order.customer_id for order in orders})
     return len(orders)
+
+
+@transaction.atomic
+def refund_many(*, refunds: Sequence[Refund], now: datetime) -> int:
+    """Give back all or a part of placed orders: totals and statistics shrink, timelines say so.
+
+    Locks the orders. A refund told twice counts once; a part of an order leaves it placed.
+    """
+    keys = [_refund_key(refund) for refund in refunds]
+    told = set(Event.objects.filter(key__in=keys).values_list("key", flat=True))
+    placed = Order.objects.filter(number__in={one.number for one in refunds}, state="placed")
+    known = {
+        order.number: order
+        for order in placed.order_by("pk").select_for_update().prefetch_related("lines__product")
+    }
+    recorded = []
+    for refund, key in zip(refunds, keys, strict=True):
+        order = known.get(refund.number)
+        if order is None or key in told or order.state != OrderState.PLACED:
+            continue
+        told.add(key)
+        recorded.append((order, _give_back(order, refund), refund.refunded_at, key))
+    Order.objects.bulk_update(known.values(), ["state", "total"])
+    events.record_many(events=[_refunded(*one) for one in recorded if one[0].customer_id], now=now)
+    _refresh({order.customer_id for order, *_ in recorded})
+    return len(recorded)
 
 
 def refresh_statistics(*, customer_ids: Collection[int]) -> None:
@@ -278,6 +329,56 @@ def _event(order: NewOrder, state: OrderState) -> events.NewEvent:
         key=_event_key(order.number, state),
         properties=properties,
     )
+
+
+def _give_back(order: Order, refund: Refund) -> Decimal:
+    """Take a refund off an order; gives the amount."""
+    lines = [line for line in order.lines.all() if line.quantity > 0]
+    sold = {line.product.sku: line for line in lines}
+    back = [
+        (sold[one.sku].product_id, one.quantity, _price(one, sold[one.sku].unit_price))
+        for one in refund.returned
+        if one.sku in sold
+    ]
+    worth = sum((quantity * price for _, quantity, price in back), Decimal(0))
+    amount = refund.amount
+    if amount is None or (back and amount >= order.total):
+        is_all = sum(quantity for _, quantity, _ in back) >= sum(line.quantity for line in lines)
+        amount = worth if back and not is_all else order.total
+    if amount >= order.total:
+        order.state = OrderState.REFUNDED
+        return order.total
+    order.total -= amount
+    OrderLine.objects.bulk_create(
+        OrderLine(order=order, product_id=product_id, quantity=-quantity, unit_price=price)
+        for product_id, quantity, price in back
+    )
+    return amount
+
+
+def _price(returned: Returned, sold_for: Decimal) -> Decimal:
+    return sold_for if returned.unit_price is None else returned.unit_price
+
+
+def _refunded(order: Order, amount: Decimal, refunded_at: datetime, key: str) -> events.NewEvent:
+    return events.NewEvent(
+        customer_id=order.customer_id or 0,
+        name="order.refunded",
+        occurred_at=refunded_at,
+        key=key,
+        properties={
+            "number": order.number,
+            "amount": float(amount),
+            "currency": order.currency,
+            "is_partial": order.state == OrderState.PLACED,
+        },
+    )
+
+
+def _refund_key(refund: Refund) -> str:
+    # The reporter's own key may be long.
+    told = hashlib.sha256(refund.key.encode()).hexdigest()[:32]
+    return f"{_event_key(refund.number, OrderState.REFUNDED)}:{told}"
 
 
 def _event_key(number: str, state: OrderState) -> str:

@@ -1,10 +1,10 @@
-"""Signs of life of the worker and of beat, kept where every process can read them."""
+"""Signs of life of the worker, of beat and of ingest, kept where every process can read them."""
 
 import time
 
 from django.core.cache import cache
 
-NAMES = ("worker", "beat")
+NAMES = ("worker", "beat", "ingest")
 # Older than this, a sign of life says that something is wrong.
 OLDEST_SECONDS = 30.0
 

@@ -156,6 +156,10 @@ SMS_FROM = env.str("SMS_FROM", default="+441134960000")
 SMS_API_KEY = env.str("SMS_API_KEY", default="simulator")
 # Signs callbacks of the SMS provider; made at first start where it is not given.
 SMS_CALLBACK_SECRET = env.str("SMS_CALLBACK_SECRET", default=SECRET_KEY)
+# Whether the ledger of consent keeps the IP address that a decision came from.
+CONSENT_KEEP_IP = env.bool("CONSENT_KEEP_IP", default=False)
+# How long a link that confirms a sign-up works.
+CONSENT_CONFIRM_DAYS = env.int("CONSENT_CONFIRM_DAYS", default=14)
 # How old a segment may grow before it is computed again, and how long one may take.
 SEGMENT_REFRESH_MINUTES = env.int("SEGMENT_REFRESH_MINUTES", default=15)
 SEGMENT_TIMEOUT_SECONDS = env.int("SEGMENT_TIMEOUT_SECONDS", default=60)
@@ -232,6 +236,12 @@ REST_FRAMEWORK = {
 }
 # How often one API key may call.
 API_RATE = env.str("API_RATE", default="1200/min")
+# Where events of the tracking API wait until they are in the database.
+SPOOL_DIR = VAR_DIR / "spool"
+# Whether an event is acknowledged only once it survives a power cut too.
+INGEST_FSYNC = env.bool("INGEST_FSYNC", default=True)
+# How often one write key may call the tracking API.
+TRACK_RATE = env.str("TRACK_RATE", default="600000/min")
 # How long a request to the API may be, uploads of imports aside; in bytes.
 API_MAX_BODY = env.int("API_MAX_BODY", default=5_000_000)
 # Private hosts that webhooks may call nevertheless, such as a receiver on this machine.

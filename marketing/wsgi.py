@@ -1,4 +1,4 @@
-"""Django by WSGI."""
+"""Django by WSGI, and the tracking API before it."""
 
 import os
 from importlib import import_module
@@ -10,6 +10,8 @@ from marketing.runtime.launch import follow_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketing.settings")
 follow_parent()
-application = get_wsgi_application()
+django_application = get_wsgi_application()
 # Load every address now, and the admin with them: not while the first visitor waits.
 import_module(settings.ROOT_URLCONF)
+# Needs the apps, and is needed by nothing of them.
+application = import_module("crm.api.tracking").before(django_application)

@@ -61,13 +61,14 @@ def engine_program(engine: Engine) -> Program:
 
 
 def applications(ports: Ports, *, workers: int) -> list[Program]:
-    """Catcher, workers, schedule, web and live streams."""
+    """Catcher, workers, schedule, ingest, web and live streams."""
     catcher = ("--smtp-port", str(ports.smtp), "--http-port", str(ports.http))
     live = ("--host", ports.host, "--port", str(ports.live))
     return [
         Program("outbox", (sys.executable, manage(), "outbox", *catcher)),
         Program("worker", _module("worker", "--concurrency", str(workers))),
         Program("beat", _module("beat")),
+        Program("ingest", _module("ingest")),
         Program("web", _granian(ports)),
         Program("live", _module("live", *live)),
     ]

@@ -1,0 +1,86 @@
+"""Daily roll-ups: how often each customer did what on which day, always counted anew.
+
+What just was recorded waits as EventBatch rows; drawing the consequences of one twice gives the
+same rows, as days are counted again from the events and never added to.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from crm import events, webhooks
+
+# Batches taken at once: enough that many events of one customer become one write.
+_BATCHES = 20
+_LOCK = 0x0DA15
+
+_TAKE = """
+    DELETE FROM crm_eventbatch WHERE id IN (
+        SELECT id FROM crm_eventbatch ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+    ) RETURNING event_ids
+"""
+# The customers stay while their days are written; whoever is gone has no days.
+_CUSTOMERS = """
+    SELECT id FROM crm_customer WHERE id IN (SELECT customer_id FROM crm_event WHERE id = ANY(%s))
+    ORDER BY id FOR NO KEY UPDATE
+"""
+_COUNT = """
+    INSERT INTO crm_eventday (customer_id, name, date, count, first_at, last_at)
+    SELECT e.customer_id, e.name, touched.date, count(*), min(e.occurred_at), max(e.occurred_at)
+    FROM (
+        SELECT DISTINCT customer_id, name, (occurred_at AT TIME ZONE 'UTC')::date AS date
+        FROM crm_event WHERE id = ANY(%s)
+    ) AS touched
+    JOIN crm_event e ON e.customer_id = touched.customer_id AND e.name = touched.name
+        AND e.occurred_at >= touched.date::timestamp AT TIME ZONE 'UTC'
+        AND e.occurred_at < (touched.date + 1)::timestamp AT TIME ZONE 'UTC'
+    GROUP BY e.customer_id, e.name, touched.date
+    ON CONFLICT (customer_id, name, date) DO UPDATE SET
+        count = excluded.count, first_at = excluded.first_at, last_at = excluded.last_at
+"""
+_DROP = "DELETE FROM crm_eventday WHERE customer_id = ANY(%s)"
+_REBUILD = """
+    INSERT INTO crm_eventday (customer_id, name, date, count, first_at, last_at)
+    SELECT customer_id, name, (occurred_at AT TIME ZONE 'UTC')::date, count(*),
+           min(occurred_at), max(occurred_at)
+    FROM crm_event WHERE customer_id = ANY(%s)
+    GROUP BY 1, 2, 3
+"""
+
+
+@transaction.atomic
+def run_due(*, now: datetime) -> int:
+    """Draw the consequences of some of the events just recorded; gives how many events.
+
+    Counts days, moves on when customers were last seen, plans webhooks. Whoever counts days holds
+    one lock, so that nobody writes an older count over a newer one.
+    """
+    _take_turn()
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, [_BATCHES])
+        event_ids = [event_id for (ids,) in cursor.fetchall() for event_id in ids]
+        if not event_ids:
+            return 0
+        cursor.execute(_CUSTOMERS, [event_ids])
+        customer_ids = [customer_id for (customer_id,) in cursor.fetchall()]
+        # A statement of its own: it must see what the locks waited for.
+        cursor.execute(_COUNT, [event_ids])
+    events.note_seen(event_ids=event_ids, customer_ids=customer_ids)
+    webhooks.plan(event_ids=event_ids, now=now)
+    return len(event_ids)
+
+
+@transaction.atomic
+def rebuild(*, customer_ids: Collection[int]) -> None:
+    """Count all days of some customers again, as after a merge."""
+    _take_turn()
+    ids = sorted(customer_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(_DROP, [ids])
+        cursor.execute(_REBUILD, [ids])
+
+
+def _take_turn() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])

@@ -1,0 +1,117 @@
+"""Drains the spool of the tracking API into the database, and draws what follows from events."""
+
+import logging
+import os
+import signal
+import sys
+import time
+from types import FrameType
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketing.settings")
+logger = logging.getLogger(__name__)
+
+BUSY_PAUSE = 0.05
+IDLE_PAUSE = 0.25
+AWAY_PAUSE = 1.0
+# Without work for so long, the spool is looked at less often.
+IDLE_AFTER = 2.0
+# In a rush events are taken down first; what follows from them waits no longer than this.
+LATEST_ROLLUP = 10.0
+MARK_EVERY = 5.0
+# From this many events on, the next chunk is read at once.
+FULL = 1000
+
+
+class Ingest:
+    """The loop, and when it did what last."""
+
+    def __init__(self) -> None:
+        self.is_wanted = True
+        self._worked_at = self._rolled_at = self._marked_at = 0.0
+
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        """Finish the chunk that is being written, and end."""
+        self.is_wanted = False
+
+    def run(self) -> None:
+        """Drain until TERM; where another process drains already, wait for it to end."""
+        from django.conf import settings
+
+        from crm.ingest import drain
+
+        while self.is_wanted:
+            with drain.opened(folder=settings.SPOOL_DIR) as line:
+                while self.is_wanted:
+                    self._mark()
+                    time.sleep(self._round(line) if line else AWAY_PAUSE)
+                    if line is None:
+                        break
+
+    def _round(self, line: object) -> float:
+        """Take one chunk, or draw what follows; seconds to wait before the next round."""
+        from django.utils import timezone
+
+        from crm.ingest.drain import DatabaseAway, Drain
+
+        assert isinstance(line, Drain)
+        try:
+            count = line.step(clock=timezone.now)
+        except DatabaseAway as error:
+            logger.warning("The database is away (%s); the spool keeps what comes.", error)
+            return AWAY_PAUSE
+        now = time.monotonic()
+        if count:
+            self._worked_at = now
+        is_full = count >= FULL
+        if is_full and now - self._rolled_at < LATEST_ROLLUP:
+            return 0.0
+        drawn = self._roll_up()
+        if is_full or drawn:
+            return 0.0
+        return BUSY_PAUSE if now - self._worked_at < IDLE_AFTER else IDLE_PAUSE
+
+    def _roll_up(self) -> int:
+        from django.db import DatabaseError, InterfaceError, connection
+        from django.utils import timezone
+
+        from crm import rollups
+
+        self._rolled_at = time.monotonic()
+        try:
+            return rollups.run_due(now=timezone.now())
+        except (DatabaseError, InterfaceError) as error:
+            # The batches are still there: the next round tries again.
+            logger.warning("Roll-ups wait: %s", type(error).__name__)
+            connection.close()
+            time.sleep(AWAY_PAUSE)
+            return 0
+
+    def _mark(self) -> None:
+        from redis.exceptions import RedisError
+
+        from marketing import heartbeats
+
+        now = time.monotonic()
+        if now - self._marked_at < MARK_EVERY:
+            return
+        self._marked_at = now
+        try:
+            heartbeats.mark("ingest")
+        except RedisError:
+            logger.warning("No sign of life could be left.")
+
+
+def main() -> int:
+    """Work until TERM; the code to end with."""
+    django.setup()
+    ingest = Ingest()
+    signal.signal(signal.SIGTERM, ingest.stop)
+    signal.signal(signal.SIGINT, ingest.stop)
+    ingest.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
