@@ -22,10 +22,15 @@ BENCHMARKS = {
     "send": Benchmark(
         "how fast a campaign is sent over SMTP", {"recipients": 10_000, "rounds": 3, "workers": 2}
     ),
+    "import": Benchmark(
+        "how fast customers come in from a file, beside a bare COPY", {"rows": 100_000, "rounds": 3}
+    ),
     "search": Benchmark(
         "how long a search takes among many customers", {"customers": 1_000_000, "rounds": 5}
     ),
 }
+# Python keeps the word “import” for itself.
+ROOMS = {"import": "imports"}
 
 
 class Command(BaseCommand):
@@ -47,7 +52,7 @@ class Command(BaseCommand):
         """Run it and say whether it keeps its limit, by the exit code too."""
         kind = options["kind"]
         chosen = {name: options[name] for name in BENCHMARKS[kind].options}
-        report = import_module(f"benchmarks.{kind}").run(**chosen)
+        report = import_module(f"benchmarks.{ROOMS.get(kind, kind)}").run(**chosen)
         self.stdout.write(json.dumps(report, indent=2) if options["json"] else _words(report))
         if not report["is_within_limit"]:
             sys.exit(1)
