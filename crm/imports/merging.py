@@ -101,7 +101,7 @@ def would_change(*, existing: str, now: datetime) -> set[int]:
     """The rows of known people that update_known and add_handles would change something by."""
     if existing == mapping.SKIP:
         return set()
-    changed = _places(f"SELECT m.place {_known(existing)}", now)  # noqa: S608 - as above
+    changed = _places(f"SELECT m.place {_known(existing)}", now)
     with connection.cursor() as cursor:
         cursor.execute(_GAINED)
         return changed | {place for (place,) in cursor.fetchall()}

@@ -18,11 +18,11 @@ from .targets import HANDLES
 # planner would rather read the record from end to end.
 PREPARE = f"""
     CREATE TEMP TABLE IF NOT EXISTS import_person (
-        place int, {", ".join(f"{name} text" for name in TEXTS)},
+        place int PRIMARY KEY, {", ".join(f"{name} text" for name in TEXTS)},
         attributes jsonb, created_at timestamptz
     ) ON COMMIT DELETE ROWS;
     CREATE TEMP TABLE IF NOT EXISTS import_match (
-        place int, by_external bigint, by_email bigint, by_phone bigint,
+        place int PRIMARY KEY, by_external bigint, by_email bigint, by_phone bigint,
         customer_id bigint, verdict text
     ) ON COMMIT DELETE ROWS;
     SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off;
