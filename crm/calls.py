@@ -1,10 +1,15 @@
 """Calls that may be repeated: the answer of the first is kept and given again."""
 
+import base64
+import hashlib
+import json
 import zlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from cryptography.fernet import Fernet, InvalidToken
+from django.conf import settings
 from django.db import connection
 
 from crm.models import IdempotentCall
@@ -30,7 +35,15 @@ class Call:
     request_hash: str
 
 
-def begin(*, call: Call, now: datetime) -> IdempotentCall | None:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call was answered."""
+
+    status: int
+    data: Any
+
+
+def begin(*, call: Call, now: datetime) -> Answer | None:
     """The answer that a call got before, or nothing where it is the first.
 
     Call it in a transaction, and keep the answer in the same one: both last or neither does, so a
@@ -47,18 +60,19 @@ def begin(*, call: Call, now: datetime) -> IdempotentCall | None:
         return None
     if known.request_hash != call.request_hash:
         raise OtherRequest
-    return known
+    return _opened(known)
 
 
-def keep(*, call: Call, status: int, answer: Any, now: datetime) -> None:
-    """Keep an answer for a day."""
+def keep(*, call: Call, answer: Answer, now: datetime) -> None:
+    """Keep an answer for a day; sealed, as it may hold a secret or a person's data."""
+    sealed = _seal().encrypt(json.dumps(answer.data).encode()).decode()
     IdempotentCall.objects.update_or_create(
         caller=call.caller,
         key=call.key,
         defaults={
             "request_hash": call.request_hash,
-            "status": status,
-            "answer": answer,
+            "status": answer.status,
+            "answer": sealed,
             "created_at": now,
         },
     )
@@ -67,3 +81,17 @@ def keep(*, call: Call, status: int, answer: Any, now: datetime) -> None:
 def forget_old(*, now: datetime) -> int:
     """Delete the answers whose day is over."""
     return IdempotentCall.objects.filter(created_at__lte=now - KEPT).delete()[0]
+
+
+def _opened(kept: IdempotentCall) -> Answer | None:
+    """An answer as it was; nothing where it was sealed under another SECRET_KEY."""
+    try:
+        data = json.loads(_seal().decrypt(str(kept.answer).encode()))
+    except InvalidToken:
+        return None
+    return Answer(kept.status or 200, data)
+
+
+def _seal() -> Fernet:
+    digest = hashlib.sha256(f"crm.calls:{settings.SECRET_KEY}".encode()).digest()
+    return Fernet(base64.urlsafe_b64encode(digest))

@@ -254,6 +254,24 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "COMPONENT_NO_READ_ONLY_REQUIRED": True,
+    "ENUM_NAME_OVERRIDES": {
+        f"{name}Enum": f"crm.choices.{name}"
+        for name in (
+            "AttributeState",
+            "AttributeType",
+            "ConsentState",
+            "ExportState",
+            "IdentityKind",
+            "ImportState",
+            "MergeCause",
+            "OrderState",
+            "PrivacyKind",
+            "PrivacyState",
+            "SuppressionReason",
+            "WebhookState",
+        )
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "crm.api.schema.describe_whole",

@@ -23,8 +23,6 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 PREFIX = "/api/"
-# What an operation refuses for the caller's sake.
-_REFUSALS = (NoIdentity, UnknownProduct)
 
 
 class Unusable(exceptions.APIException):
@@ -46,6 +44,21 @@ class TooLarge(exceptions.APIException):
 
     status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     default_detail = "The request is too long; send it in parts."
+
+
+# What operations refuse for the caller's sake, in the words of HTTP.
+_WORDS: tuple[tuple[Any, Callable[[Any], Exception]], ...] = (
+    ((NoIdentity, UnknownProduct), lambda error: Unusable(str(error))),
+    (MergeRefused, lambda error: Conflict(str(error))),
+    (Refused, lambda error: Unusable(" ".join(error.messages))),
+    (
+        StillRunning,
+        lambda _: Conflict("A call with this Idempotency-Key is still being answered."),
+    ),
+    (OtherRequest, lambda _: Unusable("This Idempotency-Key came with another request.")),
+    (RequestDataTooBig, lambda _: TooLarge()),
+    (RecursionError, lambda _: exceptions.ParseError("The document is nested too deeply.")),
+)
 
 
 class ProblemRenderer(JSONRenderer):
@@ -105,20 +118,9 @@ def answer_as_problems(
 
 def _translated(error: Exception) -> Exception:
     """Refusals of operations in the words of HTTP."""
-    if isinstance(error, _REFUSALS):
-        return Unusable(str(error))
-    if isinstance(error, MergeRefused):
-        return Conflict(str(error))
-    if isinstance(error, Refused):
-        return Unusable(" ".join(error.messages))
-    if isinstance(error, StillRunning):
-        return Conflict("A call with this Idempotency-Key is still being answered; ask again.")
-    if isinstance(error, OtherRequest):
-        return Unusable("This Idempotency-Key came before with another request.")
-    if isinstance(error, RequestDataTooBig):
-        return TooLarge()
-    if isinstance(error, RecursionError):
-        return exceptions.ParseError("The document is nested too deeply.")
+    for kinds, translated in _WORDS:
+        if isinstance(error, kinds):
+            return translated(error)
     return error
 
 

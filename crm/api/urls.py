@@ -4,14 +4,46 @@ from django.urls import URLPattern, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
 
-from crm.api import views
+from crm.api import (
+    consents,
+    customers,
+    events,
+    identities,
+    orders,
+    products,
+    suppressions,
+    webhooks,
+)
+
+_CUSTOMER = "customers/<int:customer_id>/"
+_WEBHOOK = "webhooks/<int:webhook_id>/"
 
 urlpatterns: list[URLPattern] = [
-    path("customers/", views.Customers.as_view(), name="api_customers"),
-    path("customers/<int:customer_id>/", views.CustomerDetail.as_view(), name="api_customer"),
-    path("events/", views.Events.as_view(), name="api_events"),
-    path("products/", views.Products.as_view(), name="api_products"),
-    path("orders/", views.Orders.as_view(), name="api_orders"),
+    path("customers/", customers.Customers.as_view(), name="api_customers"),
+    path(_CUSTOMER, customers.CustomerDetail.as_view(), name="api_customer"),
+    path(f"{_CUSTOMER}identities/", identities.Identities.as_view()),
+    path(f"{_CUSTOMER}identities/<int:identity_id>/", identities.IdentityDetail.as_view()),
+    path(f"{_CUSTOMER}events/", events.CustomerEvents.as_view()),
+    path(f"{_CUSTOMER}consents/", consents.CustomerConsents.as_view()),
+    path(f"{_CUSTOMER}consents/decisions/", consents.CustomerDecisions.as_view()),
+    path("merges/", customers.Merges.as_view(), name="api_merges"),
+    path("merges/<int:merge_id>/", customers.MergeDetail.as_view(), name="api_merge"),
+    path("events/", events.Events.as_view(), name="api_events"),
+    path("products/", products.Products.as_view(), name="api_products"),
+    path("products/<int:product_id>/", products.ProductDetail.as_view()),
+    path("orders/", orders.Orders.as_view(), name="api_orders"),
+    path("orders/<int:order_id>/", orders.OrderDetail.as_view()),
+    path("consents/", consents.Consents.as_view()),
+    path("suppressions/", suppressions.Suppressions.as_view()),
+    path("suppressions/lift/", suppressions.SuppressionLift.as_view()),
+    path("webhooks/", webhooks.Webhooks.as_view(), name="api_webhooks"),
+    path(_WEBHOOK, webhooks.WebhookDetail.as_view(), name="api_webhook"),
+    path(f"{_WEBHOOK}start/", webhooks.WebhookStart.as_view()),
+    path(f"{_WEBHOOK}stop/", webhooks.WebhookStop.as_view()),
+    path(f"{_WEBHOOK}secret/", webhooks.WebhookSecret.as_view()),
+    path(f"{_WEBHOOK}test/", webhooks.WebhookTest.as_view()),
+    path(f"{_WEBHOOK}deliveries/", webhooks.WebhookDeliveries.as_view()),
+    path(f"{_WEBHOOK}deliveries/<int:delivery_id>/replay/", webhooks.WebhookReplay.as_view()),
     # The description holds no data: anybody may read it.
     path(
         "schema/",

@@ -2,6 +2,7 @@
 
 from crm.customers.addresses import readdress
 from crm.customers.checking import MergeRefused, check_merge
+from crm.customers.editing import add_identity, change, remove_identity
 from crm.customers.finding import search
 from crm.customers.forgetting import forget_many
 from crm.customers.identifying import identify, identify_many
@@ -14,6 +15,8 @@ __all__ = [
     "MergeRefused",
     "NoIdentity",
     "Person",
+    "add_identity",
+    "change",
     "check_merge",
     "check_unmerge",
     "forget_many",
@@ -25,6 +28,7 @@ __all__ = [
     "pause",
     "preview",
     "readdress",
+    "remove_identity",
     "resolve",
     "resolve_many",
     "search",

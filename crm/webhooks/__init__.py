@@ -21,8 +21,8 @@ from crm.webhooks.signing import sign
 __all__ = [
     "NEWS",
     "TEST",
-    "News",
     "NewWebhook",
+    "News",
     "WebhookRefused",
     "change",
     "check_url",

@@ -22,7 +22,7 @@ _PATTERN = re.compile(r"\*|[a-z][a-z0-9_]*(\.[a-z0-9_]+)*(\.\*)?")
 _PORTS = {"http": 80, "https": 443}
 
 
-class WebhookRefused(ValidationError):
+class WebhookRefused(ValidationError):  # noqa: N818 - it names what happened
     """A webhook cannot be as it is asked for."""
 
 
@@ -158,9 +158,7 @@ def replay(*, delivery_id: int, now: datetime) -> WebhookDelivery:
         raise WebhookRefused(_("It is still to be delivered."))
     delivery.state, delivery.attempts, delivery.due_at = WebhookState.DUE, 0, now
     delivery.lease_until_at, delivery.delivered_at = None, None
-    delivery.save(
-        update_fields=["state", "attempts", "due_at", "lease_until_at", "delivered_at"]
-    )
+    delivery.save(update_fields=["state", "attempts", "due_at", "lease_until_at", "delivered_at"])
     return delivery
 
 

@@ -181,9 +181,7 @@ def _post(client: "httpx.Client", due: _Due, now: datetime) -> _Answer:
     sent = {
         "Content-Type": "application/json",
         "User-Agent": "Rapport-Webhooks/1",
-        **headers(
-            secrets=due.secrets, key=due.key, timestamp=int(now.timestamp()), body=due.body
-        ),
+        **headers(secrets=due.secrets, key=due.key, timestamp=int(now.timestamp()), body=due.body),
     }
     try:
         with client.stream("POST", due.url, content=due.body, headers=sent) as response:
