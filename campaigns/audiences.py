@@ -74,14 +74,16 @@ def _reach(
     refused = {Reason(refusal): count for refusal, count in reach.refused.items() if count}
     if not eligibility.is_capped(purpose=purpose):
         return reach.reachable, refused
-    capped = eligibility.at_their_cap(channel=step.channel, now=now)
-    written_to_enough = capped.filter(customer=OuterRef("pk"))
-    left = consent.count_reach(
-        customers=customers.exclude(Exists(written_to_enough)),
-        channel=step.channel,
-        purpose=purpose,
-        now=now,
-    )
-    if reach.reachable > left.reachable:
-        refused[Reason.FREQUENCY_CAP] = reach.reachable - left.reachable
-    return left.reachable, refused
+    # In the order in which a delivery is judged: what they asked for goes before our own cap.
+    for reason, rows in (
+        (Reason.FREQUENCY_CHOICE, eligibility.at_their_choice(now=now)),
+        (Reason.FREQUENCY_CAP, eligibility.at_their_cap(channel=step.channel, now=now)),
+    ):
+        customers = customers.exclude(Exists(rows.filter(customer=OuterRef("pk"))))
+        left = consent.count_reach(
+            customers=customers, channel=step.channel, purpose=purpose, now=now
+        )
+        if reach.reachable > left.reachable:
+            refused[reason] = reach.reachable - left.reachable
+        reach = left
+    return reach.reachable, refused

@@ -55,11 +55,13 @@ class Reason(models.TextChoices):
 
     NO_ADDRESS = "no_address", _("No address for this channel")
     NO_CONSENT = "no_consent", _("No consent")
+    NOT_CONFIRMED = "not_confirmed", _("Consent not confirmed yet")
     UNSUBSCRIBED = "unsubscribed", _("Consent withdrawn")
     SUPPRESSED = "suppressed", _("Address suppressed")
     PAUSED = "paused", _("Marketing paused for this person")
     HOLDOUT = "holdout", _("Kept out to measure the effect")
     FREQUENCY_CAP = "frequency_cap", _("Had enough messages lately")
+    FREQUENCY_CHOICE = "frequency_choice", _("Asked for fewer messages")
     RENDER_ERROR = "render_error", _("The template could not be rendered")
     THREE_STRIKES = "three_strikes", _("Gave up after three tries")
     STAFF = "staff", _("Cancelled by staff")

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, QuerySet
+from django.db.models import Count, DurationField, ExpressionWrapper, F, QuerySet, Value
 
 from campaigns.choices import Reason
 from campaigns.models import Step
@@ -43,7 +43,7 @@ def held_out_buckets(*, campaign_id: int, percent: int) -> tuple[int, ...]:
 def decide_many(
     *, step: Step, customer_ids: Collection[int], now: datetime
 ) -> Mapping[int, Verdict]:
-    """Judge customers in two statements at most; who is erased is not in the answer."""
+    """Judge customers in three statements at most; who is erased is not in the answer."""
     purpose = step.campaign.purpose
     gate = consent.check_many(
         customer_ids=customer_ids, channel=step.channel, purpose=purpose, now=now
@@ -52,32 +52,65 @@ def decide_many(
     verdicts = {}
     for customer_id, answer in gate.items():
         reason = Reason(answer.refusal) if answer.refusal else None
-        if reason is None and customer_id in capped:
-            reason = Reason.FREQUENCY_CAP
+        if reason is None:
+            reason = capped.get(customer_id)
         verdicts[customer_id] = Verdict(answer.address, reason)
     return verdicts
 
 
 def is_capped(*, purpose: str) -> bool:
-    """Whether a frequency cap applies: only marketing counts, and 0 switches it off."""
-    return purpose == Purpose.MARKETING and settings.CAMPAIGN_FREQUENCY_CAP > 0
+    """Whether frequency counts at all: what needs no consent is never too much."""
+    return Purpose(purpose).needs_consent
 
 
 def at_their_cap(*, channel: str, now: datetime) -> QuerySet[Message, Any]:
-    """Rows (customer) of those who had as many marketing messages lately as the cap allows."""
+    """Rows (customer) of those who had as many messages lately as the cap allows; 0 is no cap."""
     since = now - timedelta(days=settings.CAMPAIGN_FREQUENCY_CAP_DAYS)
+    per_customer = _counted().filter(channel=channel, created_at__gt=since)
+    if not settings.CAMPAIGN_FREQUENCY_CAP:
+        return per_customer.none().values("customer")
+    counts = per_customer.values("customer").annotate(messages=Count("pk"))
+    return counts.filter(messages__gte=settings.CAMPAIGN_FREQUENCY_CAP).values("customer")
+
+
+def at_their_choice(*, now: datetime) -> QuerySet[Message, Any]:
+    """Rows (customer) of those who had as many messages, on any channel, as they asked for."""
+    age = ExpressionWrapper(Value(now) - F("created_at"), output_field=DurationField())
+    asked = ExpressionWrapper(
+        F("customer__contact_preference__days") * Value(timedelta(days=1)),
+        output_field=DurationField(),
+    )
+    recent = _counted().filter(customer__contact_preference__isnull=False).alias(age=age)
+    counts = (
+        recent.filter(age__lt=asked)
+        .values("customer", "customer__contact_preference__messages")
+        .annotate(messages=Count("pk"))
+    )
+    return counts.filter(messages__gte=F("customer__contact_preference__messages")).values(
+        "customer"
+    )
+
+
+def _counted() -> QuerySet[Message]:
+    """Messages that count: whatever needed consent and did not fail."""
     counted = Message.objects.filter(
-        direction=Direction.OUT,
-        channel=channel,
-        purpose=Purpose.MARKETING,
-        created_at__gt=since,
-    ).exclude(state=MessageState.FAILED)
-    per_customer = counted.order_by().values("customer").annotate(messages=Count("pk"))
-    return per_customer.filter(messages__gte=settings.CAMPAIGN_FREQUENCY_CAP)
+        direction=Direction.OUT, purpose__in=[one for one in Purpose if one.needs_consent]
+    )
+    return counted.exclude(state=MessageState.FAILED).order_by()
 
 
-def _capped(step: Step, customer_ids: Collection[int], now: datetime) -> set[int]:
+def _capped(step: Step, customer_ids: Collection[int], now: datetime) -> dict[int, Reason]:
+    """Who has had enough, and by whose word: theirs goes before ours."""
     if not is_capped(purpose=step.campaign.purpose):
-        return set()
-    rows = at_their_cap(channel=step.channel, now=now).filter(customer__in=list(customer_ids))
-    return set(rows.values_list("customer", flat=True))
+        return {}
+    rules = (
+        (Reason.FREQUENCY_CAP, at_their_cap(channel=step.channel, now=now)),
+        (Reason.FREQUENCY_CHOICE, at_their_choice(now=now)),
+    )
+    return {
+        customer_id: reason
+        for reason, rows in rules
+        for customer_id in rows.filter(customer__in=list(customer_ids)).values_list(
+            "customer", flat=True
+        )
+    }

@@ -91,7 +91,7 @@ def _check_template(campaign: Campaign, step: Step) -> Iterator[Problem]:
             _("The template “%(template)s” does not work: %(error)s") % {**name, "error": error},
         )
         return
-    if campaign.purpose == Purpose.MARKETING:
+    if Purpose(campaign.purpose).needs_consent:
         yield from _check_way_out(step, version, compiled)
 
 

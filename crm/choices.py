@@ -59,6 +59,7 @@ class DecisionSource(models.TextChoices):
     STAFF = "staff", _("Staff")
     COMPLAINT = "complaint", _("Complaint")
     CONFIRMATION = "confirmation", _("Confirmed by link")
+    PROVIDER = "provider", _("Told by the provider")
 
 
 class SuppressionReason(models.TextChoices):
@@ -104,6 +105,7 @@ class Author(models.TextChoices):
     STAFF = "staff", _("Staff")
     BOT = "bot", _("Bot")
     CUSTOMER = "customer", _("Customer")
+    SYSTEM = "system", _("Sent by itself")
 
 
 class MessageState(models.TextChoices):

@@ -7,9 +7,10 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import translation
 from django.utils.translation import gettext as _
 
-from crm import consent, customers, events, keywords, messages, normalise
+from crm import consent, customers, events, keywords, messages, normalise, variables
 from crm.choices import (
     Author,
     Channel,
@@ -252,7 +253,11 @@ def _write_down(conversation: Conversation, inbound: NewInbound, now: datetime) 
 
 
 def _obey(keyword: Keyword, message: Message, now: datetime) -> None:
-    decide = consent.withdraw if keyword is Keyword.STOP else consent.grant
+    """STOP ends everything on the channel, START begins marketing again, HELP is answered."""
+    if keyword is Keyword.HELP:
+        _help(message, now)
+        return
+    decide = consent.withdraw_all if keyword is Keyword.STOP else consent.grant
     decide(
         customer_id=message.customer_id,
         channel=message.channel,
@@ -260,6 +265,24 @@ def _obey(keyword: Keyword, message: Message, now: datetime) -> None:
         proof={"message_id": message.pk, "keyword": keyword.value},
         now=now,
     )
+
+
+def _help(message: Message, now: datetime) -> None:
+    language = Customer.objects.values_list("language", flat=True).get(pk=message.customer_id)
+    with translation.override(normalise.spoken(language)):
+        text = _(
+            "%(shop)s: reply STOP to get no more messages, START to get them again, "
+            "or write your question and we will answer it."
+        ) % {"shop": variables.shop()["name"]}
+    said = messages.NewMessage(
+        customer_id=message.customer_id,
+        channel=message.channel,
+        author=Author.BOT,
+        text=text,
+        subject=message.subject,
+        conversation_id=message.conversation_id,
+    )
+    messages.say(message=said, now=now)
 
 
 def _record(message: Message, inbound: NewInbound, now: datetime) -> None:

@@ -10,6 +10,7 @@ class Keyword(Enum):
 
     STOP = "stop"
     START = "start"
+    HELP = "help"
 
 
 _STOP = frozenset(
@@ -42,16 +43,30 @@ _START = frozenset(
         *("开始", "開始", "订阅", "訂閱", "恢复订阅", "重新订阅", "配信再開"),
     }
 )
+_HELP = frozenset(
+    {
+        *(
+            "help",
+            "info",
+            "help me",
+            "sms help",
+            "aide",
+            "ayuda",
+            "hilfe",
+            "aiuto",
+            "ajuda",
+            "hulp",
+        ),
+        *("帮助", "幫助", "帮助信息", "ヘルプ", "도움말"),
+    }
+)
 _NOT_WORDS = re.compile(r"[^\w]+|_+")
 _QUOTED = re.compile(r"^(>.*|-{2,}.*|On .{0,200}wrote:|Am .{0,200}schrieb.*:|.{0,80}写道[::].*)$")
 
 
 def read(*, text: str) -> Keyword | None:
     """The keyword that a text consists of, if it is nothing but a keyword."""
-    words = _plain(text)
-    if words in _STOP:
-        return Keyword.STOP
-    return Keyword.START if words in _START else None
+    return _MEANINGS.get(_plain(text))
 
 
 def without_quotes(*, text: str) -> str:
@@ -69,3 +84,10 @@ def _plain(text: str) -> str:
     letters = unicodedata.normalize("NFKD", text.casefold())
     bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return " ".join(_NOT_WORDS.sub(" ", unicodedata.normalize("NFC", bare)).split())
+
+
+_MEANINGS = {
+    _plain(word): keyword
+    for keyword, words in ((Keyword.STOP, _STOP), (Keyword.START, _START), (Keyword.HELP, _HELP))
+    for word in words
+}

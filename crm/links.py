@@ -1,4 +1,4 @@
-"""Signed links: opaque tokens that open one purpose for one message, and their addresses.
+"""Signed links: opaque tokens that open one purpose for one row, and their addresses.
 
 A token is 24 bytes in URL-safe base64 (32 characters): a 128-bit HMAC-SHA256 of purpose and value,
 then the value hidden under a stream derived from that HMAC. Ids do not show, nothing can be
@@ -16,7 +16,10 @@ OPEN = "open"
 UNSUBSCRIBE = "unsubscribe"
 PREFERENCES = "preferences"
 VIEW = "view"
-PURPOSES = frozenset({CLICK, OPEN, UNSUBSCRIBE, PREFERENCES, VIEW})
+# For a decision of the ledger, and for a privacy request.
+CONFIRM = "confirm"
+DATA = "data"
+PURPOSES = frozenset({CLICK, OPEN, UNSUBSCRIBE, PREFERENCES, VIEW, CONFIRM, DATA})
 
 _MAC_BYTES = 16
 _VALUE_BYTES = 8

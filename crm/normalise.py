@@ -5,6 +5,7 @@ from functools import lru_cache
 from zoneinfo import available_timezones
 
 import phonenumbers
+from django.utils import translation
 from email_validator import EmailNotValidError, validate_email
 from phonenumbers import PhoneNumberFormat
 
@@ -60,6 +61,14 @@ def language(text: str) -> str:
     """Give a language code in lower case with a hyphen, or nothing if it is too long for one."""
     code = text.strip().lower().replace("_", "-")
     return code if len(code) <= 10 else ""
+
+
+def spoken(language: str) -> str:
+    """The language of our own words that comes nearest to a customer's: English if none does."""
+    try:
+        return translation.get_supported_language_variant(language)
+    except LookupError:
+        return "en"
 
 
 def time_zone(text: str) -> str:

@@ -1,16 +1,15 @@
 """Tracking: who opened, clicked, unsubscribed; each on the timeline once, machines aside."""
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db.models import F, Func
 
-from crm import consent, customers, events, messages, normalise, templates
-from crm.choices import Channel, ConsentState, DecisionSource, MessageState, Purpose
-from crm.models import Consent, MarketingPause, Message, TrackedLink
+from crm import consent, events, messages, templates
+from crm.choices import MessageState, Purpose
+from crm.models import Message, TrackedLink
 from crm.rendering import RenderError
 from crm.rendering.slots import SLOT_SPAN
 
@@ -21,32 +20,10 @@ _MACHINES = re.compile(
     re.IGNORECASE,
 )
 _SAFE_ADDRESS = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
-PAUSE = timedelta(days=30)
 
 
 class NotFound(LookupError):  # noqa: N818 - it names what happened
     """There is no such message or link any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelChoice:
-    """What a customer may decide about one channel."""
-
-    channel: str
-    label: Any
-    address: str
-    is_granted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Preferences:
-    """What the preference page shows of a customer."""
-
-    customer_id: int
-    first_name: str
-    language: str
-    choices: tuple[ChannelChoice, ...]
-    paused_until_at: datetime | None
 
 
 def is_machine(*, user_agent: str) -> bool:
@@ -88,11 +65,12 @@ def click(*, message_id: int, position: int, user_agent: str, now: datetime) -> 
 
 
 def unsubscribe(*, message_id: int, source: str, now: datetime) -> Message:
-    """Withdraw consent for the channel that a message came by."""
+    """Withdraw consent for what a message was about, on the channel that it came by."""
     message = _message(message_id)
     consent.withdraw(
         customer_id=message.customer_id,
         channel=message.channel,
+        purpose=_withdrawn(message.purpose),
         source=source,
         proof={"message_id": message_id},
         now=now,
@@ -101,60 +79,9 @@ def unsubscribe(*, message_id: int, source: str, now: datetime) -> Message:
     return message
 
 
-def preferences(*, message_id: int, now: datetime) -> Preferences:
-    """What the receiver of a message has allowed."""
-    customer = _message(message_id).customer
-    granted = set(
-        Consent.objects.filter(
-            customer=customer, purpose=Purpose.MARKETING, state=ConsentState.GRANTED
-        ).values_list("channel", flat=True)
-    )
-    addresses = {Channel.EMAIL: customer.email, Channel.SMS: customer.phone}
-    in_force = MarketingPause.objects.filter(customer=customer, lifted_at=None, expires_at__gt=now)
-    return Preferences(
-        customer_id=customer.pk,
-        first_name=customer.first_name,
-        language=customer.language,
-        choices=tuple(
-            ChannelChoice(channel, channel.label, _masked(address), channel in granted)
-            for channel, address in addresses.items()
-            if address
-        ),
-        paused_until_at=in_force.values_list("expires_at", flat=True).first(),
-    )
-
-
-def choose(*, message_id: int, granted: Collection[str], now: datetime) -> None:
-    """Write down what changed on the preference page."""
-    known = preferences(message_id=message_id, now=now)
-    decisions = [
-        consent.NewDecision(
-            customer_id=known.customer_id,
-            channel=choice.channel,
-            purpose=Purpose.MARKETING,
-            state=_decided(choice.channel in granted),
-            source=DecisionSource.PREFERENCES,
-            decided_at=now,
-            proof={"message_id": message_id},
-        )
-        for choice in known.choices
-        if choice.is_granted != (choice.channel in granted)
-    ]
-    consent.decide_many(decisions=decisions, now=now)
-
-
-def pause(*, message_id: int, now: datetime) -> None:
-    """Give the receiver of a message thirty days without marketing; a longer pause stays."""
-    known = preferences(message_id=message_id, now=now)
-    if known.paused_until_at is not None and known.paused_until_at > now + PAUSE:
-        return
-    customers.pause(
-        customer_id=known.customer_id,
-        until_at=now + PAUSE,
-        reason="Asked for on the preference page",
-        by=None,
-        now=now,
-    )
+def receiver(*, message_id: int) -> int:
+    """The customer that a message was sent to."""
+    return _message(message_id).customer_id
 
 
 def language(*, message_id: int) -> str:
@@ -163,8 +90,9 @@ def language(*, message_id: int) -> str:
     return found.first() or "en"
 
 
-def _decided(is_granted: object) -> str:
-    return ConsentState.GRANTED if is_granted else ConsentState.WITHDRAWN
+def _withdrawn(purpose: str) -> str:
+    """What ends; a message that needed no consent stands for the marketing it mentions."""
+    return purpose if Purpose(purpose).needs_consent else Purpose.MARKETING
 
 
 def _message(message_id: int) -> Message:
@@ -219,11 +147,3 @@ def _settle_doubt(message_id: int, state: str, now: datetime) -> None:
     if state == MessageState.IN_DOUBT:
         settled = messages.Settlement(message_id, MessageState.DELIVERED)
         messages.settle_many(outcomes=[settled], now=now)
-
-
-def _masked(address: str) -> str:
-    """An address that its owner recognises and nobody else learns."""
-    if normalise.email(address):
-        local, _, domain = address.rpartition("@")
-        return f"{local[:1]}…@{domain}"
-    return f"…{address[-3:]}"

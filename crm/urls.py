@@ -9,7 +9,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("c/<str:token>/<int:position>", views.clicked, name="click"),
     path("o/<str:token>", views.opened, name="open"),
     path("u/<str:token>", views.unsubscribe, name="unsubscribe"),
-    path("p/<str:token>", views.preferences, name="preferences"),
+    path("p/<str:token>", views.chosen, name="preferences"),
+    path("s/<str:token>", views.confirmed, name="confirm"),
     path("v/<str:token>", views.viewed, name="view_message"),
     path("api/v1/", include("crm.api.urls")),
 ]

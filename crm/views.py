@@ -1,6 +1,7 @@
 """What the world outside sees of us: callbacks, links of messages, unsubscribe and preferences."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
@@ -9,11 +10,22 @@ from csp.decorators import csp
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from crm import accounts, callbacks, links, messages, tasks, tracking, variables
+from crm import (
+    accounts,
+    callbacks,
+    links,
+    messages,
+    normalise,
+    preferences,
+    tasks,
+    tracking,
+    variables,
+)
 from crm.channels.base import CallbackRefused
 from crm.choices import DecisionSource
 from crm.models import Message
@@ -90,7 +102,7 @@ def _found(view: View) -> View:
     def answer(request: HttpRequest, **where: Any) -> HttpResponse:
         try:
             response = view(request, **where)
-        except (links.BadToken, tracking.NotFound, RenderError):
+        except (links.BadToken, tracking.NotFound, preferences.NotWaiting, RenderError):
             return _page(request, "lost.html", {}, status=404)
         response["Referrer-Policy"] = "no-referrer"
         return response
@@ -135,13 +147,17 @@ def viewed(request: HttpRequest, *, token: str) -> HttpResponse:
 def unsubscribe(request: HttpRequest, *, token: str) -> HttpResponse:
     """Ask on GET, unsubscribe on POST: by the button, or by a mail program's one click."""
     message_id = _read(links.UNSUBSCRIBE, token)
+    customer_id = tracking.receiver(message_id=message_id)
     language = tracking.language(message_id=message_id)
     if request.method != "POST":
-        known = tracking.preferences(message_id=message_id, now=timezone.now())
+        known = preferences.of_customer(customer_id=customer_id, now=timezone.now())
         return _page(request, "unsubscribe.html", {"known": known}, language)
     one_click = request.POST.get("List-Unsubscribe") == "One-Click"
     source = DecisionSource.ONE_CLICK if one_click else DecisionSource.PREFERENCES
     tracking.unsubscribe(message_id=message_id, source=source, now=timezone.now())
+    if "everything" in request.POST:
+        proof = {"message_id": message_id}
+        preferences.leave(customer_id=customer_id, source=source, proof=proof, now=timezone.now())
     return _page(
         request, "unsubscribed.html", {"preferences_url": _preferences_url(message_id)}, language
     )
@@ -150,19 +166,56 @@ def unsubscribe(request: HttpRequest, *, token: str) -> HttpResponse:
 @csrf_exempt
 @_found
 @require_http_methods(["GET", "HEAD", "POST"])
-def preferences(request: HttpRequest, *, token: str) -> HttpResponse:
-    """Show what a customer allows, and write down what they choose."""
+def chosen(request: HttpRequest, *, token: str) -> HttpResponse:
+    """The preference centre: what a customer allows, and what they choose."""
     message_id = _read(links.PREFERENCES, token)
+    customer_id = tracking.receiver(message_id=message_id)
+    language = tracking.language(message_id=message_id)
+    now = timezone.now()
+    said = ""
+    if request.method == "POST":
+        with translation.override(normalise.spoken(language)):
+            said = _choose(request, customer_id, message_id, now)
+    known = preferences.of_customer(customer_id=customer_id, now=now)
+    context = {"known": known, "said": said, "frequencies": preferences.FREQUENCIES}
+    return _page(request, "preferences.html", context, language)
+
+
+@csrf_exempt
+@_found
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirmed(request: HttpRequest, *, token: str) -> HttpResponse:
+    """Ask on GET, confirm a sign-up on POST."""
+    decision_id = _read(links.CONFIRM, token)
     now = timezone.now()
     if request.method == "POST":
-        if "pause" in request.POST:
-            tracking.pause(message_id=message_id, now=now)
-        else:
-            granted = request.POST.getlist("granted")
-            tracking.choose(message_id=message_id, granted=granted, now=now)
-    known = tracking.preferences(message_id=message_id, now=now)
-    context = {"known": known, "is_saved": request.method == "POST"}
-    return _page(request, "preferences.html", context, known.language)
+        address = request.META.get("REMOTE_ADDR")
+        asked = preferences.confirm(decision_id=decision_id, now=now, ip_address=address)
+        return _page(request, "confirmed.html", {"asked": asked}, asked.language)
+    asked = preferences.find(decision_id=decision_id, now=now)
+    return _page(request, "confirm.html", {"asked": asked}, asked.language)
+
+
+def _choose(request: HttpRequest, customer_id: int, message_id: int, now: datetime) -> str:
+    """Do what one of the page's forms asks for, and say so."""
+    if "pause" in request.POST:
+        preferences.pause(customer_id=customer_id, now=now)
+    elif "go_on" in request.POST:
+        preferences.go_on(customer_id=customer_id, now=now)
+    elif "leave" in request.POST:
+        source, proof = DecisionSource.PREFERENCES, {"message_id": message_id}
+        preferences.leave(customer_id=customer_id, source=source, proof=proof, now=now)
+    else:
+        preferences.choose(
+            customer_id=customer_id,
+            granted=request.POST.getlist("granted"),
+            proof={"message_id": message_id},
+            ip_address=request.META.get("REMOTE_ADDR"),
+            now=now,
+        )
+        if (frequency := request.POST.get("frequency", "")) in preferences.FREQUENCIES:
+            preferences.choose_frequency(customer_id=customer_id, frequency=frequency, now=now)
+    return _("Saved. It is in effect now.")
 
 
 def _read(purpose: str, token: str) -> int:
@@ -182,18 +235,9 @@ def _page(
     request: HttpRequest, name: str, context: dict[str, Any], language: str = "", status: int = 200
 ) -> HttpResponse:
     """A public page in the customer's language, or in the browser's where that is unknown."""
-    chosen = _supported(language) or translation.get_language() or "en"
+    chosen = normalise.spoken(language) if language else translation.get_language() or "en"
     with translation.override(chosen):
         shop = variables.shop()
         page = render(request, f"public/{name}", {"shop": shop, **context}, status=status)
     page["Content-Language"] = chosen
     return page
-
-
-def _supported(language: str) -> str:
-    if not language:
-        return ""
-    try:
-        return translation.get_supported_language_variant(language)
-    except LookupError:
-        return "en"

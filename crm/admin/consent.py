@@ -14,9 +14,14 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminSingleDateWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from crm import consent, normalise
+from crm.admin.customer_posts import end_of
 from crm.admin.parts import LedgerAdmin, post_once
 from crm.admin.tags import json_block, moment, state
 from crm.choices import Channel, SuppressionReason
@@ -122,6 +127,12 @@ class SuppressionForm(forms.ModelForm):
         help_text=_("An e-mail address, or a phone number with its country code."),
     )
     detail = forms.CharField(label=_("reason"), max_length=255, widget=UnfoldAdminTextInputWidget)
+    until_date = forms.DateField(
+        label=_("until the end of"),
+        required=False,
+        widget=UnfoldAdminSingleDateWidget,
+        help_text=_("Empty: for good."),
+    )
 
     class Meta:
         model = Suppression
@@ -142,13 +153,13 @@ class SuppressionAdmin(ModelAdmin):
     """Addresses not to be written to; they are kept as hashes, so lifting one asks for it."""
 
     form = SuppressionForm
-    list_display = ("address", "channel", "reason", "detail", "since", "until")
+    list_display = ("address", "channel", "reason", "source", "detail", "since", "until")
     list_display_links = None
     list_filter = (("reason", ChoicesDropdownFilter), ("channel", ChoicesDropdownFilter))
     list_filter_submit = True
     list_before_template = "admin/crm/suppression/lift.html"
     search_fields = ("detail",)
-    fieldsets = ((None, {"fields": ("channel", "address", "detail")}),)
+    fieldsets = ((None, {"fields": ("channel", "address", "detail", "until_date")}),)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -175,6 +186,7 @@ class SuppressionAdmin(ModelAdmin):
             address=form.cleaned_data["address"],
             reason=SuppressionReason.STAFF,
             detail=form.cleaned_data["detail"],
+            expires_at=end_of(form.cleaned_data["until_date"]),
         )
         consent.suppress(suppression=wanted, now=now)
         address = normalise.address(channel=wanted.channel, text=wanted.address)

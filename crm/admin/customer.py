@@ -90,6 +90,7 @@ class CustomerAdmin(ModelAdmin):
             ("pause", customer_posts.pause),
             ("lift-pause", customer_posts.lift_pause),
             ("decide", customer_posts.decide),
+            ("ask-consent", customer_posts.ask_consent),
             ("write", customer_posts.write),
         ]
         urls = [

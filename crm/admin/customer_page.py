@@ -122,7 +122,7 @@ def header_of(request: HttpRequest, *, object_id: str | int, tab: str) -> dict[s
         "channels": [item for item in found if item.address],
         "tomorrow": timezone.localdate(now) + timedelta(days=1),
         "all_channels": Channel,
-        "marketing": Purpose.MARKETING,
+        "consented_purposes": [purpose for purpose in Purpose if purpose.needs_consent],
     }
 
 

@@ -1,6 +1,6 @@
 """What staff decide on the page of a customer: pause, lift, consent, write."""
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from crm import consent, conversations, customers, tasks
+from crm import consent, conversations, customers, preferences, tasks
 from crm.admin.inbox_posts import check_gate
 from crm.admin.parts import post_once, staff_of
 from crm.choices import Channel, ConsentState, DecisionSource, Purpose
@@ -32,6 +32,13 @@ class DecideForm(forms.Form):
     reason = forms.CharField(max_length=255)
 
 
+class AskForm(forms.Form):
+    """What a customer is asked to allow."""
+
+    channel = forms.ChoiceField(choices=Channel.choices)
+    purpose = forms.ChoiceField(choices=Purpose.choices)
+
+
 class WriteForm(forms.Form):
     """A message that staff begin a conversation with."""
 
@@ -46,8 +53,8 @@ def pause(request: HttpRequest, object_id: int) -> HttpResponse:
     def call() -> str:
         data = read(PauseForm, request)
         now = timezone.now()
-        until_at = _end_of(data["until_date"])
-        if until_at <= now:
+        until_at = end_of(data["until_date"])
+        if until_at is None or until_at <= now:
             raise ValidationError(_("The pause must end in the future."))
         customers.pause(
             customer_id=object_id,
@@ -95,6 +102,27 @@ def decide(request: HttpRequest, object_id: int) -> HttpResponse:
     )
 
 
+def ask_consent(request: HttpRequest, object_id: int) -> HttpResponse:
+    """Write to a customer to have a consent confirmed."""
+
+    def call() -> str:
+        data = read(AskForm, request)
+        sign_up = preferences.SignUp(
+            customer_id=object_id,
+            channel=data["channel"],
+            purposes=(data["purpose"],),
+            source=DecisionSource.STAFF,
+        )
+        if not preferences.ask(sign_up=sign_up, now=timezone.now()):
+            raise ValidationError(_("It is granted already, or was asked for within the hour."))
+        tasks.ring(tasks.send_queued_messages)
+        return _("The question is on its way.")
+
+    return post_once(
+        request, permission="crm.add_consentdecision", back_to=_page(object_id), call=call
+    )
+
+
 def write(request: HttpRequest, object_id: int) -> HttpResponse:
     """Begin (or go on with) a conversation by writing to the customer."""
 
@@ -128,9 +156,11 @@ def read(form_class: type[forms.Form], request: HttpRequest) -> dict[str, Any]:
     raise ValidationError(wrong or list(form.non_field_errors()))
 
 
-def _end_of(day: Any) -> datetime:
-    midnight = datetime.combine(day, time.min) + timedelta(days=1)
-    return timezone.make_aware(midnight)
+def end_of(day: date | None) -> datetime | None:
+    """The moment a day ends on the clock of the installation; none of none."""
+    if day is None:
+        return None
+    return timezone.make_aware(datetime.combine(day, time.min) + timedelta(days=1))
 
 
 def _page(customer_id: int) -> str:

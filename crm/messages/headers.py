@@ -17,10 +17,12 @@ def headers_for(*, draft: Draft) -> Headers:
     if draft.channel != Channel.EMAIL:
         return draft.headers
     headers = draft.headers
-    if draft.purpose == Purpose.MARKETING:
+    if Purpose(draft.purpose).needs_consent:
         headers += _marketing(draft)
     if draft.author == Author.BOT:
         headers += (("Auto-Submitted", "auto-replied"),)
+    if draft.author == Author.SYSTEM:
+        headers += (("Auto-Submitted", "auto-generated"),)
     return headers
 
 
@@ -52,7 +54,7 @@ def _marketing(draft: Draft) -> Headers:
     return (
         ("List-Unsubscribe", f"<{unsubscribe_url}>"),
         ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-        ("List-Id", f"<marketing.{domain()}>"),
+        ("List-Id", f"<{draft.purpose}.{domain()}>"),
         ("Feedback-ID", f"{source}:{draft.purpose}:{draft.channel}:rapport"),
         ("Precedence", "bulk"),
     )

@@ -12,11 +12,9 @@ from django.db import connection, transaction
 
 from crm import consent, events
 from crm.choices import (
-    ConsentState,
     DecisionSource,
     FailureReason,
     MessageState,
-    Purpose,
     SuppressionReason,
 )
 from crm.messages.drafts import Settlement
@@ -224,6 +222,7 @@ def _close_addresses(steps: Iterable[_Step], now: datetime) -> None:
                 address=step.row.address,
                 reason=_SUPPRESSED_BY[FailureReason(step.reason)],
                 detail=step.row.detail,
+                source=DecisionSource.PROVIDER,
             )
             for step in final
         ],
@@ -231,17 +230,10 @@ def _close_addresses(steps: Iterable[_Step], now: datetime) -> None:
     )
     for step in final:
         if step.reason == FailureReason.COMPLAINT:
-            _withdraw(step, now)
-
-
-def _withdraw(step: _Step, now: datetime) -> None:
-    decision = consent.NewDecision(
-        customer_id=step.row.customer_id,
-        channel=step.row.channel,
-        purpose=Purpose.MARKETING,
-        state=ConsentState.WITHDRAWN,
-        source=DecisionSource.COMPLAINT,
-        decided_at=step.occurred_at,
-        proof={"message_id": step.row.id},
-    )
-    consent.decide_many(decisions=[decision], now=now)
+            consent.withdraw_all(
+                customer_id=step.row.customer_id,
+                channel=step.row.channel,
+                source=DecisionSource.COMPLAINT,
+                proof={"message_id": step.row.id},
+                now=step.occurred_at,
+            )

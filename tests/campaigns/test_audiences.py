@@ -8,7 +8,7 @@ from pytest_django import Settings
 from campaigns import audiences, eligibility
 from campaigns.choices import Reason
 from campaigns.models import Campaign
-from crm import consent
+from crm import consent, preferences
 from crm.models import Customer
 from tests import making
 from tests.campaigns import staging
@@ -66,6 +66,18 @@ def test_the_card_counts_who_had_enough_lately(now: datetime, settings: Settings
 
     assert (card.total, card.reachable) == (2, 1)
     assert card.refused == {Reason.FREQUENCY_CAP: 1}
+
+
+def test_the_card_counts_who_asked_for_fewer(now: datetime) -> None:
+    ada, bob = making.subscriber(now=now), making.subscriber(now=now)
+    preferences.choose_frequency(customer_id=ada.pk, frequency="monthly", now=now)
+    staging.send(campaign=staging.running(customers=[ada, bob], now=now), now=now)
+    campaign = staging.draft(customers=[ada, bob], now=now)
+
+    card = audiences.card(campaign=campaign, now=now)
+
+    assert (card.total, card.reachable) == (2, 1)
+    assert card.refused == {Reason.FREQUENCY_CHOICE: 1}
 
 
 def test_the_card_counts_the_holdout_as_it_will_be_drawn(now: datetime) -> None:

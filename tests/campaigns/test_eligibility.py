@@ -10,6 +10,7 @@ from pytest_django import Settings
 from campaigns import eligibility
 from campaigns.choices import Reason
 from campaigns.eligibility import held_out_buckets
+from crm import consent, preferences
 from crm.models import Customer, Message
 from tests import making
 from tests.campaigns import staging
@@ -79,6 +80,30 @@ def test_the_cap_can_be_switched_off(now: datetime, settings: Settings) -> None:
         staging.send(campaign=staging.running(customers=[customer], now=now), now=now)
 
     assert judged(customer, now) is None
+
+
+@pytest.mark.django_db
+def test_who_asked_for_one_message_a_week_gets_one(now: datetime, settings: Settings) -> None:
+    settings.CAMPAIGN_FREQUENCY_CAP = 0
+    customer, other = making.subscriber(now=now), making.subscriber(now=now)
+    preferences.choose_frequency(customer_id=customer.pk, frequency="weekly", now=now)
+    staging.send(campaign=staging.running(customers=[customer, other], now=now), now=now)
+
+    assert judged(customer, now + timedelta(days=6)) == Reason.FREQUENCY_CHOICE
+    assert judged(customer, now + timedelta(days=8)) is None
+    assert judged(customer, now, purpose="transactional") is None
+    assert judged(other, now) is None
+
+
+@pytest.mark.django_db
+def test_a_newsletter_needs_a_consent_of_its_own(now: datetime) -> None:
+    customer = making.subscriber(now=now)
+
+    assert judged(customer, now, purpose="newsletter") == Reason.NO_CONSENT
+    consent.grant(
+        customer_id=customer.pk, channel="email", purpose="newsletter", source="api", now=now
+    )
+    assert judged(customer, now, purpose="newsletter") is None
 
 
 @pytest.mark.django_db

@@ -120,7 +120,7 @@ def test_stop_withdraws_consent_for_the_channel_and_waits_for_nothing(
     later = now + timedelta(minutes=1)
     conversation = heard(ada, later, "STOP.")
 
-    assert ada.consents.get(channel="sms").state == "withdrawn"
+    assert set(ada.consents.filter(channel="sms").values_list("state", flat=True)) == {"withdrawn"}
     assert ada.consents.get(channel="email").state == "granted"
     assert (conversation.waiting_since_at, conversation.state) == (None, "closed")
 
@@ -131,7 +131,18 @@ def test_start_allows_the_channel_again(ada: Customer, now: datetime) -> None:
     later = now + timedelta(minutes=2)
     conversations.receive(inbound=sms(ada, "Start", later, "2"), now=later)
 
-    assert ada.consents.get(channel="sms").state == "granted"
+    assert ada.consents.get(channel="sms", purpose="marketing").state == "granted"
+
+
+def test_help_is_answered_and_decides_nothing(ada: Customer, now: datetime) -> None:
+    decided = ada.consent_decisions.count()
+
+    heard(ada, now + timedelta(minutes=1), "Help!")
+
+    answer = ada.messages.get(direction="out")
+    assert "STOP" in answer.text
+    assert (answer.author, answer.channel, answer.purpose) == ("bot", "sms", "conversation")
+    assert ada.consent_decisions.count() == decided
 
 
 def test_a_sentence_about_stopping_changes_nothing(ada: Customer, now: datetime) -> None:

@@ -25,6 +25,11 @@ def test_a_keyword_alone_stops(text: str) -> None:
     assert keywords.read(text=text) is Keyword.STOP
 
 
+@pytest.mark.parametrize("text", ["HELP", "Info?", "Hilfe!", "帮助", "ヘルプ", "Ayuda"])
+def test_a_keyword_alone_asks_for_help(text: str) -> None:
+    assert keywords.read(text=text) is Keyword.HELP
+
+
 @pytest.mark.parametrize("text", ["START", "unstop", "恢复订阅", "Opt in"])
 def test_a_keyword_alone_starts_again(text: str) -> None:
     assert keywords.read(text=text) is Keyword.START
@@ -39,6 +44,8 @@ def test_a_keyword_alone_starts_again(text: str) -> None:
         "不要停止",
         "How do I cancel my order?",
         "stopwatch",
+        "Can you help me with my order?",
+        "I need info about tea",
         "",
     ],
 )

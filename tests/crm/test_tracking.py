@@ -106,45 +106,8 @@ def test_unsubscribing_withdraws_consent_for_that_channel(
     assert Event.objects.filter(customer=ada, name="consent.withdrawn").count() == 1
 
 
-def test_the_preference_page_shows_addresses_half_hidden(letter: Message, now: datetime) -> None:
-    known = tracking.preferences(message_id=letter.pk, now=now)
-
-    assert [choice.is_granted for choice in known.choices] == [True, True]
-    assert known.choices[0].address == "a…@shop.example"
-
-
-def test_choosing_writes_down_only_what_changed(
-    ada: Customer, letter: Message, now: datetime
-) -> None:
-    tracking.choose(message_id=letter.pk, granted=["email"], now=now + timedelta(hours=1))
-
-    assert ada.consents.get(channel="email").state == "granted"
-    assert ada.consents.get(channel="sms").state == "withdrawn"
-    assert ada.consent_decisions.filter(source="preferences").count() == 1
-
-
-def test_a_customer_may_ask_for_thirty_quiet_days(
-    ada: Customer, letter: Message, now: datetime
-) -> None:
-    tracking.pause(message_id=letter.pk, now=now)
-
-    assert MarketingPause.objects.get(customer=ada).expires_at == now + timedelta(days=30)
-    assert tracking.preferences(message_id=letter.pk, now=now).paused_until_at
-
-
-def test_a_longer_pause_by_staff_is_not_shortened(
-    ada: Customer, letter: Message, now: datetime
-) -> None:
-    year = now + timedelta(days=365)
-    customers.pause(customer_id=ada.pk, until_at=year, reason="VIP", by=None, now=now)
-
-    tracking.pause(message_id=letter.pk, now=now)
-
-    assert MarketingPause.objects.get().expires_at == year
-
-
 def test_a_message_that_is_gone_is_not_found(now: datetime) -> None:
     tracking.open_message(message_id=1, user_agent=BROWSER, now=now)
 
     with pytest.raises(tracking.NotFound):
-        tracking.preferences(message_id=1, now=now)
+        tracking.receiver(message_id=1)

@@ -120,7 +120,7 @@ def test_public_pages_run_nothing_and_load_only_our_style_sheet(
 
 
 def test_a_customer_chooses_channels(client: Client, urls: object, ada: Customer) -> None:
-    response = client.post(urls.preferences_url, {"granted": ["email"]})
+    response = client.post(urls.preferences_url, {"granted": ["email:marketing"]})
 
     assert "Saved" in response.content.decode()
     assert ada.consents.get(channel="email").state == "granted"

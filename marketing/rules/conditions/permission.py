@@ -49,6 +49,7 @@ class HasConsent:
         """Say it."""
         patterns = {
             ConsentState.GRANTED.value: _("consent to %(purpose)s by %(channel)s is granted"),
+            ConsentState.PENDING.value: _("consent to %(purpose)s by %(channel)s is not confirmed"),
             ConsentState.WITHDRAWN.value: _("consent to %(purpose)s by %(channel)s is withdrawn"),
             NEVER: _("consent to %(purpose)s by %(channel)s was never decided"),
         }

@@ -54,7 +54,21 @@ def test_a_locked_field_is_listed_and_lifted(admin, ada):
 
 
 @pytest.mark.parametrize(
-    "name", ["add_note", "pin_note", "delete_note", "add_task", "turn_task", "lock", "unlock"]
+    "name",
+    [
+        *("add_note", "pin_note", "delete_note", "add_task", "turn_task"),
+        *("lock", "unlock", "ask_consent"),
+    ],
+    [
+        "add_note",
+        "pin_note",
+        "delete_note",
+        "add_task",
+        "turn_task",
+        "lock",
+        "unlock",
+        "ask_consent",
+    ],
 )
 def test_who_may_not_change_anything_changes_nothing(newcomer, ada, name):
     assert newcomer.post(post_to(ada, name), {"text": "x"}).status_code == 403
@@ -89,3 +103,14 @@ def test_who_may_see_nothing_finds_nothing(newcomer, ada, order):
     text = found(newcomer, "ada")
 
     assert str(Customer.objects.get(pk=ada.pk)) not in text
+
+
+def test_staff_ask_for_a_consent_and_the_customer_decides(admin, ada):
+    posted = {"channel": "email", "purpose": "newsletter"}
+
+    answer = admin.post(post_to(ada, "ask_consent"), posted, follow=True)
+
+    assert "on its way" in answer.content.decode()
+    assert ada.consents.get(purpose="newsletter").state == "pending"
+    again = admin.post(post_to(ada, "ask_consent"), posted, follow=True)
+    assert "within the hour" in again.content.decode()
