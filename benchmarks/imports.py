@@ -81,9 +81,7 @@ def _round(path: Path, address: str, rows: int) -> Round:
 def _receive(path: Path) -> ImportRun:
     with path.open("rb") as file:
         chunks = iter(lambda: file.read(1 << 20), b"")
-        run = imports.receive(
-            chunks=chunks, filename=path.name, by=None, now=timezone.now()
-        )
+        run = imports.receive(chunks=chunks, filename=path.name, by=None, now=timezone.now())
     imports.start(run_id=run.pk)
     return run
 

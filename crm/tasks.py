@@ -2,15 +2,19 @@
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from celery import Task, shared_task
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from crm import callbacks, calls, messages, webhooks
+from crm import callbacks, calls, exports, imports, messages, webhooks
 
+# A file is read from its start by whoever goes on with it, so an import is put down rarely.
+IMPORT_SECONDS = 600.0
 # Short, so that other tasks get their turn.
 SLICE_SECONDS = 20.0
 
@@ -54,6 +58,31 @@ def forget_old_calls() -> None:
     """Delete kept answers and old deliveries whose time is over."""
     calls.forget_old(now=timezone.now())
     webhooks.forget_old(now=timezone.now())
+
+
+@shared_task
+def run_imports() -> None:
+    """Take in files of customers, one after the other."""
+    ends_at = time.monotonic() + IMPORT_SECONDS
+    while (left := ends_at - time.monotonic()) > 0:
+        if not imports.run_due(owner=imports.owner(), clock=timezone.now, seconds=left):
+            return
+
+
+@shared_task
+def write_exports() -> None:
+    """Write the files that were asked for."""
+    ends_at = time.monotonic() + SLICE_SECONDS
+    while exports.write_due(clock=timezone.now) and time.monotonic() < ends_at:
+        continue
+
+
+@shared_task
+def tidy_files() -> None:
+    """Delete the files of imports and exports whose days are over."""
+    now = timezone.now()
+    exports.expire(now=now)
+    imports.delete_files(before=now - timedelta(days=settings.IMPORT_KEEP_DAYS))
 
 
 def _until_done(work: Callable[..., int]) -> None:

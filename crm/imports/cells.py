@@ -21,10 +21,63 @@ _PACKED = re.compile(r"(\d{4})(\d{2})(\d{2})\Z")
 _MIXED = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?:[T ](.+))?\Z")
 _NUMBER = re.compile(r"[-+]?\d{1,15}(?:\.\d{1,15})?\Z")
 YES = frozenset(
-    ["1", "true", "t", "y", "yes", "ja", "j", "oui", "o", "si", "sí", "s", "on", "x", "✓", "granted", "subscribed", "opted-in", "opt-in", "in", "agreed", "是", "同意", "有", "已同意", "已订阅", "订阅", "真"]
+    [
+        "1",
+        "true",
+        "t",
+        "y",
+        "yes",
+        "ja",
+        "j",
+        "oui",
+        "o",
+        "si",
+        "sí",
+        "s",
+        "on",
+        "x",
+        "✓",
+        "granted",
+        "subscribed",
+        "opted-in",
+        "opt-in",
+        "in",
+        "agreed",
+        "是",
+        "同意",
+        "有",
+        "已同意",
+        "已订阅",
+        "订阅",
+        "真",
+    ]
 )
 NO = frozenset(
-    ["0", "false", "f", "n", "no", "nein", "non", "off", "withdrawn", "unsubscribed", "opted-out", "opt-out", "out", "refused", "否", "不同意", "无", "不", "未同意", "退订", "已退订", "拒绝", "假"]
+    [
+        "0",
+        "false",
+        "f",
+        "n",
+        "no",
+        "nein",
+        "non",
+        "off",
+        "withdrawn",
+        "unsubscribed",
+        "opted-out",
+        "opt-out",
+        "out",
+        "refused",
+        "否",
+        "不同意",
+        "无",
+        "不",
+        "未同意",
+        "退订",
+        "已退订",
+        "拒绝",
+        "假",
+    ]
 )
 _PENDING = frozenset(["pending", "waiting", "unconfirmed", "待确认"])
 

@@ -68,8 +68,14 @@ def write(
 ) -> set[int]:
     """Write what a batch says about consent; tells whose consent is new to the ledger."""
     rows = [
-        (customers[told.place], told.channel, told.state, told.source, told.decided_at,
-         batch.lines[told.place])
+        (
+            customers[told.place],
+            told.channel,
+            told.state,
+            told.source,
+            told.decided_at,
+            batch.lines[told.place],
+        )
         for told in batch.consents
         if told.place in customers
     ]

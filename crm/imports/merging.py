@@ -8,8 +8,16 @@ from . import mapping
 from .targets import HANDLES
 
 _FIELDS = (
-    "first_name", "last_name", "email", "phone", "country", "city", "postcode", "street",
-    "language", "time_zone",
+    "first_name",
+    "last_name",
+    "email",
+    "phone",
+    "country",
+    "city",
+    "postcode",
+    "street",
+    "language",
+    "time_zone",
 )
 _KINDS = (("external", "external_id"), ("email", "email"), ("phone", "phone"))
 assert [column for _, column in _KINDS] == list(HANDLES)

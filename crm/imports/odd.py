@@ -97,19 +97,13 @@ def _person(batch: Batch, place: int) -> customers.Person:
     )
 
 
-def _only_missing(
-    person: customers.Person, known: Mapping[str, Any] | None
-) -> customers.Person:
+def _only_missing(person: customers.Person, known: Mapping[str, Any] | None) -> customers.Person:
     if known is None:
         return person
     kept = {
-        name: ""
-        for name in TEXTS
-        if name not in ("external_id", "email", "phone") and known[name]
+        name: "" for name in TEXTS if name not in ("external_id", "email", "phone") and known[name]
     }
     attributes = {
-        name: value
-        for name, value in person.attributes.items()
-        if name not in known["attributes"]
+        name: value for name, value in person.attributes.items() if name not in known["attributes"]
     }
     return replace(person, attributes=attributes, **kept)

@@ -108,9 +108,7 @@ def _zipped(path: Path, filename: str) -> Packing:
         return Packing("spreadsheet", filename.lower())
     tables = [name for name in names if not _is_clutter(name)]
     if len(tables) != 1:
-        raise UnusableFile(
-            _("The archive holds %s files; put one table into it.") % len(tables)
-        )
+        raise UnusableFile(_("The archive holds %s files; put one table into it.") % len(tables))
     if tables[0].lower().endswith((".zip", ".gz", ".xlsx")):
         raise UnusableFile(_("The archive holds another archive; upload the inner file itself."))
     return Packing("zip", tables[0])
@@ -123,13 +121,9 @@ def _refuse_bombs(members: list[zipfile.ZipInfo], size: int) -> None:
 
 
 def _refuse_texts(members: list[zipfile.ZipInfo]) -> None:
-    texts = sum(
-        member.file_size for member in members if member.filename == "xl/sharedStrings.xml"
-    )
+    texts = sum(member.file_size for member in members if member.filename == "xl/sharedStrings.xml")
     if texts > MOST_SPREADSHEET_TEXTS:
-        raise UnusableFile(
-            _("The spreadsheet is too large to be read as such; save it as CSV.")
-        )
+        raise UnusableFile(_("The spreadsheet is too large to be read as such; save it as CSV."))
 
 
 def _is_clutter(name: str) -> bool:

@@ -70,9 +70,7 @@ class Reader:
         """Every row as a person, or rejected with the first reason that fits."""
         whole = [row for row in rows if len(row[1]) == self._width]
         rejected = [
-            Rejected(line, Reason.COLUMNS, "", row)
-            for line, row in rows
-            if len(row) != self._width
+            Rejected(line, Reason.COLUMNS, "", row) for line, row in rows if len(row) != self._width
         ]
         batch = _Reading(self, whole).batch() if whole else Batch([], {}, [], [])
         batch.rejected = sorted([*rejected, *batch.rejected], key=lambda bad: bad.line)
@@ -145,9 +143,7 @@ class _Reading:
         self._refuse_long(at, values, 150)
         parts = [split_name(text) for text in values]
         for name, own in (("first_name", 0), ("last_name", 1)):
-            texts[name] = [
-                told or part[own] for told, part in zip(texts[name], parts, strict=True)
-            ]
+            texts[name] = [told or part[own] for told, part in zip(texts[name], parts, strict=True)]
 
     def _moments(self, target: str) -> list[str]:
         at = self._plan.column_of(target)
@@ -305,5 +301,3 @@ def _as_text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value) if isinstance(value, int | float) else dumps(value, ensure_ascii=False)
-
-
