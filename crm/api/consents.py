@@ -34,7 +34,7 @@ class NewDecisionSerializer(serializers.Serializer[Any]):
 class DecisionsSerializer(serializers.Serializer[Any]):
     """A batch of decisions."""
 
-    consents = NewDecisionSerializer(many=True, max_length=fields.MAX_BATCH, allow_empty=False)  # type: ignore[call-arg]
+    consents = fields.Batch(child=NewDecisionSerializer())
 
 
 class DecisionSerializer(Plain):

@@ -1,9 +1,11 @@
 """Customers: identify a batch, list, show, change, merge and part."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils import timezone
+from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -34,6 +36,8 @@ HANDLES = (
     "whatsapp_id",
     "webchat_id",
 )
+# What an address that is somebody's only handle looks like at least.
+_EMAIL = r"^[^@\s]+@[^@\s]+$"
 
 
 class FactsSerializer(serializers.Serializer[Any]):
@@ -64,17 +68,32 @@ class PersonSerializer(FactsSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Somebody without any handle is nobody."""
-        if not any(attrs.get(name) for name in HANDLES):
+        if not any(_is_usable(name, attrs.get(name, "")) for name in HANDLES):
             raise ValidationError(f"One of {', '.join(HANDLES)} is needed.")
-        if set(attrs) & set(HANDLES) == {"email"} and not _looks_like_email(attrs["email"]):
-            raise ValidationError({"email": ["This is no e-mail address."]})
         return attrs
+
+
+class _PersonShown(OpenApiSerializerExtension):
+    target_class = PersonSerializer
+
+    def map_serializer(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        """One handle at least, which the fields alone cannot say."""
+        shown = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        forms = {"email": {"pattern": _EMAIL}}
+        shown["anyOf"] = [
+            {
+                "required": [name],
+                "properties": {name: {"type": "string", "minLength": 1, **forms.get(name, {})}},
+            }
+            for name in HANDLES
+        ]
+        return dict(shown)
 
 
 class PeopleSerializer(serializers.Serializer[Any]):
     """A batch of people."""
 
-    customers = PersonSerializer(many=True, max_length=fields.MAX_BATCH, allow_empty=False)  # type: ignore[call-arg]
+    customers = fields.Batch(child=PersonSerializer())
 
 
 class IdsSerializer(serializers.Serializer[Any]):
@@ -336,9 +355,8 @@ def people(told: Sequence[Mapping[str, Any]]) -> list[Person]:
     return [Person(**one) for one in told]
 
 
-def _looks_like_email(text: str) -> bool:
-    local, at, domain = text.rpartition("@")
-    return bool(local and at and domain)
+def _is_usable(name: str, text: str) -> bool:
+    return bool(re.fullmatch(_EMAIL, text) if name == "email" else text)
 
 
 def _masked(value: Any) -> Any:

@@ -44,7 +44,7 @@ class NewEventSerializer(serializers.Serializer[Any]):
 class EventsSerializer(serializers.Serializer[Any]):
     """A batch of events."""
 
-    events = NewEventSerializer(many=True, max_length=fields.MAX_BATCH, allow_empty=False)  # type: ignore[call-arg]
+    events = fields.Batch(child=NewEventSerializer())
 
 
 class RecordedSerializer(serializers.Serializer[Any]):

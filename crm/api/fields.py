@@ -24,6 +24,8 @@ class Text(serializers.CharField):
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("trim_whitespace", False)
+        if not kwargs.get("allow_blank"):
+            kwargs.setdefault("min_length", 1)
         super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> str:
@@ -35,6 +37,13 @@ class Text(serializers.CharField):
         except UnicodeEncodeError as error:
             raise serializers.ValidationError("It holds half a character.") from error
         return super().to_internal_value(data)
+
+
+class Batch(serializers.ListField):
+    """One or more of something."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"min_length": 1, "max_length": MAX_BATCH, **kwargs})
 
 
 class Optional(Text):

@@ -37,13 +37,13 @@ class NewOrderSerializer(serializers.Serializer[Any]):
     placed_at = fields.Moment()
     currency = fields.Pattern(CURRENCY)
     state = fields.Word(OrderState.choices, required=False)
-    lines = NewLineSerializer(many=True, allow_empty=False, max_length=100)  # type: ignore[call-arg]
+    lines = fields.Batch(child=NewLineSerializer(), max_length=100)
 
 
 class OrdersSerializer(serializers.Serializer[Any]):
     """A batch of orders."""
 
-    orders = NewOrderSerializer(many=True, max_length=fields.MAX_BATCH, allow_empty=False)  # type: ignore[call-arg]
+    orders = fields.Batch(child=NewOrderSerializer())
 
 
 class LineSerializer(Plain):

@@ -38,7 +38,7 @@ class NewProductSerializer(serializers.Serializer[Any]):
 class ProductsSerializer(serializers.Serializer[Any]):
     """A batch of products."""
 
-    products = NewProductSerializer(many=True, max_length=fields.MAX_BATCH, allow_empty=False)  # type: ignore[call-arg]
+    products = fields.Batch(child=NewProductSerializer())
 
 
 class ProductSerializer(Plain):

@@ -7,6 +7,9 @@ from typing import Any
 
 import httpx
 
+# IPv6 addresses that stand for the IPv4 address in their last four bytes.
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
 
 class AddressRefused(httpx.RequestError):
     """The address leads into a private network, or is no web address."""
@@ -66,6 +69,8 @@ def _is_public(address: str) -> bool:
     except ValueError:
         return False
     mapped = getattr(parsed, "ipv4_mapped", None) or getattr(parsed, "sixtofour", None)
+    if parsed in _NAT64:
+        mapped = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
     if mapped is not None:
         parsed = mapped
     return parsed.is_global and not parsed.is_multicast
