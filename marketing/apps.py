@@ -9,6 +9,7 @@ from crm import extensions
 class MarketingConfig(AppConfig):
     """The app “marketing”."""
 
+    default = True
     name = "marketing"
     verbose_name = _("Marketing")
     default_auto_field = "django.db.models.BigAutoField"
@@ -22,3 +23,14 @@ class MarketingConfig(AppConfig):
         extensions.customer_panels.register("segments", "marketing.admin.panels.segments")
         extensions.inbox_panels.register("reading", "marketing.admin.panels.reading")
         extensions.customer_overrides.register("marketing", "marketing.admin.overrides.of_customer")
+
+
+class MarketingRecords(AppConfig):
+    """The rows, and what is done about news from crm; nothing that rings or is shown."""
+
+    name = "marketing"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Listen to crm."""
+        from marketing import receivers  # noqa: F401 - importing connects them

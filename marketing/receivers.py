@@ -6,7 +6,7 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from crm import signals as news
-from marketing import segments, signals, tasks
+from marketing import segments, signals
 
 
 @receiver(news.events_recorded)
@@ -36,4 +36,7 @@ def scores_touch_segments(**kwargs: Any) -> None:
 @receiver(news.message_received)
 def message_is_read(message_id: int, **kwargs: Any) -> None:
     """Ring for the reading of an inbound message."""
+    # Ingest marks segments without being able to ring, and without Celery's memory.
+    from marketing import tasks
+
     tasks.read_message.delay(message_id)

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -66,8 +66,9 @@ def of_payload(*, payload: bytes) -> Iterator[Fact | Reject]:
     except (records.UnknownRecord, wire.Unreadable) as error:
         yield _unknown(payload, str(error))
         return
+    skewed = wire.skew(sent_at=reading.sent_at, received_at=record.received_at)
     for entry in reading.entries:
-        yield _fact_or_reject(record, reading.sent_at, entry)
+        yield _fact_or_reject(record, skewed, entry)
 
 
 def aside(*, fact: Fact, detail: str) -> Reject:
@@ -75,13 +76,11 @@ def aside(*, fact: Fact, detail: str) -> Reject:
     return Reject(fact.key, fact.key_id, "not_recorded", detail, fact.entry.raw, fact.received_at)
 
 
-def _fact_or_reject(
-    record: records.Record, sent_at: str | None, entry: wire.Entry
-) -> Fact | Reject:
+def _fact_or_reject(record: records.Record, skewed: timedelta, entry: wire.Entry) -> Fact | Reject:
     fault = entry.fault
     if fault is None:
         try:
-            return _fact(record, sent_at, entry)
+            return _fact(record, skewed, entry)
         except (ValueError, RecursionError) as error:
             fault = wire.Fault("invalid", str(error))
     # Two events with one id may be wrong in two ways: both are kept.
@@ -95,11 +94,14 @@ def _unknown(payload: bytes, detail: str) -> Reject:
     return Reject(key, 0, "unknown_record", detail, payload, _BEFORE)
 
 
-def _fact(record: records.Record, sent_at: str | None, entry: wire.Entry) -> Fact:
+def _fact(record: records.Record, skewed: timedelta, entry: wire.Entry) -> Fact:
     call = entry.call
     key = wire.key_of(call=call, key_id=record.key_id, request=record.request, index=entry.index)
     name, properties = _what(entry)
-    occurred_at = wire.moment(call=call, sent_at=sent_at, received_at=record.received_at)
+    received_at = record.received_at
+    if call.sent_at:
+        skewed = wire.skew(sent_at=call.sent_at, received_at=received_at)
+    occurred_at = wire.moment(call=call, skewed=skewed, received_at=received_at)
     return Fact(
         key,
         record.key_id,

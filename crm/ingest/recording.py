@@ -12,7 +12,7 @@ from crm.models import ApiKey, Event, EventBatch, RejectedEvent
 from crm.signals import announce, events_recorded
 
 _COLUMNS = "(id, customer_id, name, occurred_at, received_at, properties, key)"
-_DRAW = "SELECT nextval(pg_get_serial_sequence('crm_event', 'id')) FROM generate_series(1, %s)"
+_DRAW = "SELECT nextval('crm_event_id_seq') FROM generate_series(1, %s)"
 _COPY = f"COPY crm_event {_COLUMNS} FROM STDIN"
 _ASIDE = """
     CREATE TEMPORARY TABLE IF NOT EXISTS told_event (

@@ -29,7 +29,7 @@ class Unreadable(ValueError):  # noqa: N818 - it says what the body is
     """The body as a whole cannot be read; the message says why."""
 
 
-class Context(msgspec.Struct):
+class Context(msgspec.Struct, gc=False):
     """What a client knows about its surroundings, as far as we keep it."""
 
     campaign: Raw = Raw()
@@ -38,7 +38,7 @@ class Context(msgspec.Struct):
     timezone: Any = None
 
 
-class Call(msgspec.Struct, rename="camel"):
+class Call(msgspec.Struct, rename="camel", gc=False):
     """One call, alone or in a batch."""
 
     type: str | None = None
@@ -154,19 +154,22 @@ def key_of(*, call: Call, key_id: int, request: str, index: int) -> str:
     return f"track:{key_id}:{message_id}"
 
 
-def moment(*, call: Call, sent_at: str | None, received_at: datetime) -> datetime:
-    """When it happened by our clock: what the client's clock was wrong by at sending is put right.
+def skew(*, sent_at: str | None, received_at: datetime) -> timedelta:
+    """What a client's clock was wrong by when it sent; nothing where that cannot be known."""
+    try:
+        return received_at - parse_moment(text=sent_at) if sent_at else timedelta()
+    except (ValueError, OverflowError):
+        return timedelta()
 
-    Nothing happens after we heard of it.
-    """
+
+def moment(*, call: Call, skewed: timedelta, received_at: datetime) -> datetime:
+    """When it happened by our clock: nothing happens after we heard of it."""
     if not call.timestamp:
         return received_at
-    told = parse_moment(text=call.timestamp)
-    if sent := call.sent_at or sent_at:
-        try:
-            told += received_at - parse_moment(text=sent)
-        except (ValueError, OverflowError):
-            return min(told, received_at)
+    try:
+        told = parse_moment(text=call.timestamp) + skewed
+    except OverflowError:
+        return received_at
     return max(min(told, received_at), _EARLIEST)
 
 
@@ -175,18 +178,16 @@ def parse_moment(*, text: str) -> datetime:
     found = datetime.fromisoformat(text.strip())
     if found.tzinfo is None:
         found = found.replace(tzinfo=UTC)
-    # Far from the ends of the calendar no zone and no skew can overflow.
-    if not timedelta(days=2) < found - _FIRST < _LAST - _FIRST - timedelta(days=2):
+    # Far from the ends of the calendar no zone can overflow.
+    if not 2 < found.year < 9998:
         raise ValueError(f"{text!r} is out of range")
     return found
 
 
-_FIRST = datetime.min.replace(tzinfo=UTC)
-_LAST = datetime.max.replace(tzinfo=UTC)
-
-
 def text_of(*, value: Identifier) -> str:
     """An id as text; clients send numbers too."""
+    if type(value) is str:
+        return value.strip()
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return "" if value is None else str(value).strip()
@@ -216,8 +217,8 @@ def _who(kind: str, call: Call) -> Fault | None:
         return Fault("no_identity", "An alias needs userId and previousId.")
     if not user and not anonymous:
         return Fault("no_identity", "An event needs userId or anonymousId.")
-    ids = (user, anonymous, text_of(value=call.previous_id))
-    if max(map(len, ids)) > _LONGEST_ID:
+    previous = text_of(value=call.previous_id) if call.previous_id else ""
+    if len(user) > _LONGEST_ID or len(anonymous) > _LONGEST_ID or len(previous) > _LONGEST_ID:
         return Fault("id_too_long", f"An id has at most {_LONGEST_ID} characters.")
     return None
 

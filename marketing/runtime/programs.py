@@ -69,7 +69,7 @@ def applications(ports: Ports, *, workers: int) -> list[Program]:
         Program("worker", _module("worker", "--concurrency", str(workers))),
         Program("beat", _module("beat")),
         Program("ingest", _module("ingest")),
-        Program("web", _granian(ports)),
+        Program("web", granian(ports.host, ports.web, "marketing.wsgi:application")),
         Program("live", _module("live", *live)),
     ]
 
@@ -79,14 +79,15 @@ def manage() -> str:
     return str(Path(BASE_DIR) / "manage.py")
 
 
-def _module(name: str, *options: str) -> tuple[str, ...]:
-    return (*PYTHON, "-m", f"marketing.runtime.{name}", *options)
-
-
-def _granian(ports: Ports) -> tuple[str, ...]:
+def granian(host: str, port: int, application: str) -> tuple[str, ...]:
+    """The web server for a WSGI application: one process, a few threads."""
     return (
         *(sys.executable, "-m", "granian", "--interface", "wsgi"),
-        *("--host", ports.host, "--port", str(ports.web), "--http", "1", "--no-ws"),
+        *("--host", host, "--port", str(port), "--http", "1", "--no-ws"),
         *("--workers", "1", "--log-level", "warning", "--workers-kill-timeout=3s"),
-        *(f"--blocking-threads={WEB_THREADS}", "marketing.wsgi:application"),
+        *(f"--blocking-threads={WEB_THREADS}", application),
     )
+
+
+def _module(name: str, *options: str) -> tuple[str, ...]:
+    return (*PYTHON, "-m", f"marketing.runtime.{name}", *options)

@@ -28,6 +28,9 @@ BENCHMARKS = {
     "search": Benchmark(
         "how long a search takes among many customers", {"customers": 1_000_000, "rounds": 5}
     ),
+    "ingest": Benchmark(
+        "how fast events come in", {"events": 100_000, "singles": 4_000, "rounds": 3}
+    ),
 }
 # Python keeps the word “import” for itself.
 ROOMS = {"import": "imports"}
