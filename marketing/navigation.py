@@ -85,6 +85,13 @@ SIDEBAR: dict[str, Any] = {
             "items": [
                 _page(_("Customers"), "group", "crm_customer_changelist", "crm.view_customer"),
                 _page(
+                    _("Possible duplicates"),
+                    "join_inner",
+                    "crm_duplicatecandidate_changelist",
+                    "crm.merge_customer",
+                ),
+                _page(_("Merges"), "merge", "crm_merge_changelist", "crm.merge_customer"),
+                _page(
                     _("Segments"),
                     "donut_small",
                     "marketing_segment_changelist",
@@ -174,6 +181,7 @@ SIDEBAR: dict[str, Any] = {
                 _page(
                     _("Imports"), "upload_file", "crm_importrun_changelist", "crm.view_importrun"
                 ),
+                _page(_("Exports"), "download", "crm_exportrun_changelist", "crm.view_exportrun"),
                 _page(_("Callbacks"), "webhook", "crm_callback_changelist", "crm.view_callback"),
                 _page(_("API keys"), "key", "crm_apikey_changelist", "crm.view_apikey"),
                 _page(_("Staff"), "badge", "auth_user_changelist", "auth.view_user"),

@@ -6,11 +6,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from crm import imports
+from crm.admin import import_pages
 from crm.admin.parts import LedgerAdmin
 from crm.admin.tags import moment, state
 from crm.models import ImportRun
@@ -21,6 +25,7 @@ class ImportRunAdmin(LedgerAdmin):
     """What each file held and what became of every row."""
 
     list_display = ("filename", "sort", "standing", "read", "started", "finished")
+    list_before_template = "admin/crm/importrun/list_hint.html"
     search_fields = ("filename", "kind")
     fields = (
         ("filename", "sort"),
@@ -29,6 +34,39 @@ class ImportRunAdmin(LedgerAdmin):
         "error",
         "balance",
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            ("upload", "upload/", import_pages.upload),
+            *(
+                (view.__name__, f"<int:object_id>/{view.__name__}/", view)
+                for view in (
+                    import_pages.settle,
+                    import_pages.start,
+                    import_pages.pause,
+                    import_pages.resume,
+                    import_pages.cancel,
+                    import_pages.progress,
+                    import_pages.rejected,
+                )
+            ),
+        ]
+        urls = [
+            path(route, self.admin_site.admin_view(view), name=f"crm_importrun_{name}")
+            for name, route, view in own
+        ]
+        return urls + super().get_urls()
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """An import of customers has pages of its own."""
+        run = self.get_object(request, object_id)
+        if run is None or run.kind != imports.KIND:
+            return super().change_view(request, object_id, form_url, extra_context)
+        if not self.has_view_permission(request, run):
+            raise PermissionDenied
+        return import_pages.page(request, run)
 
     def get_fields(self, request: HttpRequest, obj: ImportRun | None = None) -> Any:
         return [name for name in self.fields if name != "error" or (obj and obj.error)]

@@ -4,10 +4,11 @@ from .mapping import Column, Plan
 from .mapping import Options as CustomerOptions
 from .orders import Options, Report, import_orders
 from .reading import UnusableFile
-from .running import owner, run_due
+from .running import KIND, owner, run_due
 from .uploads import cancel, check, delete_files, pause, receive, resume, settle, start
 
 __all__ = [
+    "KIND",
     "Column",
     "CustomerOptions",
     "Options",

@@ -70,6 +70,9 @@ def guess(*, headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[Co
     taken: set[str] = set()
     columns = []
     for at, heading in enumerate(headings):
+        if targets.is_ours(heading):
+            columns.append(Column(heading))
+            continue
         values = [str(row[at]) for row in rows if at < len(row) and str(row[at]).strip()]
         target = targets.by_heading(heading)
         if not target or target in taken:

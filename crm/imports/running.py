@@ -252,7 +252,8 @@ def _finish(run: ImportRun, now: datetime) -> None:
         counts = {
             name: getattr(run, name) for name in ("created", "updated", "unchanged", "rejected")
         }
-        report = {"check": {**run.report, **counts, "rows": run.rows_done}}
+        by_reason = {"rejected_by": run.report.get("rejected", {})}
+        report = {"check": {**run.report, **counts, **by_reason, "rows": run.rows_done}}
         nothing = dict.fromkeys(("rows_done", *counts), 0)
         mine.update(state=ImportState.CHECKED, report=report, **free, **nothing)
         return

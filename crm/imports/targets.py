@@ -294,6 +294,11 @@ def by_heading(heading: str) -> str:
     return _BY_HEADING.get(plain(heading), NOTHING)
 
 
+def is_ours(heading: str) -> bool:
+    """Whether an earlier import wrote this column beside the rows it rejected."""
+    return heading in ("rejected_line", "rejected_reason", "rejected_column")
+
+
 def attribute(heading: str) -> str:
     """The name of the attribute that a heading becomes where nothing else fits."""
     name = "_".join(heading.removeprefix(ATTRIBUTE).strip().lower().split())
