@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from crm import callbacks, calls, exports, imports, messages, webhooks
+from crm import callbacks, calls, duplicates, exports, imports, messages, webhooks
 
 # A file is read from its start by whoever goes on with it, so an import is put down rarely.
 IMPORT_SECONDS = 600.0
@@ -83,6 +83,12 @@ def tidy_files() -> None:
     now = timezone.now()
     exports.expire(now=now)
     imports.delete_files(before=now - timedelta(days=settings.IMPORT_KEEP_DAYS))
+
+
+@shared_task
+def find_duplicates() -> None:
+    """Look for customers who may be one person."""
+    duplicates.find(now=timezone.now())
 
 
 def _until_done(work: Callable[..., int]) -> None:

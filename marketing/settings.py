@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "axes.middleware.AxesMiddleware",
+    "crm.admin.veiling.veil_personal_data",
 ]
 
 ROOT_URLCONF = "marketing.urls"
@@ -140,6 +141,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "training": {"task": "marketing.tasks.train_due", "schedule": 3600.0},
     "webhooks": {"task": "crm.tasks.deliver_webhooks", "schedule": 10.0},
     "old calls": {"task": "crm.tasks.forget_old_calls", "schedule": 3600.0},
+    "duplicates": {"task": "crm.tasks.find_duplicates", "schedule": 3600.0},
 }
 # A bell that nobody heard is rung again: an old one is worth nothing.
 for _bell in CELERY_BEAT_SCHEDULE.values():
@@ -159,6 +161,10 @@ SMS_FROM = env.str("SMS_FROM", default="+441134960000")
 SMS_API_KEY = env.str("SMS_API_KEY", default="simulator")
 # Signs callbacks of the SMS provider; made at first start where it is not given.
 SMS_CALLBACK_SECRET = env.str("SMS_CALLBACK_SECRET", default=SECRET_KEY)
+# What secrets in the database are encrypted with, the newest key first; SECRET_KEY where empty.
+FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[])
+# Whether what customers and staff write is encrypted in the database too.
+ENCRYPT_MESSAGE_BODIES = env.bool("ENCRYPT_MESSAGE_BODIES", default=False)
 # Whether the ledger of consent keeps the IP address that a decision came from.
 CONSENT_KEEP_IP = env.bool("CONSENT_KEEP_IP", default=False)
 # How long a link that confirms a sign-up works.

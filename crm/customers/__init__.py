@@ -10,6 +10,7 @@ from crm.customers.merging import merge, merge_visitors, preview, resolve, resol
 from crm.customers.parting import check_unmerge, unmerge
 from crm.customers.pauses import lift_pause, pause
 from crm.customers.people import NoIdentity, Person
+from crm.customers.tables import table_titles
 
 __all__ = [
     "MergeRefused",
@@ -32,5 +33,6 @@ __all__ = [
     "resolve",
     "resolve_many",
     "search",
+    "table_titles",
     "unmerge",
 ]

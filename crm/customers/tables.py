@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from django.db import connection, models
+from django.utils.functional import Promise
 
 from crm.models import Customer, DuplicateCandidate
 
@@ -40,6 +41,7 @@ class Table:
     """One table, with the column that names the customer."""
 
     name: str
+    title: str | Promise
     key: str
     customer: str
     columns: tuple[str, ...]
@@ -82,6 +84,27 @@ def used(customer_ids: Iterable[int]) -> list[Table]:
     return [table for table, is_used in zip(every, found, strict=True) if is_used]
 
 
+def counts(customer_id: int) -> list[tuple[str | Promise, int]]:
+    """How many rows of each table a customer has, under the name that staff know it by."""
+    every = [table for table in all_tables() if not table.is_derived]
+    asked = ", ".join(
+        f"(SELECT count(*) FROM {table.name} WHERE {table.customer} = %(id)s)"  # noqa: S608
+        for table in every
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {asked}", {"id": customer_id})
+        found = cursor.fetchone()
+    return [(table.title, number) for table, number in zip(every, found, strict=True) if number]
+
+
+def table_titles() -> dict[str, str | Promise]:
+    """The names under which staff know the tables."""
+    titles = {table.name: table.title for table in all_tables()}
+    return titles | {
+        DuplicateCandidate._meta.db_table: DuplicateCandidate._meta.verbose_name_plural or ""
+    }
+
+
 def _is_live(relation: models.ForeignObjectRel) -> bool:
     """Not the tables of history, and not the pairs, which are of two customers each."""
     if relation.related_model is DuplicateCandidate or relation.many_to_many:
@@ -103,6 +126,7 @@ def _table(
     ]
     return Table(
         name=name,
+        title=model._meta.verbose_name_plural,
         key=key,
         customer=column,
         columns=columns_of(model),

@@ -8,7 +8,7 @@ from django.apps import apps
 from django.db import connection
 
 from campaigns.models import Campaign, Delivery, Step
-from crm import consent, customers, events, orders
+from crm import consent, customers, events
 from crm.choices import CandidateReason, ConsentState, DecisionSource
 from crm.customers import refreshing, tables
 from crm.models import (
@@ -47,13 +47,19 @@ def dump() -> dict[str, list[str]]:
     """Every row of every table of ours, as PostgreSQL writes it."""
     found = {}
     with connection.cursor() as cursor:
-        for model in apps.get_models(include_auto_created=True):
-            name = model._meta.db_table
-            if model._meta.app_label in {"crm", "marketing", "campaigns"}:
-                if not name.startswith(_ASIDE):
-                    cursor.execute(f"SELECT to_jsonb(t)::text FROM {name} t ORDER BY 1")
-                    found[name] = [row for (row,) in cursor.fetchall()]
+        for name in _tables():
+            cursor.execute(f"SELECT to_jsonb(t)::text FROM {name} t ORDER BY 1")
+            found[name] = [row for (row,) in cursor.fetchall()]
     return found
+
+
+def _tables() -> list[str]:
+    names = [
+        model._meta.db_table
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.app_label in {"crm", "marketing", "campaigns"}
+    ]
+    return [name for name in names if not name.startswith(_ASIDE)]
 
 
 def differences(before: dict[str, list[str]], after: dict[str, list[str]]) -> dict[str, Any]:
