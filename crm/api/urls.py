@@ -5,10 +5,14 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.permissions import AllowAny
 
 from crm.api import (
+    attributes,
+    companies,
     consents,
     customers,
     events,
+    exports,
     identities,
+    imports,
     orders,
     products,
     suppressions,
@@ -16,6 +20,7 @@ from crm.api import (
 )
 
 _CUSTOMER = "customers/<int:customer_id>/"
+_IMPORT = "imports/<int:import_id>/"
 _WEBHOOK = "webhooks/<int:webhook_id>/"
 
 urlpatterns: list[URLPattern] = [
@@ -36,6 +41,22 @@ urlpatterns: list[URLPattern] = [
     path("consents/", consents.Consents.as_view()),
     path("suppressions/", suppressions.Suppressions.as_view()),
     path("suppressions/lift/", suppressions.SuppressionLift.as_view()),
+    path("attributes/", attributes.Attributes.as_view()),
+    path("attributes/<int:attribute_id>/", attributes.AttributeDetail.as_view()),
+    path("companies/", companies.Companies.as_view()),
+    path("companies/<int:company_id>/", companies.CompanyDetail.as_view()),
+    path("companies/<int:company_id>/members/", companies.Members.as_view()),
+    path("exports/", exports.Exports.as_view()),
+    path("exports/<int:export_id>/", exports.ExportDetail.as_view()),
+    path("exports/<int:export_id>/file/", exports.ExportFile.as_view()),
+    path("imports/", imports.Imports.as_view()),
+    path(_IMPORT, imports.ImportDetail.as_view()),
+    path(f"{_IMPORT}check/", imports.ImportCheck.as_view()),
+    path(f"{_IMPORT}start/", imports.ImportStart.as_view()),
+    path(f"{_IMPORT}pause/", imports.ImportPause.as_view()),
+    path(f"{_IMPORT}resume/", imports.ImportResume.as_view()),
+    path(f"{_IMPORT}cancel/", imports.ImportCancel.as_view()),
+    path(f"{_IMPORT}rejected/", imports.ImportRejected.as_view()),
     path("webhooks/", webhooks.Webhooks.as_view(), name="api_webhooks"),
     path(_WEBHOOK, webhooks.WebhookDetail.as_view(), name="api_webhook"),
     path(f"{_WEBHOOK}start/", webhooks.WebhookStart.as_view()),

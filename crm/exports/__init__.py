@@ -2,6 +2,7 @@
 
 from .kinds import KINDS, names
 from .leaving import (
+    ForWhom,
     Request,
     content_type,
     expire,
@@ -9,6 +10,7 @@ from .leaving import (
     filename,
     may_see,
     start,
+    start_for,
     stream,
     write_due,
 )
@@ -17,6 +19,7 @@ from .writing import FORMATS
 __all__ = [
     "FORMATS",
     "KINDS",
+    "ForWhom",
     "Request",
     "content_type",
     "expire",
@@ -25,6 +28,7 @@ __all__ = [
     "may_see",
     "names",
     "start",
+    "start_for",
     "stream",
     "write_due",
 ]

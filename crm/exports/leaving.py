@@ -38,6 +38,15 @@ class Request:
             raise ValueError(f"There is no export of {self.kind!r} as {self.format!r}.")
 
 
+@dataclass(frozen=True, slots=True)
+class ForWhom:
+    """Staff or a program that asks, and whether what leaves is masked for them."""
+
+    staff_id: int | None
+    program: str
+    is_masked: bool
+
+
 def stream(
     *,
     request: Request,
@@ -73,6 +82,19 @@ def start(
         options={**asdict(request), "customer_ids": customer_ids and list(customer_ids)},
         is_masked=not may_see(viewer=viewer),
         started_by_id=viewer.pk,
+        created_at=now,
+        expires_at=now + timedelta(days=settings.EXPORT_KEEP_DAYS),
+    )
+
+
+def start_for(*, request: Request, for_whom: ForWhom, now: datetime) -> ExportRun:
+    """Ask for a file of all rows, as the API does for staff and programs."""
+    return ExportRun.objects.create(
+        kind=request.kind,
+        options={**asdict(request), "customer_ids": None},
+        is_masked=for_whom.is_masked,
+        started_by_id=for_whom.staff_id,
+        program=for_whom.program,
         created_at=now,
         expires_at=now + timedelta(days=settings.EXPORT_KEEP_DAYS),
     )

@@ -36,7 +36,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    do_GET = do_POST
+
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
