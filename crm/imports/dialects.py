@@ -87,7 +87,7 @@ def _quotes(lines: list[str], quote: str) -> int:
 def _wide(start: bytes) -> str:
     """UTF-16 without a mark has a zero beside nearly every letter."""
     head = start[:4000]
-    if len(head) < 4 or head.count(0) < len(head) * 0.2:
+    if len(head) < 4 or not 0.2 <= head.count(0) / len(head) <= 0.6:
         return ""
     return "utf-16-le" if head[1::2].count(0) > head[0::2].count(0) else "utf-16-be"
 

@@ -119,7 +119,7 @@ def test_each_wrong_row_is_rejected_with_the_first_reason_that_fits():
         [
             (2, ["1", "a@shop.example", "0151 23456789", "5"]),
             (3, ["2", "nobody", "", ""]),
-            (4, ["3", "", "12", ""]),
+            (4, ["3", "", "call me", ""]),
             (5, ["4", "", "", "many"]),
             (6, ["", "", "", "5"]),
             (7, ["5"]),
