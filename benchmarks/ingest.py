@@ -1,4 +1,4 @@
-"""How fast events become durable: through HTTP, spool and drain, beside one COPY of the same rows."""
+"""How fast events become durable by HTTP, spool and drain, beside a COPY of the same rows."""
 
 import contextlib
 import json

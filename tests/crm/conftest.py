@@ -12,6 +12,9 @@ from crm.channels.memory import MemoryAdapter
 from crm.messages import journals
 from crm.models import Customer, Template, TemplateVersion
 from tests import making
+from tests.crm.telling import drained, spool_folder, tell, write_key
+
+__all__ = ["drained", "spool_folder", "tell", "write_key"]
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A spool of the test's own, a write key, and the drain that empties it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from crm.ingest import drain, receipt, write_keys
 
 
 @pytest.fixture
-def spool_folder(tmp_path: Path, settings: Any) -> Path:
+def spool_folder(tmp_path: Path, settings: Any) -> Iterator[Path]:
     """A spool that is this test's alone."""
     settings.SPOOL_DIR = tmp_path / "spool"
     receipt.writer.cache_clear()
