@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -159,7 +160,7 @@ def _context(request: HttpRequest, kept_id: int, merged_id: int) -> dict[str, An
         "swapped": merge_address(merged_id, kept_id),
         "tables": [
             (gettext("Facts"), _shown(seen.fields)),
-            (gettext("Identities"), _shown(seen.identities)),
+            (gettext("Identities"), [one | {"differs": False} for one in _shown(seen.identities)]),
             (gettext("Consent"), _shown(seen.consents)),
         ],
     }
@@ -183,7 +184,7 @@ def _value(value: Any) -> str:
         return moment(value)
     if value is None or value == "":
         return ""
-    return value if isinstance(value, str) else as_json(value)
+    return str(value) if isinstance(value, str | Promise) else as_json(value)
 
 
 def _who(customer: Customer) -> str:

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 from django.db.models.expressions import RawSQL
 
+from crm import attributes
 from crm.customers import contested, handles, merging
 from crm.customers.handles import Known
 from crm.customers.people import (
@@ -21,6 +23,10 @@ from crm.customers.people import (
 )
 from crm.models import Customer, FieldLock
 from crm.signals import announce, customers_changed
+
+# Names of attributes that this process has told of, so that it does not ask every time.
+_noted: set[str] = set()
+_NOTED_AT_MOST = 10_000
 
 _OWNERS = """
     SELECT named.customer_id FROM crm_identity named
@@ -56,7 +62,22 @@ def identify_many(*, people: Sequence[Person], now: datetime) -> list[int]:
     batch = _Batch(_owners(readings, wanted, now), now)
     found = [batch.assign(reading) for reading in readings]
     batch.write()
+    _note_attributes(readings, now)
     return [known.today.customer.pk for known in found]
+
+
+def _note_attributes(readings: Sequence[Reading], now: datetime) -> None:
+    """List attributes that are new to this process; what is rolled back is told again."""
+    told = [
+        {name: value for name, value in reading.attributes.items() if name not in _noted}
+        for reading in readings
+    ]
+    names = {name for values in told for name in values}
+    if not names:
+        return
+    attributes.note_seen(values=told, now=now)
+    if len(_noted) < _NOTED_AT_MOST:
+        transaction.on_commit(partial(_noted.update, names))
 
 
 class _Batch:
@@ -203,9 +224,9 @@ def _take_over(known: Known, reading: Reading, is_their_address: bool) -> None:
         for name, value in reading.attributes.items()
         if f"attributes.{name}" not in known.locked
     }
-    attributes = {**customer.attributes, **new}
-    if attributes != customer.attributes:
-        customer.attributes = attributes
+    facts = {**customer.attributes, **new}
+    if facts != customer.attributes:
+        customer.attributes = facts
         known.changed = True
 
 

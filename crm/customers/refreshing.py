@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from django.db import connection
 
-from crm import orders
+from crm import companies, orders
 
 _COUNT_DAYS = """
     WITH fresh AS (
@@ -25,9 +25,11 @@ _COUNT_DAYS = """
 
 
 def refresh(customer_ids: Sequence[int], used: Collection[str]) -> None:
-    """Count orders and days of events again, where the tables that changed ask for it."""
+    """Count orders, companies and days of events again, where what changed asks for it."""
     if {"crm_order", "crm_orderstatistics"} & set(used):
         orders.refresh_statistics(customer_ids=customer_ids)
+    if {"crm_companymember", "crm_order"} & set(used):
+        companies.refresh_statistics(customer_ids=customer_ids)
     if {"crm_event", "crm_eventday"} & set(used):
         with connection.cursor() as cursor:
             cursor.execute(_COUNT_DAYS, {"ids": list(customer_ids)})

@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from crm import customers
-from crm.choices import Channel, ConsentState, Purpose
+from crm.choices import Channel, ConsentState, IdentityKind, Purpose
 from crm.customers import MergeRefused, tables
 from crm.customers.people import FIELDS, is_nameless
 from crm.models import Consent, Customer, Identity
@@ -91,9 +91,10 @@ def _fields(left: Customer, right: Customer) -> list[Line]:
 
 
 def _identities(left: Customer, right: Customer) -> list[Line]:
-    rows = Identity.objects.filter(customer__in=[left, right]).order_by("kind", "value")
+    rows = Identity.objects.filter(customer__in=[left, right]).order_by("value")
+    trust = [kind.value for kind in IdentityKind]
     lines = []
-    for row in rows:
+    for row in sorted(rows, key=lambda row: trust.index(row.kind)):
         shown = f"{row.value} ✓" if row.verified_at else row.value
         sides = (shown, "") if row.customer_id == left.pk else ("", shown)
         lines.append(Line(row.get_kind_display(), *sides, shown))

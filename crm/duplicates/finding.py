@@ -22,6 +22,7 @@ _BLOCK_AT_MOST = 50
 # The most likely pairs are enough for one hour's work.
 _PAIRS_AT_MOST = 20_000
 _LOCAL_LENGTH = 5
+_NO_DIGITS = str.maketrans("", "", "0123456789")
 
 # A pair that is known to be two people is none: both have a verified identity of one kind.
 _KEEP = """
@@ -174,7 +175,9 @@ def _slipped_pairs() -> Iterator[tuple[int, int, float]]:
     """People of one name at one domain whose addresses are one slip apart."""
     params = {"shared": _SHARED_AT_MOST, "length": _LOCAL_LENGTH, "limit": 10 * _PAIRS_AT_MOST}
     for one, other, local, local_of_other in _run(_ONE_NAME_ONE_DOMAIN, params):
-        if typos.distance(local, local_of_other) == 1:
+        # Ada1 and Ada2 are more often two of a family than a slip.
+        is_slip = local.translate(_NO_DIGITS) != local_of_other.translate(_NO_DIGITS)
+        if is_slip and typos.distance(local, local_of_other) == 1:
             yield one, other, 0.85
 
 

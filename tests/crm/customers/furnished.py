@@ -93,7 +93,7 @@ def customer(*, now: datetime, number: int) -> Customer:
     )
     _desk(made, now, number)
     _above(made, now, number)
-    refreshing.refresh([made.pk], {"crm_event", "crm_order"})
+    refreshing.refresh([made.pk], {"crm_event", "crm_order", "crm_companymember"})
     return Customer.objects.get(pk=made.pk)
 
 

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from crm import customers, events
 from crm.customers import Person
 from crm.models import (
+    AttributeDefinition,
     Customer,
     DuplicateCandidate,
     Event,
@@ -196,6 +197,14 @@ def test_locked_fields_stay_as_staff_left_them(now: datetime) -> None:
     customer.refresh_from_db()
     assert (customer.city, customer.last_name) == ("Leeds", "King")
     assert customer.attributes == {"shoe": 38, "tea": "green"}
+
+
+def test_an_attribute_that_nobody_knew_is_listed_for_staff(now: datetime) -> None:
+    customers.identify(person=Person(external_id="7", attributes={"shoe size": 38}), now=now)
+    customers.identify(person=Person(external_id="7", attributes={"shoe size": 39}), now=now)
+
+    seen = AttributeDefinition.objects.get()
+    assert (seen.name, seen.state, seen.example) == ("shoe size", "seen", "38")
 
 
 def test_a_verified_handle_is_noted_once_and_stays_so(now: datetime) -> None:

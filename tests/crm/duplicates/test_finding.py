@@ -75,11 +75,12 @@ def test_one_local_part_at_a_mistyped_domain_is_listed(now: datetime, one: str, 
 
 def test_a_slip_before_the_sign_is_listed_where_the_name_is_the_same(now: datetime) -> None:
     name = {"first_name": "Ada", "last_name": "Lovelace"}
-    ada, again, _other = _people(
+    ada, again, _other, _second = _people(
         now,
         {"email": "lovelace@x.example", **name},
         {"email": "lovelcae@x.example", **name},
         {"email": "lovelaces@x.example", "first_name": "Grace", "last_name": "Hopper"},
+        {"email": "lovelace2@x.example", **name},
     )
 
     duplicates.find(now=now)
