@@ -22,7 +22,15 @@ from crm.models import ApiKey
 
 logger = logging.getLogger(__name__)
 
-_VERBS = {"GET": "view", "HEAD": "view", "POST": "add", "PATCH": "change", "DELETE": "delete"}
+_VERBS = {
+    "GET": "view",
+    "HEAD": "view",
+    "OPTIONS": "view",
+    "POST": "add",
+    "PUT": "change",
+    "PATCH": "change",
+    "DELETE": "delete",
+}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 

@@ -12,10 +12,10 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from crm import customers, masking, normalise
+from crm import audit, customers, masking, normalise
 from crm.api import fields
 from crm.api.base import Endpoint, Listed, Plain, Shown, page_of
-from crm.choices import IdentityKind, MergeCause
+from crm.choices import AccessKind, IdentityKind, MergeCause
 from crm.customers import Person
 from crm.models import (
     AttributeDefinition,
@@ -288,7 +288,12 @@ class CustomerDetail(Endpoint):
     @extend_schema(parameters=[Shown], responses={200: CustomerDetailSerializer})
     def get(self, request: Request, customer_id: int) -> Response:
         """Show a customer; an id from before a merge leads to who they are now."""
-        return self._located(self.show(CustomerDetailSerializer, self._whole(customer_id)))
+        person = self._whole(customer_id)
+        access = audit.Access(
+            AccessKind.VIEWED, "api/customers", by=self.staff(), program=self.program()
+        )
+        audit.note(access=access, customer_ids=[person.pk], now=timezone.now())
+        return self._located(self.show(CustomerDetailSerializer, person))
 
     @extend_schema(request=ChangeSerializer, responses={200: CustomerDetailSerializer})
     def patch(self, request: Request, customer_id: int) -> Response:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.files.base import ContentFile
 from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -23,10 +24,20 @@ from crm.models import ImportRun
 _MAX_UPLOAD = 1 << 30
 
 
+class Upload(serializers.FileField):
+    """A file, or a text in its place where the form gives it no name."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Take both."""
+        return super().to_internal_value(
+            ContentFile(data.encode(errors="replace"), "upload") if isinstance(data, str) else data
+        )
+
+
 class UploadSerializer(serializers.Serializer[Any]):
     """A file: CSV, TSV, XLSX or JSONL, zipped or not."""
 
-    file = serializers.FileField(allow_empty_file=True)
+    file = Upload(allow_empty_file=True, max_length=None)
 
 
 class ColumnSerializer(serializers.Serializer[Any]):
@@ -145,7 +156,7 @@ class ImportDetail(_Managed):
         responses={200: SettledSerializer},
         examples=[OpenApiExample("One column", _PLAN, request_only=True)],
     )
-    def patch(self, request: Request, import_id: int) -> Response:
+    def put(self, request: Request, import_id: int) -> Response:
         """Say how the file is read; a column for each of the file's, in its order."""
         told = self.body(PlanSerializer)
         run = self.run(import_id)

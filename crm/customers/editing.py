@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from crm import normalise
+from crm import normalise, webhooks
 from crm.choices import IdentityKind
 from crm.customers import handles
 from crm.customers.addresses import readdress
@@ -43,7 +43,7 @@ def change(*, customer_id: int, values: Mapping[str, Any], now: datetime) -> Cus
     merged = {**customer.attributes, **attributes}
     customer.attributes = {name: value for name, value in merged.items() if value is not None}
     customer.save()
-    announce(customers_changed, sender=Customer, customer_ids=[customer_id])
+    _tell(customer_id, now)
     return customer
 
 
@@ -61,7 +61,7 @@ def add_identity(*, customer_id: int, kind: str, value: str, now: datetime) -> I
     if kind in _ADDRESSES and not getattr(customer, kind):
         setattr(customer, kind, written)
         customer.save(update_fields=[kind])
-    announce(customers_changed, sender=Customer, customer_ids=[customer_id])
+    _tell(customer_id, now)
     return found
 
 
@@ -79,7 +79,12 @@ def remove_identity(*, identity_id: int, now: datetime) -> None:
         other = customer.identities.filter(kind=found.kind).first()
         setattr(customer, found.kind, other.value if other else "")
         customer.save(update_fields=[found.kind])
-    announce(customers_changed, sender=Customer, customer_ids=[customer.pk])
+    _tell(customer.pk, now)
+
+
+def _tell(customer_id: int, now: datetime) -> None:
+    webhooks.tell_changed(customer_ids=[customer_id], now=now)
+    announce(customers_changed, sender=Customer, customer_ids=[customer_id])
 
 
 def _handle(kind: str, value: str) -> str:

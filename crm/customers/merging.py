@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, transaction
 
+from crm import webhooks
 from crm.choices import MergeCause
 from crm.customers import checking, refreshing
 from crm.customers.folding import Folding, Pair
@@ -105,7 +106,9 @@ def _merge_round(pairs: list[Pair], told: Merge, now: datetime) -> list[Merge]:
     _apply(people, changes, told, now)
     _leave_aliases(pairs, now)
     refreshing.refresh([kept_id for kept_id, _ in pairs], used)
-    for row in Merge.objects.bulk_create(ledger):
+    rows = Merge.objects.bulk_create(ledger)
+    webhooks.tell_merges(merges=rows, now=now)
+    for row in rows:
         announce(customers_merged, sender=Merge, kept_id=row.kept_id, merged_id=row.merged_id)
     return ledger
 

@@ -14,7 +14,7 @@ from crm.webhooks.keeping import (
     subscribe,
 )
 from crm.webhooks.names import NEWS, TEST
-from crm.webhooks.planning import News, plan, tell
+from crm.webhooks.planning import News, plan, tell, tell_changed, tell_erasure, tell_merges
 from crm.webhooks.sending import deliver_due
 from crm.webhooks.signing import sign
 
@@ -37,4 +37,7 @@ __all__ = [
     "stop",
     "subscribe",
     "tell",
+    "tell_changed",
+    "tell_erasure",
+    "tell_merges",
 ]

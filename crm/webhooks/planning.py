@@ -9,7 +9,8 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 
-from crm.models import Webhook
+from crm.models import Merge, Webhook
+from crm.webhooks import names
 
 _MATCHES = """
     EXISTS (
@@ -115,6 +116,32 @@ def tell(*, news: Sequence[News], now: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_TELL, [now, now, json.dumps(rows, cls=DjangoJSONEncoder)])
         return int(cursor.rowcount)
+
+
+def tell_changed(*, customer_ids: Collection[int], now: datetime) -> int:
+    """Tell that facts or handles of customers changed; the subscriber asks the API which."""
+    stamp = round(now.timestamp() * 1000)
+    news = [News(names.CHANGED, pk, f"changed_{pk}_{stamp}") for pk in customer_ids]
+    return tell(news=news, now=now)
+
+
+def tell_merges(*, merges: Sequence[Merge], now: datetime) -> int:
+    """Tell of merges, or of those among them that were undone."""
+    news = [
+        News(
+            names.UNMERGED if row.undone_at else names.MERGED,
+            row.kept_id,
+            f"{'unmerge' if row.undone_at else 'merge'}_{row.pk}",
+            {"kept_id": row.kept_id, "merged_id": row.merged_id},
+        )
+        for row in merges
+    ]
+    return tell(news=news, now=now)
+
+
+def tell_erasure(*, customer_id: int, now: datetime) -> int:
+    """Tell that somebody is about to be erased, while their numbers are still known."""
+    return tell(news=[News(names.ERASED, customer_id, f"erasure_{customer_id}")], now=now)
 
 
 def _anybody() -> bool:
