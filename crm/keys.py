@@ -20,7 +20,12 @@ class NewKey:
 
 
 def create(
-    *, name: str, scopes: Collection[str], now: datetime, expires_at: datetime | None = None
+    *,
+    name: str,
+    scopes: Collection[str],
+    now: datetime,
+    expires_at: datetime | None = None,
+    rate: int | None = None,
 ) -> NewKey:
     """Make a key that may do what its scopes say."""
     secret = draw_secret()
@@ -30,6 +35,7 @@ def create(
         scopes=sorted(scopes),
         created_at=now,
         expires_at=expires_at,
+        rate=rate,
     )
     return NewKey(key, secret)
 

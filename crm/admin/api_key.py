@@ -31,7 +31,7 @@ class ApiKeyForm(forms.ModelForm):
 
     class Meta:
         model = ApiKey
-        fields = ("name", "scopes", "expires_at")
+        fields = ("name", "scopes", "rate", "expires_at")
 
 
 @admin.register(ApiKey)
@@ -39,9 +39,9 @@ class ApiKeyAdmin(ModelAdmin):
     """The keys by which shops and other programs call the API."""
 
     form = ApiKeyForm
-    list_display = ("name", "may", "standing", "created", "used", "revoking")
+    list_display = ("name", "may", "rate", "standing", "created", "used", "revoking")
     list_display_links = None
-    fieldsets = ((None, {"fields": ("name", "scopes", "expires_at")}),)
+    fieldsets = ((None, {"fields": ("name", "scopes", "rate", "expires_at")}),)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -62,6 +62,7 @@ class ApiKeyAdmin(ModelAdmin):
             name=form.cleaned_data["name"],
             scopes=form.cleaned_data["scopes"],
             expires_at=form.cleaned_data["expires_at"],
+            rate=form.cleaned_data["rate"],
             now=timezone.now(),
         )
         obj.pk = made.key.pk

@@ -2,6 +2,7 @@
 
 import re
 import secrets as random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -61,6 +62,13 @@ def check_url(*, url: str) -> None:
         public_address(host, port or _PORTS[parts.scheme])
     except AddressRefused as error:
         raise WebhookRefused({"url": _("This host cannot be reached from outside.")}) from error
+
+
+def check_events(*, events: Sequence[str]) -> None:
+    """Refuse a choice of events that can match nothing."""
+    wrong = [pattern for pattern in events if not _PATTERN.fullmatch(pattern)]
+    if wrong or not events:
+        raise WebhookRefused(_("Name events such as order.placed, message.* or *."))
 
 
 def subscribe(*, new: NewWebhook, now: datetime) -> Subscribed:
@@ -170,7 +178,4 @@ def forget_old(*, now: datetime) -> int:
 
 def _check(new: NewWebhook) -> None:
     check_url(url=new.url)
-    wrong = [pattern for pattern in new.events if not _PATTERN.fullmatch(pattern)]
-    if wrong or not new.events:
-        message = _("Name events such as order.placed, message.* or *.")
-        raise WebhookRefused({"events": message})
+    check_events(events=new.events)

@@ -1,5 +1,6 @@
 """Make a key for a shop or another program that calls the API."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -19,14 +20,24 @@ class Command(BaseCommand):
         """The key's name and what it may do."""
         parser.add_argument("name")
         parser.add_argument(
-            "--scope", action="append", choices=ApiScope.values, help="both where none is given"
+            "--scope", action="append", choices=ApiScope.values, help="all where none is given"
         )
+        parser.add_argument("--days", type=int, help="for how many days the key is valid")
+        parser.add_argument("--rate", type=int, help="how many calls a minute it may make")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make the key and show its secret."""
         scopes = options["scope"] or ApiScope.values
+        now = timezone.now()
+        days = options["days"]
         try:
-            new = keys.create(name=options["name"], scopes=scopes, now=timezone.now())
+            new = keys.create(
+                name=options["name"],
+                scopes=scopes,
+                now=now,
+                expires_at=now + timedelta(days=days) if days else None,
+                rate=options["rate"],
+            )
         except IntegrityError as error:
             raise CommandError(
                 f"A key called {options['name']!r} exists already; choose another name."
