@@ -32,6 +32,7 @@ ORDERS = (
     ("dmy", gettext_lazy("Day first: 31/12/2026")),
     ("mdy", gettext_lazy("Month first: 12/31/2026")),
 )
+_FOLLOWED = (ImportState.CHECKING, ImportState.RUNNING, ImportState.PAUSED)
 _SETTLING = (ImportState.UPLOADED, ImportState.CHECKED)
 
 
@@ -91,7 +92,7 @@ def progress(request: HttpRequest, object_id: int) -> HttpResponse:
     _need(request, "crm.view_importrun")
     run = _run(object_id)
     response = render(request, "admin/crm/importrun/progress.html", live_context(request, run))
-    if run.state == ImportState.CHECKED:
+    if run.state not in _FOLLOWED:
         response["HX-Refresh"] = "true"
     return response
 

@@ -4,6 +4,7 @@ What a batch wrote and how far the file is read are one transaction: a worker th
 its batch, and the next one goes on behind the last that was kept.
 """
 
+import json
 import logging
 import os
 import secrets
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
+from heapq import nlargest
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, connection, transaction
 
+from crm import attributes
 from crm.choices import ImportState
 from crm.models import Customer, ImportRun, RejectedRow
 from crm.signals import customers_changed
@@ -168,6 +171,7 @@ def _take(
         told = {told.place for told in batch.consents}
         changed = {place for place in told if outcome.customers.get(place) in decided}
         outcome.updated |= changed - outcome.created
+        _note_attributes(batch, now)
         _keep_rejected(run, batch)
         _announce(outcome)
     created, updated = len(outcome.created), len(outcome.updated - outcome.created)
@@ -192,6 +196,13 @@ def _note_examples(run: ImportRun, batch: Batch) -> None:
     examples = run.report.setdefault("examples", [])
     for bad in batch.rejected[: max(0, 20 - len(examples))]:
         examples.append([bad.line, str(bad.reason), bad.heading])
+
+
+def _note_attributes(batch: Batch, now: datetime) -> None:
+    """Let staff see attributes that nobody knew: the fullest rows show them all."""
+    fullest = nlargest(5, batch.attributes, key=len)
+    if values := [json.loads(text) for text in fullest if text != "{}"]:
+        attributes.note_seen(values=values, now=now)
 
 
 def _keep_rejected(run: ImportRun, batch: Batch) -> None:
