@@ -283,8 +283,6 @@ class RetainedKind(models.TextChoices):
     MESSAGES = "messages", _("What messages said")
     CALLBACKS = "callbacks", _("Callbacks of providers")
     CAUGHT_MAIL = "caught_mail", _("Mail in the outbox")
-    IMPORT_FILES = "import_files", _("Files of imports")
-    EXPORT_FILES = "export_files", _("Files of exports")
     REJECTED_EVENTS = "rejected_events", _("Rejected events")
     ANONYMOUS = "anonymous", _("Anonymous visitors who did not come back")
     ACCESS = "access", _("Who saw what")

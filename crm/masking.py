@@ -34,6 +34,11 @@ def text(words: str) -> str:
     return _PHONE.sub(lambda found: phone(found[0]), without)
 
 
+def address(text: str) -> str:
+    """An e-mail address or a phone number, whichever it is."""
+    return email(text) if "@" in text else phone(text)
+
+
 def hidden(text: str) -> str:
     """Nothing but that there is something."""
     return text and DOTS

@@ -11,7 +11,17 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from crm import callbacks, calls, duplicates, exports, imports, messages, webhooks
+from crm import (
+    callbacks,
+    calls,
+    duplicates,
+    exports,
+    imports,
+    messages,
+    privacy,
+    retention,
+    webhooks,
+)
 
 # A file is read from its start by whoever goes on with it, so an import is put down rarely.
 IMPORT_SECONDS = 600.0
@@ -89,6 +99,18 @@ def tidy_files() -> None:
 def find_duplicates() -> None:
     """Look for customers who may be one person."""
     duplicates.find(now=timezone.now())
+
+
+@shared_task
+def erase_customers() -> None:
+    """Erase whoever confirmed that they want it."""
+    _until_done(privacy.erase_due)
+
+
+@shared_task
+def delete_what_is_old() -> None:
+    """Delete what the retention rules call too old."""
+    retention.run_due(now=timezone.now())
 
 
 def _until_done(work: Callable[..., int]) -> None:

@@ -90,6 +90,11 @@ def language(*, message_id: int) -> str:
     return found.first() or "en"
 
 
+def channel(*, message_id: int) -> str:
+    """The channel that a message came by."""
+    return _message(message_id).channel
+
+
 def _withdrawn(purpose: str) -> str:
     """What ends; a message that needed no consent stands for the marketing it mentions."""
     return purpose if Purpose(purpose).needs_consent else Purpose.MARKETING

@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("u/<str:token>", views.unsubscribe, name="unsubscribe"),
     path("p/<str:token>", views.chosen, name="preferences"),
     path("s/<str:token>", views.confirmed, name="confirm"),
+    path("d/<str:token>", views.own_data, name="own_data"),
     path("v/<str:token>", views.viewed, name="view_message"),
     path("api/v1/", include("crm.api.urls")),
 ]

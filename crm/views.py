@@ -7,7 +7,8 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 from csp.decorators import csp
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -22,12 +23,13 @@ from crm import (
     messages,
     normalise,
     preferences,
+    privacy,
     tasks,
     tracking,
     variables,
 )
 from crm.channels.base import CallbackRefused
-from crm.choices import DecisionSource
+from crm.choices import DecisionSource, PrivacyKind
 from crm.models import Message
 from crm.rendering import RenderError
 
@@ -50,6 +52,14 @@ SEALED = (
     "default-src 'none'; img-src * data:; style-src 'unsafe-inline'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'; "
     "sandbox allow-popups allow-popups-to-escape-sandbox"
+)
+
+_NOT_THERE = (
+    links.BadToken,
+    tracking.NotFound,
+    preferences.NotWaiting,
+    privacy.NotOpen,
+    RenderError,
 )
 
 View = Callable[..., HttpResponse]
@@ -102,7 +112,7 @@ def _found(view: View) -> View:
     def answer(request: HttpRequest, **where: Any) -> HttpResponse:
         try:
             response = view(request, **where)
-        except (links.BadToken, tracking.NotFound, preferences.NotWaiting, RenderError):
+        except _NOT_THERE:
             return _page(request, "lost.html", {}, status=404)
         response["Referrer-Policy"] = "no-referrer"
         return response
@@ -196,12 +206,38 @@ def confirmed(request: HttpRequest, *, token: str) -> HttpResponse:
     return _page(request, "confirm.html", {"asked": asked}, asked.language)
 
 
+@csrf_exempt
+@_found
+@require_http_methods(["GET", "HEAD", "POST"])
+def own_data(request: HttpRequest, *, token: str) -> HttpResponse:
+    """Where somebody who asked for their data, or to be erased, goes on: nothing on GET."""
+    request_id = _read(links.DATA, token)
+    now = timezone.now()
+    asked = privacy.find(request_id=request_id, now=now)
+    language = asked.customer.language if asked.customer else ""
+    if request.method != "POST":
+        name = "own_data.html" if asked.kind == PrivacyKind.EXPORT else "erase.html"
+        return _page(request, name, {"asked": asked}, language)
+    if asked.kind == PrivacyKind.ERASURE:
+        privacy.confirm(request_id=request_id, now=now)
+        tasks.ring(tasks.erase_customers)
+        return _page(request, "erased.html", {}, language)
+    copy = privacy.hand_out(request_id=request_id, now=now)
+    if "download" in request.POST:
+        answer = JsonResponse(copy, json_dumps_params={"ensure_ascii": False, "indent": 1})
+        answer["Content-Disposition"] = 'attachment; filename="my-data.json"'
+        return answer
+    return _page(request, "own_data_shown.html", {"sections": privacy.sections(copy=copy)}, language)
+
+
 def _choose(request: HttpRequest, customer_id: int, message_id: int, now: datetime) -> str:
     """Do what one of the page's forms asks for, and say so."""
     if "pause" in request.POST:
         preferences.pause(customer_id=customer_id, now=now)
     elif "go_on" in request.POST:
         preferences.go_on(customer_id=customer_id, now=now)
+    elif "data" in request.POST:
+        return _ask_for_data(request.POST["data"], customer_id, message_id, now)
     elif "leave" in request.POST:
         source, proof = DecisionSource.PREFERENCES, {"message_id": message_id}
         preferences.leave(customer_id=customer_id, source=source, proof=proof, now=now)
@@ -216,6 +252,25 @@ def _choose(request: HttpRequest, customer_id: int, message_id: int, now: dateti
         if (frequency := request.POST.get("frequency", "")) in preferences.FREQUENCIES:
             preferences.choose_frequency(customer_id=customer_id, frequency=frequency, now=now)
     return _("Saved. It is in effect now.")
+
+
+def _ask_for_data(kind: str, customer_id: int, message_id: int, now: datetime) -> str:
+    """Send the link that proves whose data it is to the address that the message went to."""
+    if kind not in PrivacyKind.values:
+        return ""
+    channel = tracking.channel(message_id=message_id)
+    try:
+        privacy.ask(
+            kind=kind,
+            customer_id=customer_id,
+            source=DecisionSource.PREFERENCES,
+            channel=channel,
+            now=now,
+        )
+    except ValidationError as error:
+        return " ".join(error.messages)
+    tasks.ring(tasks.send_queued_messages)
+    return _("We have sent a link to your address. Open it to go on.")
 
 
 def _read(purpose: str, token: str) -> int:

@@ -182,7 +182,32 @@ SIDEBAR: dict[str, Any] = {
                     _("Imports"), "upload_file", "crm_importrun_changelist", "crm.view_importrun"
                 ),
                 _page(_("Exports"), "download", "crm_exportrun_changelist", "crm.view_exportrun"),
+                _page(
+                    _("Privacy requests"),
+                    "shield_person",
+                    "crm_privacyrequest_changelist",
+                    "crm.view_privacyrequest",
+                ),
+                _page(
+                    _("Retention rules"),
+                    "auto_delete",
+                    "crm_retentionrule_changelist",
+                    "crm.view_retentionrule",
+                ),
+                _page(
+                    _("Accesses"),
+                    "visibility",
+                    "crm_accessrecord_changelist",
+                    "crm.view_accessrecord",
+                ),
                 _page(_("Callbacks"), "webhook", "crm_callback_changelist", "crm.view_callback"),
+                _page(_("Webhooks"), "webhook", "crm_webhook_changelist", "crm.view_webhook"),
+                _page(
+                    _("Webhook deliveries"),
+                    "outgoing_mail",
+                    "crm_webhookdelivery_changelist",
+                    "crm.view_webhookdelivery",
+                ),
                 _page(_("API keys"), "key", "crm_apikey_changelist", "crm.view_apikey"),
                 _page(_("Staff"), "badge", "auth_user_changelist", "auth.view_user"),
                 _page(

@@ -15,7 +15,9 @@ from crm.admin import (
     message,
     order,
     outbox,
+    privacy,
     template,
+    webhook,
 )
 
 __all__ = [
@@ -33,5 +35,7 @@ __all__ = [
     "message",
     "order",
     "outbox",
+    "privacy",
     "template",
+    "webhook",
 ]

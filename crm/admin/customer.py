@@ -22,8 +22,10 @@ from crm.admin.customer_filters import (
     PausedFilter,
     ReachableFilter,
 )
+from crm.admin.exports import export_customers
 from crm.admin.parts import CountedOnce
 from crm.admin.tags import ago, day, language, money
+from crm.admin.veiling import SEES_ALL
 from crm.choices import IdentityKind
 from crm.models import Customer, Identity
 
@@ -59,6 +61,7 @@ class CustomerAdmin(ModelAdmin):
     list_filter = (CountryFilter, LanguageFilter, ReachableFilter, ConsentFilter, PausedFilter)
     list_select_related = ("order_statistics",)
     list_per_page = 50
+    actions = (export_customers,)
     show_full_result_count = False
     search_fields = ("first_name", "last_name", "email", "phone")
     search_help_text = _("Name, e-mail, phone, customer or order number")
@@ -77,6 +80,13 @@ class CustomerAdmin(ModelAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("crm.export_customer")
+
+    def has_change_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
+        """Who sees masked values must not save them."""
+        return super().has_change_permission(request, obj) and request.user.has_perm(SEES_ALL)
 
     def has_delete_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
         return False

@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from crm import extensions
+from crm import audit, extensions
 from crm.admin import (
     customer_charts,
     customer_desk,
@@ -22,8 +22,8 @@ from crm.admin import (
     reach,
     timeline,
 )
-from crm.admin.parts import Panel
-from crm.choices import Channel, ConversationState, Purpose
+from crm.admin.parts import Panel, staff_of
+from crm.choices import AccessKind, Channel, ConversationState, Purpose
 from crm.models import Conversation, Customer, MarketingPause
 
 ORDERS_SHOWN = 8
@@ -42,11 +42,14 @@ def overview(request: HttpRequest, object_id: str | int) -> HttpResponse:
     """Everything about the customer on one page."""
     context = header_of(request, object_id=object_id, tab="overview")
     customer: Customer = context["customer"]
+    access = audit.Access(AccessKind.VIEWED, "customer", by=staff_of(request))
+    audit.note(access=access, customer_ids=[customer.pk], now=timezone.now())
     show = _chosen(request)
     panels = [_drawn(panel, request) for panel in _panels(customer, request)]
     now = timezone.now()
     context |= customer_desk.panel(customer=customer, request=request, now=now)
     context |= {
+        "privacy_requests": customer.privacy_requests.all()[:5],
         "charts": customer_charts.of(customer=customer, now=now),
         "statistics": getattr(customer, "order_statistics", None),
         "currency": settings.SHOP_CURRENCY,

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from unfold.dataclasses import SearchResult
 
-from crm import search
+from crm import audit, search
+from crm.admin.parts import staff_of
 from crm.admin.tags import money
+from crm.choices import AccessKind
 from crm.models import Company, Order
 
 PEOPLE_SHOWN = 20
@@ -26,6 +29,8 @@ def find(request: HttpRequest, search_term: str) -> list[SearchResult]:
 def _people(request: HttpRequest, text: str) -> Iterator[SearchResult]:
     if not request.user.has_perm("crm.view_customer"):
         return
+    access = audit.Access(AccessKind.SEARCHED, "search", by=staff_of(request))
+    audit.note_whole(access=access, now=timezone.now())
     for customer in search.customers(text=text)[:PEOPLE_SHOWN]:
         address = customer.email or customer.phone
         place = ", ".join(filter(None, (customer.city, customer.country)))

@@ -42,3 +42,9 @@ class AttributeDefinition(models.Model):
 
     def __str__(self) -> str:
         return self.label or self.name
+
+    @classmethod
+    def public_names(cls) -> frozenset[str]:
+        """The attributes that staff said are no personal data."""
+        adopted = cls.objects.filter(state=AttributeState.ADOPTED, is_personal=False)
+        return frozenset(adopted.values_list("name", flat=True))

@@ -8,10 +8,13 @@ from crm.choices import Channel, ConsentState, DecisionSource, Purpose, Suppress
 
 from .customer import Customer
 from .override import Override
+from .veil import Veiled
 
 
-class ConsentDecision(models.Model):
+class ConsentDecision(Veiled):
     """One decision in the ledger; rows are only ever added."""
+
+    VEILED = {"ip_address": lambda address: None}
 
     customer = models.ForeignKey(
         Customer, models.CASCADE, related_name="consent_decisions", verbose_name=_("customer")

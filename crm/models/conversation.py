@@ -4,13 +4,18 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from crm import masking
 from crm.choices import Channel, ConversationState, Handler
 
 from .customer import Customer
+from .encrypted import BodyField
+from .veil import Veiled
 
 
-class Conversation(models.Model):
+class Conversation(Veiled):
     """A thread with one customer on one channel, answered by the bot or by staff."""
+
+    VEILED = {"subject": masking.text}
 
     customer = models.ForeignKey(
         Customer, models.CASCADE, related_name="conversations", verbose_name=_("customer")
@@ -63,8 +68,10 @@ class Conversation(models.Model):
         return f"{self.customer} · {self.get_channel_display()}"
 
 
-class Note(models.Model):
+class Note(Veiled):
     """A private remark in a conversation that the customer never sees."""
+
+    VEILED = {"text": masking.text}
 
     conversation = models.ForeignKey(
         Conversation, models.CASCADE, related_name="notes", verbose_name=_("conversation")
@@ -76,7 +83,7 @@ class Note(models.Model):
         related_name="+",
         verbose_name=_("author"),
     )
-    text = models.TextField(_("text"))
+    text = BodyField(_("text"))
     created_at = models.DateTimeField(_("created at"))
 
     class Meta:

@@ -2,13 +2,17 @@
 
 import random
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from crm import masking
 from crm.choices import IdentityKind
+
+from .attribute import AttributeDefinition
+from .veil import Veiled
 
 BUCKETS = 10_000
 
@@ -30,7 +34,30 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
         return self.exclude(pauses__lifted_at__isnull=True, pauses__expires_at__gt=now)
 
 
-class Customer(models.Model):
+def mask_attributes(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Hide the value of every attribute that is personal, or whose kind nobody has said."""
+    public = AttributeDefinition.public_names()
+    return {name: value if name in public else masking.DOTS for name, value in attributes.items()}
+
+
+class VeiledPerson(Veiled):
+    """How a customer, and each past state of one, is masked."""
+
+    VEILED = {
+        "first_name": masking.name,
+        "last_name": masking.name,
+        "email": masking.email,
+        "phone": masking.phone,
+        "postcode": masking.hidden,
+        "street": masking.hidden,
+        "attributes": mask_attributes,
+    }
+
+    class Meta:
+        abstract = True
+
+
+class Customer(VeiledPerson):
     """A person we serve, known or anonymous."""
 
     first_name = models.CharField(_("first name"), max_length=150, blank=True)
@@ -48,7 +75,7 @@ class Customer(models.Model):
     created_at = models.DateTimeField(_("since"), db_index=True)
     last_seen_at = models.DateTimeField(_("last seen"), null=True, blank=True)
 
-    history = HistoricalRecords()
+    history = HistoricalRecords(bases=[VeiledPerson])
     objects = CustomerQuerySet.as_manager()
 
     class Meta:
@@ -78,8 +105,10 @@ class Customer(models.Model):
         return " ".join(name for name in names if name)
 
 
-class Identity(models.Model):
+class Identity(Veiled):
     """One handle of a customer: a kind and a normalised value."""
+
+    VEILED = {"value": masking.address}
 
     customer = models.ForeignKey(
         Customer, models.CASCADE, related_name="identities", verbose_name=_("customer")

@@ -4,12 +4,17 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from crm import masking
+
 from .customer import Customer
 from .override import Override
+from .veil import Veiled
 
 
-class CustomerNote(models.Model):
+class CustomerNote(Veiled):
     """A private remark about a customer."""
+
+    VEILED = {"text": masking.text}
 
     customer = models.ForeignKey(
         Customer, models.CASCADE, related_name="notes", verbose_name=_("customer")

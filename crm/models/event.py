@@ -4,12 +4,17 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from crm import masking
+
 from .api_key import ApiKey
 from .customer import Customer
+from .veil import Veiled
 
 
-class Event(models.Model):
+class Event(Veiled):
     """A fact about a customer that happened at a moment and never changes."""
+
+    VEILED = {"properties": masking.value}
 
     customer = models.ForeignKey(
         Customer, models.CASCADE, related_name="events", db_index=False, verbose_name=_("customer")
@@ -78,8 +83,10 @@ class EventDay(models.Model):
         return f"{self.name} {self.date}: {self.count}"
 
 
-class RejectedEvent(models.Model):
+class RejectedEvent(Veiled):
     """What the tracking API was told and could not record, kept as it came, with the reason."""
+
+    VEILED = {"payload": masking.text, "detail": masking.text}
 
     key = models.CharField(_("key"), max_length=200, unique=True)
     source = models.ForeignKey(

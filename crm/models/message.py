@@ -4,11 +4,14 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from crm import masking
 from crm.choices import Author, Channel, Direction, FailureReason, MessageState, Purpose
 
 from .conversation import Conversation
 from .customer import Customer
+from .encrypted import BodyField
 from .template import TemplateVersion
+from .veil import Veiled
 
 UNHAPPY_STATES = (
     MessageState.FAILED,
@@ -18,12 +21,14 @@ UNHAPPY_STATES = (
 )
 
 
-class Message(models.Model):
+class Message(Veiled):
     """One thing said to or by a customer.
 
     A templated message keeps version, variables and the hash of its body, from which it can be
     shown again exactly; a message typed by a person or the bot keeps its text.
     """
+
+    VEILED = {"address": masking.address, "subject": masking.text, "text": masking.text}
 
     customer = models.ForeignKey(
         Customer, models.CASCADE, related_name="messages", verbose_name=_("customer")
@@ -54,7 +59,7 @@ class Message(models.Model):
 
     address = models.CharField(_("address"), max_length=320)
     subject = models.CharField(_("subject"), max_length=998, blank=True)
-    text = models.TextField(_("text"), blank=True)
+    text = BodyField(_("text"), blank=True)
     template_version = models.ForeignKey(
         TemplateVersion,
         models.PROTECT,

@@ -4,11 +4,16 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from crm import masking
 from crm.choices import Channel
 
+from .veil import Veiled
 
-class CaughtMessage(models.Model):
+
+class CaughtMessage(Veiled):
     """A mail or SMS exactly as it left us, caught on this machine."""
+
+    VEILED = {"recipient": masking.address, "subject": masking.text}
 
     channel = models.CharField(_("channel"), max_length=20, choices=Channel)
     provider_message_id = models.TextField(_("provider's id"), blank=True)

@@ -7,6 +7,8 @@ from simple_history.models import HistoricalRecords
 
 from crm.choices import WebhookState
 
+from .encrypted import EncryptedTextField
+
 
 class Webhook(models.Model):
     """A subscriber's address, what it wants to hear, and the secrets that sign it."""
@@ -24,7 +26,7 @@ class Webhook(models.Model):
         help_text=_("E-mail address, phone number and other handles, not only customer numbers"),
     )
     # The newest first, one a line; two while a secret is being replaced.
-    secrets = models.TextField(_("secrets"), editable=False)
+    secrets = EncryptedTextField(_("secrets"), editable=False)
     rotated_at = models.DateTimeField(_("secret replaced at"), null=True, editable=False)
     failing_since_at = models.DateTimeField(_("failing since"), null=True, editable=False)
     is_active = models.BooleanField(_("active"), default=True)

@@ -1,0 +1,37 @@
+"""Staff who may not see personal data see every page of the admin with it masked."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from crm.models import veil
+
+SEES_ALL = "crm.view_personal_data"
+
+
+def veil_personal_data(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Draw the veil for whoever looks at the admin without that right.
+
+    What changes something works on things as they are: its page is shown by the GET that follows.
+    """
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        if not is_veiled(request):
+            return get_response(request)
+        with veil.drawn():
+            return get_response(request)
+
+    return answer
+
+
+def is_veiled(request: HttpRequest) -> bool:
+    """Whether the reader of this page must not see personal data."""
+    if request.method not in {"GET", "HEAD"}:
+        return False
+    if not request.path.startswith(reverse("admin:index")):
+        return False
+    user = request.user
+    return user.is_authenticated and not user.has_perm(SEES_ALL)

@@ -1,0 +1,97 @@
+"""Retention: what is old enough is deleted, kind by kind, as the rules say."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.db.models import Exists, OuterRef, QuerySet
+
+from crm import customers
+from crm.choices import IdentityKind, RetainedKind
+from crm.models import Customer, Identity, RetentionRule
+
+_SLICE = 10_000
+_PEOPLE = 500
+# One run deletes at most this much of a kind; the next goes on.
+_SLICES = 50
+
+Deletion = Callable[[datetime], int]
+
+
+def run_due(*, now: datetime) -> dict[str, int]:
+    """Delete what every rule in force calls too old; gives how many of each kind."""
+    return {rule.what: _run(rule, now) for rule in RetentionRule.objects.filter(is_on=True)}
+
+
+def _run(rule: RetentionRule, now: datetime) -> int:
+    before = now - timedelta(days=rule.keep_days)
+    delete = _DELETIONS[RetainedKind(rule.what)]
+    deleted = 0
+    for _ in range(_SLICES):
+        gone = delete(before)
+        deleted += gone
+        if not gone:
+            break
+    RetentionRule.objects.filter(pk=rule.pk).update(last_run_at=now, last_deleted=deleted)
+    return deleted
+
+
+def _rows(table: str, condition: str) -> Deletion:
+    def delete(before: datetime) -> int:
+        return _execute(
+            f"DELETE FROM {table} WHERE id IN ("  # noqa: S608 - our own tables
+            f"SELECT id FROM {table} WHERE {condition} ORDER BY id LIMIT {_SLICE})",
+            before,
+        )
+
+    return delete
+
+
+def _blank_messages(before: datetime) -> int:
+    """What a message said goes; that it was sent, and how it fared, stays."""
+    return _execute(
+        f"""
+        UPDATE crm_message SET subject = '', text = '', variables = NULL, address = ''
+        WHERE id IN (
+            SELECT id FROM crm_message
+            WHERE created_at < %s AND (text <> '' OR subject <> '' OR variables IS NOT NULL)
+              AND state NOT IN ('queued', 'sending')
+            ORDER BY id LIMIT {_SLICE})
+        """,  # noqa: S608
+        before,
+    )
+
+
+def _forget_strangers(before: datetime) -> int:
+    """Visitors who never said who they are and did not come back."""
+    ids = list(_strangers(before).values_list("pk", flat=True)[:_PEOPLE])
+    if ids:
+        customers.forget_many(customer_ids=ids, now=before)
+    return len(ids)
+
+
+def _strangers(before: datetime) -> QuerySet[Customer]:
+    named = Identity.objects.filter(customer=OuterRef("pk")).exclude(
+        kind__in=(IdentityKind.ANONYMOUS, IdentityKind.WEBCHAT)
+    )
+    silent = Customer.objects.filter(last_seen_at__lt=before) | Customer.objects.filter(
+        last_seen_at=None, created_at__lt=before
+    )
+    return silent.filter(~Exists(named), email="", phone="").order_by("pk")
+
+
+def _execute(statement: str, before: datetime) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [before])
+        return int(cursor.rowcount)
+
+
+_DELETIONS: Mapping[RetainedKind, Deletion] = {
+    RetainedKind.EVENTS: _rows("crm_event", "occurred_at < %s"),
+    RetainedKind.MESSAGES: _blank_messages,
+    RetainedKind.CALLBACKS: _rows("crm_callback", "received_at < %s AND state <> 'received'"),
+    RetainedKind.CAUGHT_MAIL: _rows("crm_caughtmessage", "caught_at < %s"),
+    RetainedKind.REJECTED_EVENTS: _rows("crm_rejectedevent", "received_at < %s"),
+    RetainedKind.ANONYMOUS: _forget_strangers,
+    RetainedKind.ACCESS: _rows("crm_accessrecord", "happened_at < %s"),
+}
