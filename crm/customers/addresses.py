@@ -23,7 +23,7 @@ def readdress(*, customer_id: int, kind: IdentityKind, value: str, now: datetime
     """
     field_name = _FIELDS[kind]
     address = _address(kind, value, Customer.objects.get(pk=customer_id).country)
-    handles.lock([(kind.value, address)])
+    handles.lock(wanted=[(kind.value, address)])
     customer = Customer.objects.select_for_update().get(pk=customer_id)
     if address == getattr(customer, field_name):
         return address

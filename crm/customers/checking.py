@@ -33,10 +33,10 @@ def check_merge(*, kept_id: int, merged_id: int) -> None:
     _check_verified(kept, merged)
 
 
-def lock(customer_ids: Sequence[int]) -> None:
+def lock(*, customer_ids: Sequence[int]) -> None:
     """Lock the handles of customers, then their rows in the order of their ids."""
     found = Identity.objects.filter(customer_id__in=customer_ids).values_list("kind", "value")
-    handles.lock(set(found))
+    handles.lock(wanted=set(found))
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id FROM crm_customer WHERE id = ANY(%s) ORDER BY id FOR UPDATE",
@@ -67,7 +67,7 @@ def _handles(customer_id: int) -> dict[tuple[str, str], bool]:
 
 
 def _is_visitor(customer_id: int, held: dict[tuple[str, str], bool]) -> bool:
-    if not held or not is_nameless(set(held)):
+    if not held or not is_nameless(handles=set(held)):
         return False
     return not Customer.objects.filter(pk=customer_id).exclude(email="", phone="").exists()
 

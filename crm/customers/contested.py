@@ -22,7 +22,7 @@ _NOTE = """
 """
 
 
-def note(pairs: Sequence[tuple[int, int, str]], now: datetime) -> None:
+def note(*, pairs: Sequence[tuple[int, int, str]], now: datetime) -> None:
     """Keep an address that a customer brought and that is another's, for staff to see.
 
     The customer's own address stays as it was: two people are never both written to at one

@@ -51,7 +51,7 @@ def change(*, customer_id: int, values: Mapping[str, Any], now: datetime) -> Cus
 def add_identity(*, customer_id: int, kind: str, value: str, now: datetime) -> Identity:
     """Let one more handle lead to a customer. Locks the handle."""
     written = _handle(kind, value)
-    handles.lock([(kind, written)])
+    handles.lock(wanted=[(kind, written)])
     customer = Customer.objects.select_for_update().get(pk=customer_id)
     found, _is_new = Identity.objects.get_or_create(
         kind=kind, value=written, defaults={"customer": customer, "created_at": now}
@@ -70,7 +70,7 @@ def remove_identity(*, identity_id: int, now: datetime) -> None:
     """Let a handle lead to its customer no more; the last one stays. Locks the handle."""
     found = Identity.objects.select_related("customer").get(pk=identity_id)
     customer = Customer.objects.select_for_update().get(pk=found.customer_id)
-    handles.lock([(found.kind, found.value)])
+    handles.lock(wanted=[(found.kind, found.value)])
     if not customer.identities.exclude(pk=found.pk).exists():
         raise ValidationError(_("A customer without any handle could not be found again."))
     _refuse_locked(customer.pk, [found.kind], now)
@@ -97,11 +97,12 @@ def _handle(kind: str, value: str) -> str:
 
 def _written(name: str, value: str) -> str:
     form = _FORMS.get(name)
-    limit = Customer._meta.get_field(name).max_length
+    field: Any = Customer._meta.get_field(name)
+    limit = field.max_length
     written = form(value) if form else value.strip()[:limit]
     if written or name not in ("language", "time_zone"):
         return written
-    return str(Customer._meta.get_field(name).default)
+    return str(field.default)
 
 
 def _refuse_locked(customer_id: int, names: list[str], now: datetime) -> None:

@@ -135,7 +135,7 @@ class Folding:
 
     def run(self) -> set[str]:
         """Fold everything; gives the names of the tables that had rows of the merged."""
-        used = tables.used(self.params["merged"])
+        used = tables.used(customer_ids=self.params["merged"])
         for table in used:
             self._fold(table)
         self._pair_again()

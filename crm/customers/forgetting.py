@@ -46,7 +46,7 @@ def forget_many(*, customer_ids: Collection[int], now: datetime) -> dict[str, in
     Locks their handles and rows. Orders and their lines stay without a customer; who looked at
     the person stays as a number. Whoever was merged into them is forgotten with them.
     """
-    checking.lock(list(customer_ids))
+    checking.lock(customer_ids=list(customer_ids))
     found = Customer.objects.filter(pk__in=customer_ids)
     ids = sorted(found.values_list("pk", flat=True))
     if not ids:

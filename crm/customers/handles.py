@@ -61,9 +61,9 @@ class Known:
         return self.turned_out or self
 
 
-def lock(handles: Iterable[Handle]) -> None:
+def lock(*, wanted: Iterable[Handle]) -> None:
     """Lock handles until the transaction ends, in stripes, always in the same order."""
-    stripes = sorted({zlib.crc32("\0".join(handle).encode()) % _STRIPES for handle in handles})
+    stripes = sorted({zlib.crc32("\0".join(handle).encode()) % _STRIPES for handle in wanted})
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_advisory_xact_lock(%s, stripe) FROM unnest(%s::int[]) AS stripe",
@@ -71,9 +71,9 @@ def lock(handles: Iterable[Handle]) -> None:
         )
 
 
-def held(handles: Collection[Handle]) -> dict[int, Known]:
+def held(*, wanted: Collection[Handle]) -> dict[int, Known]:
     """Who holds these handles, with every handle they hold; their rows are still to be read."""
-    kinds, values = zip(*handles, strict=True)
+    kinds, values = zip(*wanted, strict=True)
     with connection.cursor() as cursor:
         cursor.execute(_HELD, [list(kinds), list(values)])
         rows = cursor.fetchall()
@@ -87,7 +87,7 @@ def held(handles: Collection[Handle]) -> dict[int, Known]:
     return found
 
 
-def add(found: Iterable[Known], now: datetime) -> None:
+def add(*, found: Iterable[Known], now: datetime) -> None:
     """Write the handles that are new, and note which are verified now."""
     rows = sorted(
         (kind, value, known.customer.pk, (kind, value) in known.verified)

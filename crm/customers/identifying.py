@@ -9,7 +9,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 from django.db.models.expressions import RawSQL
 
-from crm import attributes
+from crm import attributes, webhooks
 from crm.customers import contested, handles, merging
 from crm.customers.handles import Known
 from crm.customers.people import (
@@ -54,11 +54,11 @@ def identify_many(*, people: Sequence[Person], now: datetime) -> list[int]:
     same people follow one another and leave exactly one customer for each. A visitor of whom
     nothing but anonymous ids was known is merged into the known person who brings such an id.
     """
-    readings = [read(person, position) for position, person in enumerate(people)]
+    readings = [read(person=person, position=position) for position, person in enumerate(people)]
     if not readings:
         return []
     wanted = {handle for reading in readings for handle in reading.handles}
-    handles.lock(wanted)
+    handles.lock(wanted=wanted)
     batch = _Batch(_owners(readings, wanted, now), now)
     found = [batch.assign(reading) for reading in readings]
     batch.write()
@@ -116,10 +116,9 @@ class _Batch:
         _update([customer for customer in changed if customer.pk])
         new = [known.customer for known in found if known.is_new]
         Customer.objects.bulk_create(new, batch_size=2000)
-        handles.add(found, self.now)
-        contested.note(
-            [(k.customer.pk, self.owners[h].customer.pk, h[1]) for k, h in self.contested], self.now
-        )
+        handles.add(found=found, now=self.now)
+        pairs = [(k.customer.pk, self.owners[h].customer.pk, h[1]) for k, h in self.contested]
+        contested.note(pairs=pairs, now=self.now)
         merging.merge_visitors(
             pairs=[(known.today.customer.pk, known.customer.pk) for known in self.visitors],
             now=self.now,
@@ -127,14 +126,15 @@ class _Batch:
         touched = {customer.pk for customer in (*changed, *new)}
         touched -= {None, *(known.customer.pk for known in self.visitors)}
         if touched:
+            webhooks.tell_changed(customer_ids=sorted(touched), now=self.now)
             announce(customers_changed, sender=Customer, customer_ids=sorted(touched))
 
     def _take_visitors_in(self, reading: Reading, known: Known) -> None:
-        if is_nameless(known.handles | set(reading.handles)):
+        if is_nameless(handles=known.handles | set(reading.handles)):
             return
         for handle in reading.handles:
             visitor = self.owners.get(handle)
-            if visitor and visitor is not known and is_nameless(visitor.handles):
+            if visitor and visitor is not known and is_nameless(handles=visitor.handles):
                 self._turn_out(visitor, known)
 
     def _turn_out(self, visitor: Known, known: Known) -> None:
@@ -165,7 +165,7 @@ def _owners(readings: Sequence[Reading], wanted: set[Handle], now: datetime) -> 
     owners = RawSQL(_OWNERS, [list(kinds), list(values)])  # noqa: S611 - no input in it
     locking = Customer.objects.select_for_update(no_key=True).order_by("pk")
     rows = locking.filter(pk__in=owners).in_bulk()
-    found = handles.held(wanted) if rows else {}
+    found = handles.held(wanted=wanted) if rows else {}
     if not found.keys() <= rows.keys():
         return _owners(readings, wanted, now)
     locks = FieldLock.objects.in_force(now=now).filter(customer_id__in=list(found))
@@ -181,7 +181,7 @@ def _lock_visitors(readings: Sequence[Reading]) -> None:
     brought = {
         handle
         for reading in readings
-        if not is_nameless(set(reading.handles))
+        if not is_nameless(handles=set(reading.handles))
         for handle in reading.handles
         if handle[0] in NAMELESS
     }

@@ -33,7 +33,7 @@ def merge(
 
     Locks the handles of both and both rows, in the order of their ids.
     """
-    checking.lock([kept_id, merged_id])
+    checking.lock(customer_ids=[kept_id, merged_id])
     checking.check_merge(kept_id=kept_id, merged_id=merged_id)
     told = Merge(cause=cause, reason=reason[:255], merged_by_id=by.pk if by else None)
     return _merge_round([(kept_id, merged_id)], told, now)[0]
@@ -105,10 +105,10 @@ def _merge_round(pairs: list[Pair], told: Merge, now: datetime) -> list[Merge]:
     ]
     _apply(people, changes, told, now)
     _leave_aliases(pairs, now)
-    refreshing.refresh([kept_id for kept_id, _ in pairs], used)
-    rows = Merge.objects.bulk_create(ledger)
-    webhooks.tell_merges(merges=rows, now=now)
-    for row in rows:
+    refreshing.refresh(customer_ids=[kept_id for kept_id, _ in pairs], used=used)
+    Merge.objects.bulk_create(ledger)
+    webhooks.tell_merges(merges=ledger, now=now)
+    for row in ledger:
         announce(customers_merged, sender=Merge, kept_id=row.kept_id, merged_id=row.merged_id)
     return ledger
 
@@ -158,11 +158,12 @@ def _is_news(name: str, known: str, told: str) -> bool:
 
 def _change_log(kept: Customer, values: dict[str, Any]) -> dict[str, list[Any]]:
     return {
-        name: [as_plain(getattr(kept, name)), as_plain(value)] for name, value in values.items()
+        name: [as_plain(value=getattr(kept, name)), as_plain(value=value)]
+        for name, value in values.items()
     }
 
 
-def as_plain(value: Any) -> Any:
+def as_plain(*, value: Any) -> Any:
     """A value as the log keeps it."""
     return value.isoformat() if isinstance(value, datetime) else value
 

@@ -47,16 +47,16 @@ def unmerge(*, merge_id: int, by: AbstractBaseUser | None, now: datetime) -> Mer
     """
     row = Merge.objects.select_for_update().filter(pk=merge_id).first()
     if row is not None:
-        checking.lock([row.kept_id])
+        checking.lock(customer_ids=[row.kept_id])
     check_unmerge(merge_id=merge_id)
     assert row is not None
     kept = Customer.objects.get(pk=row.kept_id)
     undo = row.undo
-    _insert("crm_customer", tables.columns_of(Customer), [undo["merged"]])
+    _insert("crm_customer", tables.columns_of(model=Customer), [undo["merged"]])
     _move_back(row, undo["moved"])
     by_name = {table.name: table for table in tables.all_tables()}
     columns = {name: table.columns for name, table in by_name.items()}
-    columns[_CANDIDATES] = tables.columns_of(DuplicateCandidate)
+    columns[_CANDIDATES] = tables.columns_of(model=DuplicateCandidate)
     keys = {name: table.key for name, table in by_name.items()} | {_CANDIDATES: "id"}
     for name, changes in undo["changed"].items():
         _take_back(name, keys[name], columns[name], changes)
@@ -64,7 +64,7 @@ def unmerge(*, merge_id: int, by: AbstractBaseUser | None, now: datetime) -> Mer
         _insert(name, columns[name], _without_the_gone(name, rows))
     _take_fields_back(kept, undo["kept"])
     CustomerAlias.objects.filter(pk=row.merged_id).delete()
-    refreshing.refresh([row.kept_id, row.merged_id], _touched(undo))
+    refreshing.refresh(customer_ids=[row.kept_id, row.merged_id], used=_touched(undo))
     row.undone_at, row.undone_by_id = now, by.pk if by else None
     row.save(update_fields=["undone_at", "undone_by"])
     webhooks.tell_merges(merges=[row], now=now)
@@ -139,7 +139,7 @@ def _take_fields_back(kept: Customer, changes: Mapping[str, Sequence[Any]]) -> N
     for name, (before, after) in changes.items():
         if name == "attributes":
             kept.attributes = _attributes_before(kept.attributes, before, after)
-        elif as_plain(getattr(kept, name)) == after:
+        elif as_plain(value=getattr(kept, name)) == after:
             is_moment = name in _MOMENTS and before is not None
             setattr(kept, name, parse_datetime(before) if is_moment else before)
         else:

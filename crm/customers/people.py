@@ -73,7 +73,7 @@ class Reading:
         return (IdentityKind.EMAIL.value, self.values["email"])
 
 
-def read(person: Person, position: int) -> Reading:
+def read(*, person: Person, position: int) -> Reading:
     """Normalise one person of a batch; whoever has no usable handle is refused."""
     country = normalise.country(person.country)
     values = {
@@ -94,7 +94,7 @@ def read(person: Person, position: int) -> Reading:
     return Reading(usable, values, person.attributes, person.created_at, person.verified)
 
 
-def is_nameless(handles: set[Handle]) -> bool:
+def is_nameless(*, handles: set[Handle]) -> bool:
     """Whether these handles say nothing about who somebody is."""
     return all(kind in NAMELESS for kind, _ in handles)
 

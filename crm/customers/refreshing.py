@@ -24,7 +24,7 @@ _COUNT_DAYS = """
 """
 
 
-def refresh(customer_ids: Sequence[int], used: Collection[str]) -> None:
+def refresh(*, customer_ids: Sequence[int], used: Collection[str]) -> None:
     """Count orders, companies and days of events again, where what changed asks for it."""
     if {"crm_order", "crm_orderstatistics"} & set(used):
         orders.refresh_statistics(customer_ids=customer_ids)

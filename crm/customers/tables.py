@@ -62,7 +62,7 @@ def all_tables() -> tuple[Table, ...]:
     return tuple(_table(relation, found) for relation in relations)
 
 
-def columns_of(model: type[models.Model]) -> tuple[str, ...]:
+def columns_of(*, model: type[models.Model]) -> tuple[str, ...]:
     """The columns of a table that are written, computed ones aside."""
     return tuple(
         str(field.column)
@@ -71,7 +71,7 @@ def columns_of(model: type[models.Model]) -> tuple[str, ...]:
     )
 
 
-def used(customer_ids: Iterable[int]) -> list[Table]:
+def used(*, customer_ids: Iterable[int]) -> list[Table]:
     """The tables that have rows of these customers at all, found in one statement."""
     every = all_tables()
     asked = ", ".join(
@@ -84,7 +84,7 @@ def used(customer_ids: Iterable[int]) -> list[Table]:
     return [table for table, is_used in zip(every, found, strict=True) if is_used]
 
 
-def counts(customer_id: int) -> list[tuple[str | Promise, int]]:
+def counts(*, customer_id: int) -> list[tuple[str | Promise, int]]:
     """How many rows of each table a customer has, under the name that staff know it by."""
     every = [table for table in all_tables() if not table.is_derived]
     asked = ", ".join(
@@ -129,7 +129,7 @@ def _table(
         title=model._meta.verbose_name_plural,
         key=key,
         customer=column,
-        columns=columns_of(model),
+        columns=columns_of(model=model),
         uniques=tuple(uniques),
         is_derived=name in _REFRESHED or getattr(model, "is_derived", False),
     )

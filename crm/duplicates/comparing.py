@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import CharField, F, Value
 from django.db.models.functions import Concat
 from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from crm import customers
@@ -55,7 +56,7 @@ def compare(*, left_id: int, right_id: int) -> Comparison:
         fields=tuple(_fields(left, right)),
         identities=tuple(_identities(left, right)),
         consents=tuple(_consents(left, right)),
-        moves=tuple(tables.counts(right_id)),
+        moves=tuple(tables.counts(customer_id=right_id)),
         refusal=_refusal(left_id, right_id),
     )
 
@@ -64,7 +65,7 @@ def suggest_kept(*, left_id: int, right_id: int) -> int:
     """Whom of two to keep: the known one before a visitor, then whom we have known longer."""
     people = Customer.objects.filter(pk__in=[left_id, right_id]).order_by("created_at", "pk")
     ids = list(people.values_list("pk", flat=True))
-    known = [pk for pk in ids if not is_nameless(_handles(pk))]
+    known = [pk for pk in ids if not is_nameless(handles=_handles(pk))]
     return (known or ids or [left_id])[0]
 
 
@@ -72,7 +73,7 @@ def _fields(left: Customer, right: Customer) -> list[Line]:
     merged = customers.preview(kept=left, merged=right)
     lines = [
         Line(
-            Customer._meta.get_field(name).verbose_name,  # type: ignore[union-attr]
+            capfirst(Customer._meta.get_field(name).verbose_name),  # type: ignore[union-attr]
             getattr(left, name),
             getattr(right, name),
             merged[name],

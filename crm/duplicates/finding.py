@@ -165,8 +165,8 @@ def _domains() -> dict[str, list[Any]]:
         "SELECT DISTINCT split_part(email, '@', 2) FROM crm_customer WHERE email <> ''", {}
     )
     domains = sorted(domain for (domain,) in found)
-    pairs = [(domain, typos.right_domain(domain), 1.0) for domain in domains]
-    pairs += [(one, other, 0.8) for one, other in typos.siblings(domains)]
+    pairs = [(domain, typos.right_domain(domain=domain), 1.0) for domain in domains]
+    pairs += [(one, other, 0.8) for one, other in typos.siblings(domains=domains)]
     wrong, right, scores = ([pair[place] for pair in pairs if pair[1]] for place in range(3))
     return {"wrong": wrong, "right": right, "scores": scores}
 
@@ -177,7 +177,7 @@ def _slipped_pairs() -> Iterator[tuple[int, int, float]]:
     for one, other, local, local_of_other in _run(_ONE_NAME_ONE_DOMAIN, params):
         # Ada1 and Ada2 are more often two of a family than a slip.
         is_slip = local.translate(_NO_DIGITS) != local_of_other.translate(_NO_DIGITS)
-        if is_slip and typos.distance(local, local_of_other) == 1:
+        if is_slip and typos.distance(one=local, other=local_of_other) == 1:
             yield one, other, 0.85
 
 

@@ -83,15 +83,15 @@ _KNOWN = frozenset(POPULAR)
 _LONG = 9
 
 
-def right_domain(domain: str) -> str:
+def right_domain(*, domain: str) -> str:
     """The well-known domain that this one is a typing mistake of, or nothing."""
     if domain in _KNOWN or len(domain) < _LONG - 1:
         return ""
     near = [popular for popular in POPULAR if len(popular) >= _LONG and _is_typo(domain, popular)]
-    return min(near, key=lambda popular: distance(domain, popular), default="")
+    return min(near, key=lambda popular: distance(one=domain, other=popular), default="")
 
 
-def siblings(domains: Iterable[str]) -> list[tuple[str, str]]:
+def siblings(*, domains: Iterable[str]) -> list[tuple[str, str]]:
     """Well-known domains of one provider in two countries, as (one, other)."""
     known = sorted(_KNOWN & set(domains))
     return [
@@ -102,7 +102,7 @@ def siblings(domains: Iterable[str]) -> list[tuple[str, str]]:
     ]
 
 
-def distance(one: str, other: str, *, at_most: int = 2) -> int:
+def distance(*, one: str, other: str, at_most: int = 2) -> int:
     """How many letters are changed, missing, added or swapped with their neighbour.
 
     The restricted edit distance of Damerau; what is farther than `at_most` counts as one more.
@@ -123,5 +123,5 @@ def distance(one: str, other: str, *, at_most: int = 2) -> int:
 
 def _is_typo(domain: str, popular: str) -> bool:
     """One slip anywhere, or two where the first letter is right."""
-    slips = distance(domain, popular)
+    slips = distance(one=domain, other=popular)
     return slips == 1 or (slips == 2 and domain[0] == popular[0] and len(popular) > _LONG)

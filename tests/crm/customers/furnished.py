@@ -93,13 +93,15 @@ def customer(*, now: datetime, number: int) -> Customer:
     )
     _desk(made, now, number)
     _above(made, now, number)
-    refreshing.refresh([made.pk], {"crm_event", "crm_order", "crm_companymember"})
+    refreshing.refresh(customer_ids=[made.pk], used={"crm_event", "crm_order", "crm_companymember"})
     return Customer.objects.get(pk=made.pk)
 
 
 def assert_every_table_is_used(customer_id: int) -> None:
     """A table that a test forgets is a table that a merge may lose."""
-    missing = {t.name for t in tables.all_tables()} - {t.name for t in tables.used([customer_id])}
+    missing = {t.name for t in tables.all_tables()} - {
+        t.name for t in tables.used(customer_ids=[customer_id])
+    }
     assert missing == set()
 
 

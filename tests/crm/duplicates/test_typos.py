@@ -22,14 +22,14 @@ from crm.duplicates.typos import POPULAR, distance, siblings
     ],
 )
 def test_a_slip_is_recognised(written: str, meant: str) -> None:
-    assert right_domain(written) == meant
+    assert right_domain(domain=written) == meant
 
 
 @pytest.mark.parametrize(
     "domain", [*POPULAR, "shop.example", "qq.cn", "main.com", "company.com", "188.com", ""]
 )
 def test_real_domains_are_left_alone(domain: str) -> None:
-    assert right_domain(domain) == ""
+    assert right_domain(domain=domain) == ""
 
 
 @pytest.mark.parametrize(
@@ -37,10 +37,10 @@ def test_real_domains_are_left_alone(domain: str) -> None:
     [("", "", 0), ("a", "a", 0), ("ab", "ba", 1), ("ab", "abc", 1), ("abc", "xyz", 3)],
 )
 def test_slips_are_counted(one: str, other: str, slips: int) -> None:
-    assert distance(one, other) == distance(other, one) == slips
+    assert distance(one=one, other=other) == distance(one=other, other=one) == slips
 
 
 def test_siblings_are_of_one_provider() -> None:
-    found = siblings(["hotmail.com", "hotmail.fr", "gmail.com", "shop.example"])
+    found = siblings(domains=["hotmail.com", "hotmail.fr", "gmail.com", "shop.example"])
 
     assert found == [("hotmail.com", "hotmail.fr")]
