@@ -29,6 +29,12 @@ _TONES = {WebhookState.DUE: "warn", WebhookState.DELIVERED: "good", WebhookState
 class WebhookForm(forms.ModelForm):
     """Where a subscriber listens and what it wants to hear."""
 
+    url = forms.URLField(
+        label=_("Address"),
+        max_length=500,
+        assume_scheme="https",
+        widget=UnfoldAdminTextInputWidget,
+    )
     events = forms.CharField(
         label=_("Events"),
         widget=UnfoldAdminTextInputWidget,
