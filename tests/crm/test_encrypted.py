@@ -1,12 +1,14 @@
 """Secrets at rest: unreadable in the database, readable after keys were replaced."""
 
 from datetime import datetime
+from io import StringIO
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
 from django.db import connection
 
-from crm import messages
+from crm import messages, rotation
 from crm.models import Message, Webhook
 from tests import making
 
@@ -62,3 +64,27 @@ def test_what_is_written_is_encrypted_where_that_was_chosen(
 
     assert (kept("crm_message", "text") == "Hi") is not is_chosen
     assert Message.objects.get().text == "Hi"
+
+
+def test_rotation_writes_everything_under_the_newest_key(webhook: Webhook, settings) -> None:
+    settings.FIELD_ENCRYPTION_KEYS = ["first"]
+    webhook.save()
+    settings.FIELD_ENCRYPTION_KEYS = ["second", "first"]
+
+    assert rotation.rotate()["crm_webhook.secrets"] == 1
+
+    settings.FIELD_ENCRYPTION_KEYS = ["second"]
+    assert Webhook.objects.get().secrets == "whsec_canary"
+
+
+@pytest.mark.parametrize("is_chosen", [True, False])
+def test_rotation_does_as_was_chosen_since(now: datetime, settings, is_chosen: bool) -> None:
+    settings.ENCRYPT_MESSAGE_BODIES = not is_chosen
+    customer = making.customer(now=now)
+    said = messages.NewMessage(customer_id=customer.pk, channel="email", author="staff", text="Hi")
+    messages.say(message=said, now=now)
+    settings.ENCRYPT_MESSAGE_BODIES = is_chosen
+
+    call_command("rotate_keys", stdout=StringIO())
+
+    assert (kept("crm_message", "text") == "Hi") is not is_chosen
