@@ -122,10 +122,13 @@ def _bare_copy(path: Path, columns: str) -> float:
     """How long the same rows take into an empty table with the same columns and indexes."""
     _run("DROP TABLE IF EXISTS bare_copy; CREATE TABLE bare_copy (LIKE crm_customer INCLUDING ALL)")
     started = time.perf_counter()
-    with connection.cursor() as cursor, path.open("rb") as file:
-        with cursor.copy(f"COPY bare_copy ({columns}) FROM STDIN") as copy:
-            while block := file.read(1 << 18):
-                copy.write(block)
+    with (
+        connection.cursor() as cursor,
+        path.open("rb") as file,
+        cursor.copy(f"COPY bare_copy ({columns}) FROM STDIN") as copy,
+    ):
+        while block := file.read(1 << 18):
+            copy.write(block)
     return time.perf_counter() - started
 
 

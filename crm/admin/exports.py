@@ -8,6 +8,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
@@ -38,7 +39,7 @@ class ChoiceForm(forms.Form):
 @admin.action(description=_("Export…"), permissions=["export"])
 def export_customers(
     modeladmin: Any, request: HttpRequest, queryset: QuerySet[Customer]
-) -> HttpResponse:
+) -> HttpResponseBase:
     """Let staff choose what of these customers leaves; the answer of the form is the file."""
     if not request.user.has_perm("crm.export_customer"):
         raise PermissionDenied
@@ -70,7 +71,7 @@ def _choice(request: HttpRequest, queryset: QuerySet[Customer]) -> HttpResponse:
     return render(request, "admin/crm/exportrun/choose.html", context)
 
 
-def _leave(request: HttpRequest, queryset: QuerySet[Customer]) -> HttpResponse:
+def _leave(request: HttpRequest, queryset: QuerySet[Customer]) -> HttpResponseBase:
     form = ChoiceForm(request.POST)
     if not form.is_valid():
         raise Http404

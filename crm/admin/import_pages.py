@@ -217,7 +217,7 @@ def _settling(run: ImportRun) -> dict[str, Any]:
                 "is_attribute": column.target.startswith(targets.ATTRIBUTE),
                 "attribute": column.target.removeprefix(targets.ATTRIBUTE)
                 if column.target.startswith(targets.ATTRIBUTE)
-                else targets.attribute(column.heading),
+                else targets.attribute(heading=column.heading),
                 "samples": shown.samples[at],
             }
             for at, column in enumerate(plan.columns)

@@ -23,7 +23,7 @@ def _domain(text: str) -> str:
     return normalise.email(f"a@{text}")[2:]
 
 
-def email(text: str) -> str | None:
+def _email(text: str) -> str | None:
     """An e-mail address in its one form, "" for none, None for one that cannot be right."""
     local, at, domain = text.strip().lower().rpartition("@")
     if at and len(local) <= 60 and len(domain) <= 180 and _LOCAL(local):
@@ -34,7 +34,7 @@ def email(text: str) -> str | None:
     return normalise.email(text) or None
 
 
-def phone(country: str) -> Callable[[str, str], str | None]:
+def phone(*, country: str) -> Callable[[str, str], str | None]:
     """Reads a phone number as dialled in a row's country, or else in this one."""
 
     def read(text: str, own: str) -> str | None:
@@ -68,6 +68,7 @@ class _Plan:
 
     def __init__(self, metadata: PhoneMetadata) -> None:
         general = metadata.general_desc
+        assert general is not None
         self.code = str(metadata.country_code)
         self.prefix = metadata.national_prefix or ""
         self.strips = re.compile(metadata.national_prefix_for_parsing or r"(?!)").match
@@ -102,9 +103,12 @@ def _plan_of_code(start: str) -> _Plan | None:
 @lru_cache(maxsize=300)
 def _plan(region: str) -> _Plan | None:
     metadata = PhoneMetadata.metadata_for_region(region.upper(), None) if region else None
-    if not metadata or metadata.national_prefix_transform_rule:
+    if not metadata or not metadata.general_desc or metadata.national_prefix_transform_rule:
         return None
     pattern = metadata.national_prefix_for_parsing
     if pattern and pattern != metadata.national_prefix:
         return None
     return _Plan(metadata)
+
+
+email: Callable[[str], str | None] = _email

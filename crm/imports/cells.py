@@ -82,7 +82,7 @@ NO = frozenset(
 _PENDING = frozenset(["pending", "waiting", "unconfirmed", "待确认"])
 
 
-def number(text: str) -> int | float | str | None:
+def _number(text: str) -> int | float | str | None:
     """A number written with a point, as JSON takes it."""
     plain = text.strip()
     if not plain:
@@ -92,7 +92,7 @@ def number(text: str) -> int | float | str | None:
     return float(plain) if "." in plain else int(plain)
 
 
-def boolean(text: str) -> bool | str | None:
+def _boolean(text: str) -> bool | str | None:
     """Yes or no, in several languages."""
     plain = text.strip().lower()
     if not plain:
@@ -100,7 +100,7 @@ def boolean(text: str) -> bool | str | None:
     return True if plain in YES else False if plain in NO else None
 
 
-def decision(text: str) -> str | None:
+def _decision(text: str) -> str | None:
     """What somebody decided about a channel."""
     plain = text.strip().lower()
     if not plain:
@@ -113,7 +113,7 @@ def decision(text: str) -> str | None:
     return (ConsentState.GRANTED if granted else ConsentState.WITHDRAWN).value
 
 
-def country(text: str) -> str | None:
+def _country(text: str) -> str | None:
     """A country by its code or its name in English."""
     if not text.strip():
         return ""
@@ -121,27 +121,27 @@ def country(text: str) -> str | None:
     return code or None
 
 
-def language(text: str) -> str | None:
+def _language(text: str) -> str | None:
     """A language by its code."""
     if not text.strip():
         return ""
     return normalise.language(text) or None
 
 
-def time_zone(text: str) -> str | None:
+def _time_zone(text: str) -> str | None:
     """A time zone by its name."""
     if not text.strip():
         return ""
     return normalise.time_zone(text.strip()) or None
 
 
-def is_ambiguous(text: str) -> bool:
+def is_ambiguous(*, text: str) -> bool:
     """Whether a day could be read with the month first as well as with the day first."""
     found = _MIXED.match(text.strip())
     return bool(found and found[2] != "." and int(found[1]) <= 12 and int(found[3]) <= 12)
 
 
-def moment(order: str) -> Reader:
+def moment(*, order: str) -> Reader:
     """Reads days and moments as ISO text; `order` (dmy or mdy) says how slashes are meant."""
 
     def read(text: str) -> str | None:
@@ -157,12 +157,12 @@ def moment(order: str) -> Reader:
     return read
 
 
-def day(order: str) -> Reader:
+def day(*, order: str) -> Reader:
     """Reads a day as YYYY-MM-DD."""
-    read_moment = moment(order)
+    read_moment = moment(order=order)
 
     def read(text: str) -> str | None:
-        found = read_moment(text)
+        found: str | None = read_moment(text)
         return found[:10] if found else found
 
     return read
@@ -233,3 +233,10 @@ _COUNTRIES = {
     "hungary": "HU",
     "romania": "RO",
 }
+
+number: Reader = _number
+boolean: Reader = _boolean
+decision: Reader = _decision
+country: Reader = _country
+language: Reader = _language
+time_zone: Reader = _time_zone

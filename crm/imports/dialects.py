@@ -42,13 +42,12 @@ def encoding(*, opener: Opener) -> str:
     raise UnusableFile(_("The letters of the file cannot be read; save it as CSV in UTF-8."))
 
 
-def delimiter_and_quote(*, sample: str, is_cut: bool) -> tuple[str, str]:
+def delimiter_and_quote(*, sample: str) -> tuple[str, str]:
     """What parts the columns and what quotes them, by which most rows are as wide as the first."""
-    text = sample.rpartition("\n")[0] if is_cut and "\n" in sample else sample
-    declared = _declared(text)
+    declared = _declared(sample)
     if declared:
         return declared, '"'
-    lines = text.splitlines(keepends=True)[:200]
+    lines = sample.splitlines(keepends=True)[:200]
     quote = '"' if _quotes(lines, '"') >= _quotes(lines, "'") else "'"
     scores = {mark: _fit(lines, mark, quote) for mark in DELIMITERS}
     best = max(DELIMITERS, key=lambda mark: scores[mark])

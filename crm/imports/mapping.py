@@ -70,11 +70,11 @@ def guess(*, headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[Co
     taken: set[str] = set()
     columns = []
     for at, heading in enumerate(headings):
-        if targets.is_ours(heading):
+        if targets.is_ours(heading=heading):
             columns.append(Column(heading))
             continue
         values = [str(row[at]) for row in rows if at < len(row) and str(row[at]).strip()]
-        target = targets.by_heading(heading)
+        target = targets.by_heading(heading=heading)
         if not target or target in taken:
             target = _by_looks(values, taken)
         if not target or target in taken:
@@ -100,7 +100,9 @@ def problems(*, plan: Plan, rows: Sequence[Sequence[Any]]) -> list[str]:
 def is_ambiguous(*, plan: Plan, rows: Sequence[Sequence[Any]]) -> bool:
     """Whether a column of days can be read in two ways."""
     days = [at for at, column in enumerate(plan.columns) if _is_date(column)]
-    return any(cells.is_ambiguous(str(row[at])) for row in rows for at in days if at < len(row))
+    return any(
+        cells.is_ambiguous(text=str(row[at])) for row in rows for at in days if at < len(row)
+    )
 
 
 def _consent_problems(plan: Plan, used: Mapping[str, int]) -> list[str]:
@@ -170,7 +172,7 @@ def _by_looks(values: Sequence[str], taken: set[str]) -> str:
 
 
 def _attribute(heading: str, taken: set[str]) -> str:
-    name = targets.attribute(heading)
+    name = targets.attribute(heading=heading)
     target = f"{targets.ATTRIBUTE}{name}"
     return target if name and target not in taken else targets.NOTHING
 
@@ -182,7 +184,7 @@ def _typed(column: Column, values: Sequence[str]) -> Column:
         return replace(column, type=AttributeType.NUMBER)
     if all(text.strip().lower() in ("true", "false") for text in values):
         return replace(column, type=AttributeType.BOOLEAN)
-    if all(cells.day("dmy")(text) for text in values) and not values[0].isdigit():
+    if all(cells.day(order="dmy")(text) for text in values) and not values[0].isdigit():
         return replace(column, type=AttributeType.DATE)
     return column
 

@@ -47,7 +47,7 @@ _DOUBLE = frozenset(
 )
 
 
-def split_name(text: str) -> tuple[str, str]:
+def split_name(*, text: str) -> tuple[str, str]:
     """First and last name; Chinese names have the family name first, “Doe, Ann” says so."""
     name = text.strip()
     if _HAN.match(name) and "·" not in name and 2 <= len(name) <= 4:

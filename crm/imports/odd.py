@@ -90,8 +90,9 @@ def _snapshots(ids: set[int]) -> dict[int, dict[str, Any]]:
 
 def _person(batch: Batch, place: int) -> customers.Person:
     created_at = batch.created_at[place]
+    texts: dict[str, Any] = {name: batch.texts[name][place] for name in TEXTS}
     return customers.Person(
-        **{name: batch.texts[name][place] for name in TEXTS},
+        **texts,
         attributes=json.loads(batch.attributes[place]),
         created_at=datetime.fromisoformat(created_at) if created_at else None,
     )
@@ -100,7 +101,7 @@ def _person(batch: Batch, place: int) -> customers.Person:
 def _only_missing(person: customers.Person, known: Mapping[str, Any] | None) -> customers.Person:
     if known is None:
         return person
-    kept = {
+    kept: dict[str, Any] = {
         name: "" for name in TEXTS if name not in ("external_id", "email", "phone") and known[name]
     }
     attributes = {

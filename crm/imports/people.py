@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from json import dumps
-from json.encoder import encode_basestring  # type: ignore[attr-defined]
+from json.encoder import encode_basestring
 from typing import Any
 
 from crm.choices import AttributeType
@@ -64,7 +64,7 @@ class Reader:
         self._plan, self._is_typed = plan, is_typed
         self._width = len(plan.columns)
         self._memory: dict[tuple[int, str], dict[Any, Any]] = {}
-        self._phone = addresses.phone(plan.options.default_country.upper())
+        self._phone = addresses.phone(country=plan.options.default_country.upper())
 
     def read(self, rows: Sequence[Numbered]) -> Batch:
         """Every row as a person, or rejected with the first reason that fits."""
@@ -141,7 +141,7 @@ class _Reading:
             return
         values = self._cells(at)
         self._refuse_long(at, values, 150)
-        parts = [split_name(text) for text in values]
+        parts = [split_name(text=text) for text in values]
         for name, own in (("first_name", 0), ("last_name", 1)):
             texts[name] = [told or part[own] for told, part in zip(texts[name], parts, strict=True)]
 
@@ -149,7 +149,7 @@ class _Reading:
         at = self._plan.column_of(target)
         if at is None:
             return self._none
-        read = cells.moment(self._plan.options.date_order)
+        read = cells.moment(order=self._plan.options.date_order)
         values = self._reader.remembered(at, read, self._cells(at))
         return self._noting(at, Reason.BAD_DATE, values)
 
@@ -184,7 +184,7 @@ class _Reading:
             return cells.number, Reason.BAD_NUMBER
         if kind == AttributeType.BOOLEAN:
             return cells.boolean, Reason.BAD_BOOLEAN
-        return cells.day(self._plan.options.date_order), Reason.BAD_DATE
+        return cells.day(order=self._plan.options.date_order), Reason.BAD_DATE
 
     def _consents(self) -> list[Consent]:
         found: list[Consent] = []

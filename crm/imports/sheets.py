@@ -22,7 +22,7 @@ def headings(*, path: Path) -> list[str]:
     """The first row that is not empty."""
     with _opened(path) as sheet:
         for row in sheet.iter_rows(values_only=True, max_row=100):
-            cells = [str(cell(value)).strip() for value in row]
+            cells = [str(_cell(value)).strip() for value in row]
             while cells and not cells[-1]:
                 cells.pop()
             if cells:
@@ -37,7 +37,7 @@ def rows(*, path: Path, width: int) -> Iterator[Iterator[tuple[int, list[Any]]]]
         yield _rows(sheet, width)
 
 
-def cell(value: object) -> Any:
+def _cell(value: object) -> Any:
     """A cell as text, but for yes and no: numbers without a needless “.0”, days as YYYY-MM-DD."""
     if value is None:
         return ""
@@ -56,7 +56,7 @@ def _rows(sheet: Any, width: int) -> Iterator[tuple[int, list[Any]]]:
     for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
         if number > MOST_ROWS:
             raise UnusableFile(_("The spreadsheet has more rows than Excel can hold."))
-        cells = [cell(value) for value in row]
+        cells = [_cell(value) for value in row]
         if not any(cells):
             continue
         if not has_heading:

@@ -62,7 +62,9 @@ def find_format(*, path: Path, filename: str) -> Format:
         with _text(path, packing, encoding) as text:
             keys = _keys(text)
         return Format("jsonl", packing.kind, packing.name, _checked(keys), encoding)
-    delimiter, quote = dialects.delimiter_and_quote(sample=sample, is_cut=len(sample) == 1 << 16)
+    # The last line of a sample is cut anywhere.
+    whole = sample.rpartition("\n")[0] if len(sample) == 1 << 16 else sample
+    delimiter, quote = dialects.delimiter_and_quote(sample=whole or sample)
     with _text(path, packing, encoding) as text:
         _line, first = next(_csv(text, delimiter, quote), (0, ()))
     headings = _checked([str(cell).strip() for cell in first])

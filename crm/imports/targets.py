@@ -282,24 +282,24 @@ BY_NAME: Mapping[str, Target] = {target.name: target for target in TARGETS}
 _BY_HEADING = {heading: target.name for target in TARGETS for heading in target.headings}
 
 
-def plain(heading: str) -> str:
+def plain(*, heading: str) -> str:
     """A heading without spaces, marks and capitals."""
     return "".join(letter for letter in heading.lower() if letter.isalnum())
 
 
-def by_heading(heading: str) -> str:
+def by_heading(*, heading: str) -> str:
     """The target that a heading names, or nothing."""
     if heading in BY_NAME or heading.startswith(ATTRIBUTE):
         return heading
-    return _BY_HEADING.get(plain(heading), NOTHING)
+    return _BY_HEADING.get(plain(heading=heading), NOTHING)
 
 
-def is_ours(heading: str) -> bool:
+def is_ours(*, heading: str) -> bool:
     """Whether an earlier import wrote this column beside the rows it rejected."""
     return heading in ("rejected_line", "rejected_reason", "rejected_column")
 
 
-def attribute(heading: str) -> str:
+def attribute(*, heading: str) -> str:
     """The name of the attribute that a heading becomes where nothing else fits."""
     name = "_".join(heading.removeprefix(ATTRIBUTE).strip().lower().split())
     return "".join(letter for letter in name if letter.isalnum() or letter in "_-")[:100]

@@ -89,7 +89,7 @@ def test_days_that_can_be_read_in_two_ways_are_asked_about():
     ],
 )
 def test_days_are_read_and_never_guessed(text: str, order: str, wanted: str | None):
-    assert cells.day(order)(text) == wanted
+    assert cells.day(order=order)(text) == wanted
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_days_are_read_and_never_guessed(text: str, order: str, wanted: str | No
     ],
 )
 def test_whole_names_are_parted_as_their_language_does(name: str, wanted: tuple[str, str]):
-    assert split_name(name) == wanted
+    assert split_name(text=name) == wanted
 
 
 def test_each_wrong_row_is_rejected_with_the_first_reason_that_fits():
@@ -149,7 +149,7 @@ def test_the_short_way_reads_every_phone_as_the_long_one_does(shared_corpora: Pa
     wrong = [
         (text, region)
         for text, region in told
-        if addresses.phone("")(text, region) != (normalise.phone(text, region) or None)
+        if addresses.phone(country="")(text, region) != (normalise.phone(text, region) or None)
     ]
 
     assert len(told) > 5000
