@@ -1,16 +1,14 @@
 """Find or create the customer of everybody who is reported, by the handles they come with."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 from django.db.models.expressions import RawSQL
 
 from crm import attributes, webhooks
-from crm.customers import contested, handles, merging
+from crm.customers import contested, handles, merging, writing
 from crm.customers.handles import Known
 from crm.customers.people import (
     FIELDS,
@@ -113,7 +111,7 @@ class _Batch:
         """Write the batch down: facts, new customers, handles, and the visitors' merges."""
         found = [known for known in self.found.values() if known.turned_out is None]
         changed = [known.customer for known in self.found.values() if known.changed]
-        _update([customer for customer in changed if customer.pk])
+        writing.update(people=[customer for customer in changed if customer.pk])
         new = [known.customer for known in found if known.is_new]
         Customer.objects.bulk_create(new, batch_size=2000)
         handles.add(found=found, now=self.now)
@@ -237,23 +235,3 @@ def _fill(customer: Customer, visitor: Customer) -> None:
             setattr(customer, name, getattr(visitor, name))
     customer.attributes = {**visitor.attributes, **customer.attributes}
     customer.created_at = min(customer.created_at, visitor.created_at)
-
-
-def _update(customers: Sequence[Customer]) -> None:
-    if not customers:
-        return
-    columns = ", ".join(f"{name} = new.{name}" for name in (*FIELDS, "attributes", "created_at"))
-    types = ", ".join(f"{name} text" for name in FIELDS)
-    rows = [
-        {"id": row.pk, "attributes": row.attributes, "created_at": row.created_at.isoformat()}
-        | {name: getattr(row, name) for name in FIELDS}
-        for row in sorted(customers, key=lambda row: int(row.pk))
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE crm_customer SET {columns} "  # noqa: S608 - our own column names
-            "FROM jsonb_to_recordset(%s) "
-            f"AS new (id bigint, attributes jsonb, created_at timestamptz, {types}) "
-            "WHERE crm_customer.id = new.id",
-            [json.dumps(rows, cls=DjangoJSONEncoder)],
-        )

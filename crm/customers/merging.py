@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from crm import webhooks
 from crm.choices import MergeCause
-from crm.customers import checking, refreshing
+from crm.customers import checking, refreshing, writing
 from crm.customers.folding import Folding, Pair
 from crm.customers.people import FIELDS
 from crm.models import Customer, CustomerAlias, FieldLock, Merge
@@ -179,9 +179,7 @@ def _apply(
             changed.append(people[kept_id])
     if not changed:
         return
-    Customer.objects.bulk_update(
-        changed, [*FIELDS, "attributes", "created_at", "last_seen_at"], batch_size=500
-    )
+    writing.update(people=changed)
     Customer.history.bulk_history_create(
         changed, update=True, default_user=told.merged_by, default_date=now
     )
