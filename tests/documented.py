@@ -12,6 +12,7 @@ from django.apps import apps
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from crm import choices as crm_choices
+from crm.api import snippet, tracking
 from tests import house
 
 ROOT = house.ROOT
@@ -311,6 +312,11 @@ def probes() -> set[str]:
         texts = _texts(ROOT / "marketing" / name)
         found |= {text for text in texts if re.fullmatch(r"/[a-z]+/?", text)}
     return found
+
+
+def tracked() -> set[str]:
+    """What the tracking API answers before Django, with its methods."""
+    return {f"POST {path}" for path in tracking.PATHS} | {f"GET {snippet.PATH}"}
 
 
 # --- Commands, registries -----------------------------------------------------------------------
