@@ -3,6 +3,7 @@
 from crm.admin import (
     api_key,
     callback,
+    company,
     consent,
     conversation,
     customer,
@@ -23,6 +24,7 @@ from crm.admin import (
 __all__ = [
     "api_key",
     "callback",
+    "company",
     "consent",
     "conversation",
     "customer",
