@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ MARKS = {
     "valkey": "valkey-server",
     "worker": "marketing.runtime.worker",
     "beat": "marketing.runtime.beat",
+    "ingest": "marketing.runtime.ingest",
     "web": "granian --interface wsgi",
     "outbox": "manage.py outbox",
 }
@@ -85,6 +86,13 @@ class RunningSet:
         pid = self.pids(name)[0]
         os.kill(pid, signal.SIGKILL)
         return pid
+
+    def kill_everything(self) -> None:
+        """Kill -9 every process at once, as when the machine is pulled from the wall."""
+        for pid in [self.process.pid, *processes.descendants(self.process.pid)]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(timeout=20)
 
     def command(self, *arguments: str) -> str:
         """Run another management command beside the set."""
@@ -154,9 +162,11 @@ def until(
 
 
 @contextmanager
-def running(var: Path, *arguments: str, **extra: str) -> Iterator[RunningSet]:
+def running(
+    var: Path, *arguments: str, port: int | None = None, **extra: str
+) -> Iterator[RunningSet]:
     """Start a set, wait until it says that it is ready, stop it and see that nothing is left."""
-    port = free_port()
+    port = port or free_port()
     terminal = var.with_name(f"{var.name}-terminal.txt")
     with terminal.open("wb") as file:
         process = subprocess.Popen(
