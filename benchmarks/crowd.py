@@ -4,14 +4,69 @@ import csv
 import random
 from pathlib import Path
 
-HEADINGS = ["customer_id", "first_name", "last_name", "email", "phone", "country", "city", "plan", "points", "favourite", "newsletter", "consent_source", "consent_date"]
-_FIRST = (
-    ["Ann", "Bob", "Carla", "Dmitri", "Eva", "Frank", "Grace", "Hans", "Inés", "Jürgen", "Karl", "Lena", "Marie", "Noah", "Olga", "Zoë"]
-)
-_LAST = ["Smith", "Müller", "García", "Novák", "Dupont", "O'Brien", "Jones", "Rossi", "Schmidt", "Kowalski", "Brown", "Weber"]
+HEADINGS = [
+    "customer_id",
+    "first_name",
+    "last_name",
+    "email",
+    "phone",
+    "country",
+    "city",
+    "plan",
+    "points",
+    "favourite",
+    "newsletter",
+    "consent_source",
+    "consent_date",
+]
+_FIRST = [
+    "Ann",
+    "Bob",
+    "Carla",
+    "Dmitri",
+    "Eva",
+    "Frank",
+    "Grace",
+    "Hans",
+    "Inés",
+    "Jürgen",
+    "Karl",
+    "Lena",
+    "Marie",
+    "Noah",
+    "Olga",
+    "Zoë",
+]
+_LAST = [
+    "Smith",
+    "Müller",
+    "García",
+    "Novák",
+    "Dupont",
+    "O'Brien",
+    "Jones",
+    "Rossi",
+    "Schmidt",
+    "Kowalski",
+    "Brown",
+    "Weber",
+]
 _FAMILY = "王李张刘陈杨黄赵吴周徐孙马朱胡林郭何高罗"
 _GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰建文"
-_CITIES = ["Berlin", "London", "Paris", "上海", "北京", "Madrid", "Wien", "Leeds", "Hamburg", "广州", "深圳", "Bristol"]
+_CITIES = [
+    "Berlin",
+    "London",
+    "Paris",
+    "上海",
+    "北京",
+    "Madrid",
+    "Wien",
+    "Leeds",
+    "Hamburg",
+    "广州",
+    "深圳",
+    "Bristol",
+]
 _PHONES = {
     "CN": ("+86 138 {0:04d} {1:04d}", "139{0:04d}{1:04d}", "+86136{0:04d}{1:04d}"),
     "DE": ("+49 1512 {2:07d}", "01513 {2:07d}", "01514/{2:07d}", "+491515{2:07d}"),

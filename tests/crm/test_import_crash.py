@@ -19,7 +19,7 @@ from tests.crm.importing import NOW, plan_of, received, table
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
-PEOPLE, BATCH, KILLS = 3000, 100, 4
+PEOPLE, BATCH, KILLS = 1500, 50, 3
 HEADING = "id,email,name,newsletter,consent_source,consent_date"
 
 
