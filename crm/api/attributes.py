@@ -20,7 +20,7 @@ class NewAttributeSerializer(serializers.Serializer[Any]):
     """What an attribute means."""
 
     name = fields.Text(max_length=100)
-    label = fields.Optional(max_length=150)
+    label = fields.Optional(max_length=150)  # type: ignore[assignment]
     type = fields.Word(AttributeType.choices)
     choices = serializers.ListField(
         child=fields.Text(max_length=150), required=False, max_length=200

@@ -16,7 +16,7 @@ from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import MethodNotAllowed, NotFound, ValidationError
 from rest_framework.pagination import CursorPagination
-from rest_framework.parsers import JSONParser
+from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -104,7 +104,7 @@ class Endpoint(APIView):
     authentication_classes = (access.KeyAuthentication, SessionAuthentication)
     permission_classes = (access.MayCall,)
     throttle_classes = (access.PerCaller,)
-    parser_classes = (JSONParser,)
+    parser_classes: tuple[type[BaseParser], ...] = (JSONParser,)
     renderer_classes = (problems.ProblemRenderer,)
 
     # The model whose permissions staff need, and those that differ by method.
@@ -245,7 +245,7 @@ def _once(handler: Handler) -> Handler:
 
 def _request_hash(request: Request) -> str:
     told = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode())
-    data = request.data
+    data: Any = request.data
     files = getattr(request, "FILES", {})
     plain = {name: data[name] for name in data if name not in files} if files else data
     told.update(json.dumps(plain, sort_keys=True, default=str).encode())

@@ -25,7 +25,7 @@ class NewDecisionSerializer(serializers.Serializer[Any]):
     channel = fields.Word(Channel.choices)
     purpose = fields.Word(Purpose.choices)
     state = fields.Word(ConsentState.choices)
-    source = fields.Word(DecisionSource.choices)
+    source = fields.Word(DecisionSource.choices)  # type: ignore[assignment]
     decided_at = fields.Moment()
     proof = fields.PlainJSONField(required=False)
     text_shown = fields.Optional(max_length=20_000)

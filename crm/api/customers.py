@@ -1,7 +1,7 @@
 """Customers: identify a batch, list, show, change, merge and part."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.utils import timezone
@@ -137,7 +137,11 @@ class ShownIdentitySerializer(Plain):
         shown = super().to_representation(instance)
         if self.context.get("sees_personal") or "value" not in shown:
             return shown
-        masks = {"email": masking.email, "phone": masking.phone, "external": str}
+        masks: dict[str, Callable[[str], str]] = {
+            "email": masking.email,
+            "phone": masking.phone,
+            "external": str,
+        }
         shown["value"] = masks.get(instance.kind, masking.hidden)(instance.value)
         return shown
 
@@ -206,7 +210,8 @@ class CustomerSerializer(Plain):
         """Read once an answer."""
         if "plain_attributes" not in self.context:
             known = AttributeDefinition.objects.filter(is_personal=False)
-            self.context["plain_attributes"] = set(known.values_list("name", flat=True))
+            shared: Any = self.context
+            shared["plain_attributes"] = set(known.values_list("name", flat=True))
         known_names: set[str] = self.context["plain_attributes"]
         return known_names
 

@@ -140,7 +140,8 @@ class WebhookDetail(Endpoint):
         """Give a subscriber another name, address or choice of events."""
         told = self.body(NewWebhookSerializer, partial=True)
         known = get_object_or_404(Webhook, pk=webhook_id)
-        now_so = {name: getattr(known, name) for name in NewWebhookSerializer().fields}
+        names = ("name", "url", "events", "tells_handles")
+        now_so = {name: getattr(known, name) for name in names}
         with _named_once():
             changed = webhooks.change(webhook_id=known.pk, wanted=_wanted({**now_so, **told}))
         return self.made(WebhookSerializer, changed, 200)

@@ -189,9 +189,9 @@ def _post(client: "httpx.Client", due: _Due, now: datetime) -> _Answer:
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return _Answer(due, 0, _milliseconds(started), error=said[:_EXCERPT])
-    error = "" if response.is_success else f"HTTP {response.status_code}"
+    fault = "" if response.is_success else f"HTTP {response.status_code}"
     wait = _retry_after(response.headers.get("retry-after", ""), now)
-    return _Answer(due, response.status_code, _milliseconds(started), error, excerpt, wait)
+    return _Answer(due, response.status_code, _milliseconds(started), fault, excerpt, wait)
 
 
 def _excerpt(response: "httpx.Response", *, until: float) -> str:
