@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.core.files.base import ContentFile
 from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -25,13 +24,13 @@ _MAX_UPLOAD = 1 << 30
 
 
 class Upload(serializers.FileField):
-    """A file, or a text in its place where the form gives it no name."""
+    """A file with a name; a form's plain text is none."""
 
     def to_internal_value(self, data: Any) -> Any:
-        """Take both."""
-        return super().to_internal_value(
-            ContentFile(data.encode(errors="replace"), "upload") if isinstance(data, str) else data
-        )
+        """Say what is missing where the form sends the file as a text."""
+        if isinstance(data, str):
+            raise Unusable("Send the file with a filename, as forms do.")
+        return super().to_internal_value(data)
 
 
 class UploadSerializer(serializers.Serializer[Any]):
