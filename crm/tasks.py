@@ -19,6 +19,7 @@ from crm import (
     imports,
     messages,
     privacy,
+    quality,
     retention,
     webhooks,
 )
@@ -105,6 +106,12 @@ def find_duplicates() -> None:
 def erase_customers() -> None:
     """Erase whoever confirmed that they want it."""
     _until_done(privacy.erase_due)
+
+
+@shared_task
+def look_at_quality() -> None:
+    """Look the data of all customers through."""
+    quality.look(now=timezone.now())
 
 
 @shared_task

@@ -97,6 +97,8 @@ SIDEBAR: dict[str, Any] = {
                     "marketing_segment_changelist",
                     "marketing.view_segment",
                 ),
+                _page(_("Companies"), "domain", "crm_company_changelist", "crm.view_company"),
+                _page(_("Data quality"), "health_and_safety", "crm_quality", "crm.view_customer"),
                 _page(_("Orders"), "receipt_long", "crm_order_changelist", "crm.view_order"),
                 _page(_("Products"), "sell", "crm_product_changelist", "crm.view_product"),
                 _page(_("Events"), "timeline", "crm_event_changelist", "crm.view_event"),
@@ -163,6 +165,18 @@ SIDEBAR: dict[str, Any] = {
             "separator": True,
             "collapsible": True,
             "items": [
+                _page(
+                    _("Attributes"),
+                    "data_object",
+                    "crm_attributedefinition_changelist",
+                    "crm.view_attributedefinition",
+                ),
+                _page(
+                    _("Rejected events"),
+                    "report",
+                    "crm_rejectedevent_changelist",
+                    "crm.view_rejectedevent",
+                ),
                 _page(
                     _("Consent decisions"),
                     "verified_user",

@@ -134,6 +134,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "imports": {"task": "crm.tasks.run_imports", "schedule": 10.0},
     "exports": {"task": "crm.tasks.write_exports", "schedule": 10.0},
     "erasure": {"task": "crm.tasks.erase_customers", "schedule": 60.0},
+    "data quality": {"task": "crm.tasks.look_at_quality", "schedule": 86_400.0},
     "retention": {"task": "crm.tasks.delete_what_is_old", "schedule": 3600.0},
     "files": {"task": "crm.tasks.tidy_files", "schedule": 3600.0},
     "answers": {"task": "campaigns.tasks.answer_conversations", "schedule": 10.0},

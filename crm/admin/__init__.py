@@ -17,6 +17,8 @@ from crm.admin import (
     order,
     outbox,
     privacy,
+    quality,
+    rejected_event,
     template,
     webhook,
 )
@@ -38,6 +40,8 @@ __all__ = [
     "order",
     "outbox",
     "privacy",
+    "quality",
+    "rejected_event",
     "template",
     "webhook",
 ]
