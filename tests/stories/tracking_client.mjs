@@ -25,6 +25,10 @@ for (let number = 0; number < Number(events); number += 1) {
   });
   pending.add(told);
   told.then(() => pending.delete(told));
+  // Spread over twenty seconds, so that the server dies in the middle of it.
+  if (number % Math.floor(Number(events) / 200) === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
   // As a server does: not everything at once.
   if (pending.size >= 2000) await Promise.race(pending);
 }

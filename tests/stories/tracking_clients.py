@@ -7,8 +7,13 @@ for Node is `tracking_client.mjs` beside this file.
 import json
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
+
+# The events are spread over twenty seconds, so that the server dies in the middle of them.
+TICKS = 200
+TICK_SECONDS = 0.1
 
 
 def main(address: str, key: str, count: int, report: Path) -> None:
@@ -38,6 +43,8 @@ def main(address: str, key: str, count: int, report: Path) -> None:
     for number in range(count):
         properties = {"number": number, "by": "python"}
         analytics.track(f"python-{number % 500}", "Tea Brewed", properties)
+        if number % (count // TICKS) == 0:
+            time.sleep(TICK_SECONDS)
     # Only then: a client that is being shut down gives up what it would try again.
     analytics.flush()
     analytics.shutdown()
