@@ -11,7 +11,7 @@ from django.conf import settings
 from django.test import Client
 from django.urls import Resolver404, resolve
 
-from benchmarks import send
+from benchmarks import ingest, send
 from campaigns import choices as campaign_choices
 from crm import choices, orders, rendering, variables
 from crm.channels.registry import PROVIDERS
@@ -192,6 +192,15 @@ def test_every_sweep_is_in_the_architecture_with_its_pace():
 
 def test_the_limit_of_the_benchmark_is_the_one_it_is_held_against():
     assert f"| ratio | {send.LEAST_RATIO:.2f} |" in documented.page("benchmarks.md")
+
+
+def test_the_limits_of_events_in_are_those_they_are_held_against():
+    page = documented.page("benchmarks.md")
+
+    assert f"| share of COPY | at least {ingest.LEAST_RATIO:.2f} |" in page
+    assert f"| share of DRF's processor time | at most {ingest.MOST_CPU_SHARE:.2f} |" in page
+    assert f"| p99 | below {ingest.SLOWEST_P99_MS:.0f} ms |" in page
+    assert f"| growth of memory | at most {ingest.MOST_GROWTH:.2f} |" in page
 
 
 # --- Addresses and commands ---------------------------------------------------------------------
