@@ -48,7 +48,7 @@ class TrackSerializer(serializers.Serializer[Any]):
     messageId = serializers.CharField(max_length=150)  # noqa: N815 - their name
     timestamp = serializers.DateTimeField()
     properties = serializers.JSONField(default=dict)  # type: ignore[assignment]
-    context = serializers.JSONField(default=dict)  # type: ignore[assignment]
+    context = serializers.JSONField(default=dict)
 
 
 class Track(APIView):

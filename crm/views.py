@@ -227,7 +227,8 @@ def own_data(request: HttpRequest, *, token: str) -> HttpResponse:
         answer = JsonResponse(copy, json_dumps_params={"ensure_ascii": False, "indent": 1})
         answer["Content-Disposition"] = 'attachment; filename="my-data.json"'
         return answer
-    return _page(request, "own_data_shown.html", {"sections": privacy.sections(copy=copy)}, language)
+    sections = privacy.sections(copy=copy)
+    return _page(request, "own_data_shown.html", {"sections": sections}, language)
 
 
 def _choose(request: HttpRequest, customer_id: int, message_id: int, now: datetime) -> str:

@@ -159,7 +159,14 @@ def test_every_model_has_a_page_or_is_a_part_of_one():
         for model_admin in admin.site._registry.values()
         for inline in model_admin.inlines
     }
-    parts = {"crm.TrackedLink", "crm.OrderStatistics", "crm.Note", "marketing.ClusterMembership", "crm.IdempotentCall", "crm.CustomerAlias"}
+    parts = {
+        "crm.TrackedLink",
+        "crm.OrderStatistics",
+        "crm.Note",
+        "marketing.ClusterMembership",
+        "crm.IdempotentCall",
+        "crm.CustomerAlias",
+    }
 
     homeless = [
         model._meta.label

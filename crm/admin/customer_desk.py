@@ -208,5 +208,6 @@ def _row(request: HttpRequest, model: Any, customer_id: int) -> int:
 
 def _words(name: str) -> str:
     if name in desk.LOCKABLE:
-        return str(Customer._meta.get_field(name).verbose_name)
+        field: Any = Customer._meta.get_field(name)
+        return str(field.verbose_name)
     return name.removeprefix("attributes.")

@@ -26,4 +26,4 @@ class RejectedEventAdmin(LedgerAdmin):
 
     @display(description=_("as it came"))
     def as_it_came(self, row: RejectedEvent) -> str:
-        return format_html("<pre class=\"rp-pre\">{}</pre>", row.payload)
+        return format_html('<pre class="rp-pre">{}</pre>', row.payload)

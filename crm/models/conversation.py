@@ -92,4 +92,4 @@ class Note(Veiled):
         ordering = ["created_at"]
 
     def __str__(self) -> str:
-        return self.text[:50]
+        return str(self.text[:50])

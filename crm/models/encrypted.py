@@ -59,7 +59,7 @@ def decrypt(text: str) -> str:
 
 def _keys() -> list[str]:
     named: list[str] = settings.FIELD_ENCRYPTION_KEYS
-    return named or [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return named or [str(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
 
 
 @lru_cache(maxsize=4)

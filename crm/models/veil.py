@@ -53,9 +53,11 @@ class Veiled(models.Model):
         abstract = True
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
+    def from_db(
+        cls, db: str | None, field_names: Collection[str], values: Collection[Any], **how: Any
+    ) -> Self:
         """Load a row, masked while the veil is drawn."""
-        row = super().from_db(db, field_names, values)
+        row = super().from_db(db, field_names, values, **how)
         if _is_drawn.get():
             row._veil()
         return row

@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote_plus
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -103,7 +104,7 @@ def _suppress(customer: Customer, now: datetime) -> None:
 
 def _forget_loose(handles: Collection[str]) -> dict[str, int]:
     counts = {}
-    known = {
+    known: dict[str, list[Any]] = {
         "patterns": [f"%{_escaped(handle)}%" for handle in handles],
         "bytes": [spelt.encode() for handle in handles for spelt in _spellings(handle)],
     }

@@ -66,7 +66,7 @@ def test_the_number_of_a_customer_comes_before_all_that_holds_it(now: datetime) 
         now=now, external_id="b", email=f"b{named.pk}@x.example", phone="", first_name="Bea"
     )
 
-    assert list(search.customers(text=f"{named.pk}"))[0] == named
+    assert search.customers(text=f"{named.pk}")[0] == named
     assert list(search.customers(text=f"b{named.pk}")) == [other]
 
 

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from crm import consent, customers, templates, tracking
-from crm.models import Customer, Event, MarketingPause, Message, Template, TemplateVersion
+from crm import consent, templates, tracking
+from crm.models import Customer, Event, Message, Template, TemplateVersion
 from tests.crm.messages.letters import send, templated
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider")]

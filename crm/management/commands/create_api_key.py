@@ -20,7 +20,10 @@ class Command(BaseCommand):
         """The key's name and what it may do."""
         parser.add_argument("name")
         parser.add_argument(
-            "--scope", action="append", choices=ApiScope.values, help="read and write where none is given"
+            "--scope",
+            action="append",
+            choices=ApiScope.values,
+            help="read and write where none is given",
         )
         parser.add_argument("--days", type=int, help="for how many days the key is valid")
         parser.add_argument("--rate", type=int, help="how many calls a minute it may make")
