@@ -47,8 +47,8 @@ class TrackSerializer(serializers.Serializer[Any]):
     event = serializers.CharField(max_length=200)
     messageId = serializers.CharField(max_length=150)  # noqa: N815 - their name
     timestamp = serializers.DateTimeField()
-    properties = serializers.JSONField(default=dict)  # type: ignore[assignment]
-    context = serializers.JSONField(default=dict)
+    properties = serializers.JSONField(default=dict)
+    context = serializers.JSONField(default=dict)  # type: ignore[assignment]
 
 
 class Track(APIView):
