@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -72,6 +73,12 @@ class ApiKeyAdmin(ModelAdmin):
             made.secret,
         )
         messages.warning(request, text)
+        if ApiScope.TRACK in made.key.scopes:
+            tag = (
+                f'<script async src="{settings.PUBLIC_URL}/t.js" data-key="{made.secret}"></script>'
+            )
+            words = gettext("For the pages of the shop; it stores nothing before consent:")
+            messages.info(request, format_html('{} <code class="rp-secret">{}</code>', words, tag))
 
     def revoke_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Let a key open nothing any more."""
