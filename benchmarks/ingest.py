@@ -40,6 +40,7 @@ PRODUCTS = 200
 LATENCY_SECONDS = 5.0
 PATIENCE = 120.0
 _COLUMNS = "customer_id, name, occurred_at, received_at, properties, key"
+_MEMORY = ("MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_")
 _ROOT = Path(__file__).resolve().parent.parent
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0"
 
@@ -246,7 +247,7 @@ def _servers(address: str) -> Iterator[Servers]:
     with tempfile.TemporaryDirectory(prefix="rapport-bench-") as folder:
         environment = {
             **os.environ,
-            **{name: programs.ENVIRONMENT[name] for name in ("MALLOC_ARENA_MAX",)},
+            **{name: programs.ENVIRONMENT[name] for name in _MEMORY},
             "DATABASE_URL": address,
             "RAPPORT_VAR": folder,
             "TRACK_RATE": "100000000/min",

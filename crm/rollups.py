@@ -11,8 +11,9 @@ from django.db import connection, transaction
 
 from crm import events, webhooks
 
-# Batches taken at once: enough that many events of one customer become one write.
-_BATCHES = 20
+# Batches taken at once: enough that many events of one customer become one write, and few enough
+# that events which come in meanwhile need not wait long.
+_BATCHES = 4
 _LOCK = 0x0DA15
 
 _TAKE = """

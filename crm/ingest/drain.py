@@ -23,8 +23,8 @@ from crm.ingest.facts import Fact, Reject
 
 logger = logging.getLogger(__name__)
 
-CHUNK_EVENTS = 5_000
-_READ_BYTES = 1024 * 1024
+CHUNK_EVENTS = 4_000
+_READ_BYTES = 512 * 1024
 # After a key that was known, more of them are to be expected for some chunks.
 _CAREFUL_CHUNKS = 20
 # A chunk is tried again as it is before it is halved: a customer may have been merged meanwhile.
