@@ -55,6 +55,8 @@ class DuplicateCandidateAdmin(LedgerAdmin):
         return own + super().get_urls()
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         if not request.GET and not request.POST:
             return HttpResponseRedirect(f"{request.path}?state__exact={CandidateState.OPEN}")
         extra = {"title": gettext("Possible duplicates")}

@@ -8,22 +8,40 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from crm import consent, conversations, orders
+from crm import (
+    attributes,
+    audit,
+    companies,
+    consent,
+    conversations,
+    customers,
+    duplicates,
+    orders,
+    privacy,
+)
+from crm.choices import AccessKind, MergeCause, PrivacyKind
 from crm.models import (
     ApiKey,
     Callback,
     CaughtMessage,
     Conversation,
     Customer,
+    ExportRun,
     ImportRun,
+    Merge,
     Message,
+    RejectedEvent,
     TemplateVersion,
+    Webhook,
+    WebhookDelivery,
 )
+from tests import making
 
 MAIL = (
     b"From: shop@rapport.example\r\nTo: ada@shop.example\r\nSubject: Spring\r\n"
     b"MIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<h1>Spring</h1>\r\n"
 )
+TWINS = ("bea@shop.example", "bea.smith@shop.example")
 
 
 @pytest.fixture
@@ -100,11 +118,55 @@ def caught(db: None) -> CaughtMessage:
 
 
 @pytest.fixture
+def records(ada: Customer, now: datetime) -> None:
+    """What the record of Ada brings with it: a company, twins, a merge, a question about data."""
+    twins = [making.customer(now=now, phone="", email=mail) for mail in TWINS]
+    Customer.objects.filter(pk__in=[twin.pk for twin in twins]).update(phone="+441134960999")
+    duplicates.find(now=now)
+    merge(ada, making.customer(now=now), now)
+    company = companies.record_many(
+        companies=[companies.NewCompany(key="engines", name="Engines Ltd")], now=now
+    )
+    assert company
+    companies.join_many(memberships=[companies.Membership("engines", ada.pk)], now=now)
+    attributes.define(wanted=attributes.Definition("size", "Size", "number"), now=now)
+    privacy.order(kind=PrivacyKind.EXPORT, customer_id=ada.pk, by=None, source="staff", now=now)
+    access = audit.Access(AccessKind.VIEWED, "customer", program="Shop")
+    audit.note(access=access, customer_ids=[ada.pk], now=now)
+
+
+def merge(kept: Customer, merged: Customer, now: datetime) -> Merge:
+    """Staff say that two are one person."""
+    return customers.merge(
+        kept_id=kept.pk,
+        merged_id=merged.pk,
+        cause=MergeCause.STAFF,
+        reason="Said so on the phone",
+        by=None,
+        now=now,
+    )
+
+
+@pytest.fixture
+def traffic(caught: CaughtMessage, now: datetime) -> None:
+    """What goes in and out: a subscriber and what it was told, an export, a refused event."""
+    webhook = Webhook.objects.create(
+        name="Books", url="https://books.example/", events=["*"], secrets="whsec_", created_at=now
+    )
+    WebhookDelivery.objects.create(
+        webhook=webhook, key="evt_1", event_name="order.placed", payload={}, created_at=now
+    )
+    ExportRun.objects.create(kind="customers", options={"format": "csv"}, created_at=now)
+    RejectedEvent.objects.create(key="1", reason="no_event", payload="<script>", received_at=now)
+
+
+@pytest.fixture
 def shop(
     talk: Conversation,
-    order: int,
-    caught: CaughtMessage,
     newsletter: TemplateVersion,
+    order: int,
+    records: None,
+    traffic: None,
     now: datetime,
 ) -> None:
     """At least one row of every model that has a page."""
@@ -115,5 +177,8 @@ def shop(
         reason="Asked for it", created_at=now, expires_at=now + timedelta(days=3)
     )
     Callback.objects.create(provider="sms_http", key="1", body=b"<script>", received_at=now)
-    ImportRun.objects.create(kind="orders", filename="a.csv", report={"rows": 3}, started_at=now)
+    run = ImportRun.objects.create(
+        kind="orders", filename="a.csv", report={"rows": 3}, started_at=now
+    )
+    run.rejected_rows.create(line=2, reason="bad_email", heading="E-mail", cells=["ada@"])
     ApiKey.objects.create(name="Shop", key_hash="0" * 64, scopes=["read"], created_at=now)

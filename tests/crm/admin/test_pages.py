@@ -27,7 +27,7 @@ def address(model, page, *arguments) -> str:
 @pytest.mark.parametrize("model", REGISTERED, ids=name)
 def test_staff_can_read_every_list(admin, shop, model, django_assert_max_num_queries):
     with django_assert_max_num_queries(QUERIES):
-        answer = admin.get(address(model, "changelist"))
+        answer = admin.get(address(model, "changelist"), follow=True)
 
     assert answer.status_code == 200
 
@@ -38,7 +38,7 @@ def test_staff_can_open_every_row(admin, shop, model, django_assert_max_num_quer
     assert row is not None, "the shop of the tests has none"
 
     with django_assert_max_num_queries(QUERIES + 10):
-        answer = admin.get(address(model, "change", row.pk))
+        answer = admin.get(address(model, "change", row.pk), follow=True)
 
     assert answer.status_code == 200
 

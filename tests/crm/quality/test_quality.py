@@ -31,7 +31,7 @@ def broken(now: datetime, **columns) -> Customer:
 
 
 def test_a_clean_record_has_nothing_wrong(now: datetime) -> None:
-    person(now, email="ada@engines.net", phone="+441134960123", last_seen_at=now)
+    person(now, email="ada@engines.net", phone="+441134960123")
 
     quality.look(now=now)
 
