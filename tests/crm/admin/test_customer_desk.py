@@ -59,16 +59,6 @@ def test_a_locked_field_is_listed_and_lifted(admin, ada):
         *("add_note", "pin_note", "delete_note", "add_task", "turn_task"),
         *("lock", "unlock", "ask_consent"),
     ],
-    [
-        "add_note",
-        "pin_note",
-        "delete_note",
-        "add_task",
-        "turn_task",
-        "lock",
-        "unlock",
-        "ask_consent",
-    ],
 )
 def test_who_may_not_change_anything_changes_nothing(newcomer, ada, name):
     assert newcomer.post(post_to(ada, name), {"text": "x"}).status_code == 403
