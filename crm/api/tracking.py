@@ -184,7 +184,9 @@ def _body(environ: Environ, most: int) -> bytes:
     encoding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     if length > most:
         raise _too_large(400, most)
-    body: bytes = environ["wsgi.input"].read(most + 1)
+    # A server may wait for ever for more than was announced; in pieces nothing is announced.
+    is_in_pieces = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+    body: bytes = environ["wsgi.input"].read(most + 1 if is_in_pieces else max(length, 0))
     if len(body) > most:
         raise _too_large(400, most)
     if encoding not in {"", "identity"}:
