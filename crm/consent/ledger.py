@@ -41,15 +41,8 @@ def grant(
     proof: Mapping[str, Any] | None = None,
 ) -> None:
     """Write down that a customer allows a purpose on a channel."""
-    decision = NewDecision(
-        customer_id=customer_id,
-        channel=channel,
-        purpose=purpose,
-        state=ConsentState.GRANTED,
-        source=source,
-        decided_at=now,
-        proof=proof or {},
-    )
+    granted = ConsentState.GRANTED
+    decision = NewDecision(customer_id, channel, purpose, granted, source, now, proof or {})
     decide_many(decisions=[decision], now=now)
 
 
@@ -63,15 +56,8 @@ def withdraw(
     proof: Mapping[str, Any] | None = None,
 ) -> None:
     """Write down that a customer allows a purpose on a channel no more."""
-    decision = NewDecision(
-        customer_id=customer_id,
-        channel=channel,
-        purpose=purpose,
-        state=ConsentState.WITHDRAWN,
-        source=source,
-        decided_at=now,
-        proof=proof or {},
-    )
+    withdrawn = ConsentState.WITHDRAWN
+    decision = NewDecision(customer_id, channel, purpose, withdrawn, source, now, proof or {})
     decide_many(decisions=[decision], now=now)
 
 
@@ -84,16 +70,9 @@ def withdraw_all(
     proof: Mapping[str, Any] | None = None,
 ) -> None:
     """Write down that a customer allows nothing on a channel that needs consent."""
+    withdrawn = ConsentState.WITHDRAWN
     decisions = [
-        NewDecision(
-            customer_id=customer_id,
-            channel=channel,
-            purpose=purpose,
-            state=ConsentState.WITHDRAWN,
-            source=source,
-            decided_at=now,
-            proof=proof or {},
-        )
+        NewDecision(customer_id, channel, purpose, withdrawn, source, now, proof or {})
         for purpose in Purpose
         if purpose.needs_consent
     ]
