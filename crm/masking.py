@@ -6,6 +6,18 @@ from typing import Any
 
 DOTS = "•••"
 _EMAIL = re.compile(r"[^\s@<>\"',;:()\[\]]+@[^\s@<>\"',;:()\[\]]+")
+# Properties that say what was bought or done, never by whom.
+_TRADE = frozenset(
+    {
+        *("sku", "product_id", "category", "brand", "currency", "number", "order_id", "position"),
+        *("channel", "purpose", "source", "reason", "state", "kind", "at", "status"),
+        *("check", "source_kind", "campaign", "step"),
+    }
+)
+# A whole number of so many digits may be that of a telephone.
+_LONG_NUMBER = 10_000_000
+# The longest ending of a domain that people have.
+_ENDING = 12
 _PHONE = re.compile(r"\+?\d(?:[\s().-]{0,2}\d){6,18}")
 
 
@@ -15,7 +27,8 @@ def email(text: str) -> str:
     if not at:
         return text and DOTS
     _, dot, ending = domain.rpartition(".")
-    return f"{local[:1]}{DOTS}@{DOTS}{dot}{ending if dot else ''}"
+    ending = ending if dot and len(ending) <= _ENDING and ending.isalpha() else ""
+    return f"{local[:1]}{DOTS}@{DOTS}{ending and dot}{ending}"
 
 
 def phone(text: str) -> str:
@@ -44,12 +57,27 @@ def hidden(text: str) -> str:
     return text and DOTS
 
 
-def value(given: Any) -> Any:
-    """Any plain value with every text in it masked, its form kept."""
-    if isinstance(given, str):
-        return text(given)
+def cells(row: list[str]) -> list[str]:
+    """Every cell of a row hidden."""
+    return [hidden(cell) for cell in row]
+
+
+def body(raw: bytes) -> bytes:
+    """Nothing but that something came."""
+    return DOTS.encode() if raw else raw
+
+
+def facts(given: Any, name: str = "") -> Any:
+    """Any plain value with every text in it hidden that may tell who somebody is.
+
+    Its form is kept, and so are short numbers, yes and no, and the words of our own trade.
+    """
     if isinstance(given, Mapping):
-        return {key: value(inner) for key, inner in given.items()}
+        return {key: facts(inner, str(key)) for key, inner in given.items()}
     if isinstance(given, list):
-        return [value(inner) for inner in given]
+        return [facts(inner, name) for inner in given]
+    if isinstance(given, str):
+        return text(given) if name in _TRADE else hidden(given)
+    if isinstance(given, int) and abs(given) >= _LONG_NUMBER:
+        return DOTS
     return given

@@ -32,7 +32,7 @@ def people(request: HttpRequest, pk: int) -> HttpResponse:
 def card(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what one customer would get."""
     campaign = find(pk)
-    customer = get_object_or_404(Customer, pk=request.GET.get("customer") or 0)
+    customer = get_object_or_404(Customer, pk=_number(request.GET.get("customer", "")))
     context: dict[str, Any] = {"campaign": campaign, "customer": customer}
     try:
         context["rendered"] = _render(campaign, customer.pk)
@@ -45,13 +45,18 @@ def card(request: HttpRequest, pk: int) -> HttpResponse:
 def document(request: HttpRequest, pk: int) -> HttpResponse:
     """The message itself, for the frame of the preview."""
     try:
-        rendered = _render(find(pk), int(request.GET.get("customer") or 0))
+        customer = get_object_or_404(Customer, pk=_number(request.GET.get("customer", "")))
+        rendered = _render(find(pk), customer.pk)
         body = rendered.html if rendered else ""
     except RenderError:
         body = ""
     response = HttpResponse(body)
     response["Content-Security-Policy"] = DOCUMENT_POLICY
     return response
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 def _render(campaign: Campaign, customer_id: int) -> Any:

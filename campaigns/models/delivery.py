@@ -5,15 +5,19 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.choices import DeliveryState, Reason
+from crm import masking
 from crm.models import Customer, Message
+from crm.models.veil import Veiled
 
 from .campaign import Campaign, Step
 
 UNSENT_STATES = (DeliveryState.SKIPPED, DeliveryState.FAILED, DeliveryState.CANCELLED)
 
 
-class Delivery(models.Model):
+class Delivery(Veiled):
     """planned → claimed(owner, lease, fence) → handed over, or skipped, failed, cancelled."""
+
+    VEILED = {"detail": masking.text}
 
     campaign = models.ForeignKey(
         Campaign,

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from crm import extensions
-from crm.admin import inbox_list, inbox_posts, inbox_thread, pages, reach
+from crm.admin import inbox_list, inbox_posts, inbox_thread, pages, reach, veiling
 from crm.admin.customer_page import initials, pause_of
 from crm.models import Conversation
 
@@ -63,9 +63,10 @@ def act(request: HttpRequest, conversation_id: int, verb: str) -> HttpResponse:
     check(request)
     conversation = get_object_or_404(Conversation, pk=conversation_id)
     done = inbox_posts.do(request, conversation, verb)
-    context = thread_context(request, inbox_thread.conversation(conversation_id))
-    context |= {"problem": done.problem, "done": done.words, "is_answer": True}
-    response = render(request, "admin/crm/inbox/thread_part.html", context)
+    with veiling.reading(request):
+        context = thread_context(request, inbox_thread.conversation(conversation_id))
+        context |= {"problem": done.problem, "done": done.words, "is_answer": True}
+        response = render(request, "admin/crm/inbox/thread_part.html", context)
     if not done.problem and verb in inbox_posts.WRITTEN:
         response["HX-Trigger"] = "rp-written"
     return response

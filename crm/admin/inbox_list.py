@@ -8,9 +8,9 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from crm import search
+from crm import masking, search
 from crm.choices import ConversationState, Handler
-from crm.models import Conversation, Message
+from crm.models import Conversation, Message, veil
 
 SHOWN = 60
 _OPEN = Q(state=ConversationState.OPEN)
@@ -34,6 +34,9 @@ def read(request: HttpRequest, *, current: int | None) -> dict[str, Any]:
     chosen = chosen if chosen in FILTERS else DEFAULT
     text = request.GET.get("q", "").strip()
     rows = list(_conversations(request, chosen, text))
+    if veil.is_drawn():
+        for row in rows:
+            row.last_text = masking.hidden(row.last_text or "")  # type: ignore[attr-defined]
     counts = _counts(request)
     filters = [(key, label, counts.get(key)) for key, (label, _where) in FILTERS.items()]
     return {

@@ -16,8 +16,8 @@ from crm import extensions, messages, rendering
 from crm.admin import frame
 from crm.admin.parts import LedgerAdmin
 from crm.admin.tags import moment, state, with_channel
-from crm.admin.timeline import NAMES, TOLD_BY_MESSAGES
-from crm.models import CaughtMessage, Event, Message
+from crm.admin.timeline_words import NAMES, TOLD_BY_MESSAGES
+from crm.models import CaughtMessage, Event, Message, veil
 
 
 @admin.register(Message)
@@ -100,6 +100,9 @@ class MessageAdmin(LedgerAdmin):
 
 
 def _shown(message: Message) -> dict[str, Any]:
+    if veil.is_drawn():
+        problem = _("What was said is shown to staff who may see personal data.")
+        return {"subject": message.subject, "html": "", "text": message.text, "problem": problem}
     try:
         shown = messages.show(message=message)
     except rendering.RenderError as error:

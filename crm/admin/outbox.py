@@ -17,12 +17,12 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
-from crm import messages, outbox
+from crm import masking, messages, outbox
 from crm.admin import frame
 from crm.admin.parts import LedgerAdmin, post_once
 from crm.admin.tags import moment, with_channel
 from crm.choices import Channel
-from crm.models import CaughtMessage
+from crm.models import CaughtMessage, veil
 
 
 @admin.register(CaughtMessage)
@@ -153,6 +153,8 @@ class CaughtMessageAdmin(LedgerAdmin):
     def subject_shown(self, caught: CaughtMessage) -> str:
         if caught.channel != Channel.SMS:
             return caught.subject or "–"
+        if veil.is_drawn():
+            return masking.DOTS
         return Truncator(outbox.said(raw=bytes(caught.said))).chars(80)  # type: ignore[attr-defined]
 
     @display(description=_("caught at"), ordering="caught_at")

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from crm import consent
+from crm import consent, masking
 from crm.choices import Channel, Purpose, Refusal
-from crm.models import Customer
+from crm.models import Customer, veil
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,15 @@ class Reach:
 
 def of_customers(*, customer_ids: Iterable[int], now: datetime) -> dict[int, list[Reach]]:
     """The reach of many customers on every channel: one statement a channel."""
-    ids = list(customer_ids)
+    ids, is_masked = list(customer_ids), veil.is_drawn()
     found: dict[int, list[Reach]] = {customer_id: [] for customer_id in ids}
     for channel in Channel:
         verdicts = consent.check_many(
             customer_ids=ids, channel=channel, purpose=Purpose.MARKETING, now=now
         )
         for customer_id, verdict in verdicts.items():
-            reach = Reach(channel, verdict.address, verdict.refusal or "")
-            found[customer_id].append(reach)
+            address = masking.address(verdict.address) if is_masked else verdict.address
+            found[customer_id].append(Reach(channel, address, verdict.refusal or ""))
     return found
 
 

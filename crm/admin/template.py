@@ -17,7 +17,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from crm import rendering, templates
-from crm.admin import starters, template_preview
+from crm.admin import starters, template_preview, veiling
 from crm.admin.parts import LedgerAdmin, staff_of
 from crm.admin.tags import moment
 from crm.choices import Channel
@@ -98,7 +98,8 @@ class TemplateAdmin(ModelAdmin):
             change = reverse("admin:crm_template_change", args=[version.template_id])
             return HttpResponseRedirect(change)
         # What was typed comes back, so that nothing is lost.
-        return self._page(request, template, draft)
+        with veiling.reading(request):
+            return self._page(request, template, draft)
 
     def _page(
         self, request: HttpRequest, template: Template | None, draft: dict[str, str]

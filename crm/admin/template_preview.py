@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from crm import rendering, search, templates, variables
-from crm.admin import frame
+from crm.admin import frame, veiling
 from crm.channels import segments
 from crm.choices import Channel
 from crm.models import Customer
@@ -21,6 +21,7 @@ _LIST_SHOWN = 1
 
 
 @require_POST
+@veiling.reads
 def preview(request: HttpRequest) -> HttpResponse:
     """Render what is in the editor for the chosen customer; an error says part and line."""
     _check(request)

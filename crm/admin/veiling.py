@@ -1,12 +1,16 @@
 """Staff who may not see personal data see every page of the admin with it masked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import wraps
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from crm.models import veil
 
+View = Callable[..., HttpResponse]
 SEES_ALL = "crm.view_personal_data"
 
 
@@ -23,6 +27,24 @@ def veil_personal_data(
             return get_response(request)
         with veil.drawn():
             return get_response(request)
+
+    return answer
+
+
+@contextmanager
+def reading(request: HttpRequest) -> Iterator[None]:
+    """Draw the veil, where the reader needs it, over what a POST answers with."""
+    with nullcontext() if request.user.has_perm(SEES_ALL) else veil.drawn():
+        yield
+
+
+def reads(view: View) -> View:
+    """Show what a view answers a POST with as a page is shown: it changes nothing."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *where: Any, **named: Any) -> HttpResponse:
+        with reading(request):
+            return view(request, *where, **named)
 
     return answer
 

@@ -372,4 +372,4 @@ def _is_usable(name: str, text: str) -> bool:
 def _masked(value: Any) -> Any:
     if isinstance(value, str):
         return masking.hidden(value)
-    return masking.value(value) if isinstance(value, list | dict) else value
+    return masking.facts(value) if isinstance(value, list | dict) else value

@@ -56,7 +56,7 @@ class RecordedSerializer(serializers.Serializer[Any]):
 class EventSerializer(Plain):
     """An event; texts in its properties are masked for whoever may not see personal data."""
 
-    personal = {"properties": masking.value}
+    personal = {"properties": masking.facts}
     customer_id = serializers.IntegerField(read_only=True)
     properties = fields.PlainJSONField(read_only=True)
 

@@ -3,11 +3,16 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from crm import masking
 from crm.choices import CallbackState
 
+from .veil import Veiled
 
-class Callback(models.Model):
+
+class Callback(Veiled):
     """A verified call of a provider, kept as it came before anything is done with it."""
+
+    VEILED = {"headers": masking.facts, "body": masking.body, "error": masking.text}
 
     provider = models.CharField(_("provider"), max_length=50)
     key = models.CharField(_("key"), max_length=64)

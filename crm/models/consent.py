@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from crm import masking
 from crm.choices import Channel, ConsentState, DecisionSource, Purpose, SuppressionReason
 
 from .customer import Customer
@@ -14,7 +15,7 @@ from .veil import Veiled
 class ConsentDecision(Veiled):
     """One decision in the ledger; rows are only ever added."""
 
-    VEILED = {"ip_address": lambda address: None}
+    VEILED = {"ip_address": lambda address: None, "proof": masking.facts}
 
     customer = models.ForeignKey(
         Customer, models.CASCADE, related_name="consent_decisions", verbose_name=_("customer")
@@ -70,8 +71,10 @@ class Consent(models.Model):
         return f"{self.channel}/{self.purpose}: {self.state}"
 
 
-class Suppression(models.Model):
+class Suppression(Veiled):
     """An address not to be written to, kept as a hash so that it survives erasure."""
+
+    VEILED = {"detail": masking.hidden}
 
     channel = models.CharField(_("channel"), max_length=20, choices=Channel)
     address_hash = models.CharField(_("address hash"), max_length=64)

@@ -15,7 +15,7 @@ from .veil import Veiled
 class Conversation(Veiled):
     """A thread with one customer on one channel, answered by the bot or by staff."""
 
-    VEILED = {"subject": masking.text}
+    VEILED = {"subject": masking.hidden, "handed_over_because": masking.text}
 
     customer = models.ForeignKey(
         Customer, models.CASCADE, related_name="conversations", verbose_name=_("customer")
@@ -71,7 +71,7 @@ class Conversation(Veiled):
 class Note(Veiled):
     """A private remark in a conversation that the customer never sees."""
 
-    VEILED = {"text": masking.text}
+    VEILED = {"text": masking.hidden}
 
     conversation = models.ForeignKey(
         Conversation, models.CASCADE, related_name="notes", verbose_name=_("conversation")

@@ -14,7 +14,7 @@ from .veil import Veiled
 class CustomerNote(Veiled):
     """A private remark about a customer."""
 
-    VEILED = {"text": masking.text}
+    VEILED = {"text": masking.hidden}
 
     customer = models.ForeignKey(
         Customer, models.CASCADE, related_name="notes", verbose_name=_("customer")
@@ -39,8 +39,10 @@ class CustomerNote(Veiled):
         return self.text[:50]
 
 
-class CustomerTask(models.Model):
+class CustomerTask(Veiled):
     """Something staff promised to do for a customer."""
+
+    VEILED = {"title": masking.hidden}
 
     customer = models.ForeignKey(
         Customer, models.CASCADE, related_name="tasks", verbose_name=_("customer")

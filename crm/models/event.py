@@ -14,7 +14,7 @@ from .veil import Veiled
 class Event(Veiled):
     """A fact about a customer that happened at a moment and never changes."""
 
-    VEILED = {"properties": masking.value}
+    VEILED = {"properties": masking.facts}
 
     customer = models.ForeignKey(
         Customer, models.CASCADE, related_name="events", db_index=False, verbose_name=_("customer")
@@ -86,7 +86,7 @@ class EventDay(models.Model):
 class RejectedEvent(Veiled):
     """What the tracking API was told and could not record, kept as it came, with the reason."""
 
-    VEILED = {"payload": masking.text, "detail": masking.text}
+    VEILED = {"payload": masking.hidden, "detail": masking.hidden}
 
     key = models.CharField(_("key"), max_length=200, unique=True)
     source = models.ForeignKey(

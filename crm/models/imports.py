@@ -6,15 +6,20 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from crm import masking
 from crm.choices import ExportState, ImportState, RejectReason
 
+from .veil import Veiled
 
-class ImportRun(models.Model):
+
+class ImportRun(Veiled):
     """One file read in, with its report.
 
     Customers come in by steps that can be paused: rows_done and the counts are committed with
     the rows they count, so that a worker that dies loses and doubles nothing.
     """
+
+    VEILED = {"error": masking.text}
 
     kind = models.CharField(_("kind"), max_length=30)
     filename = models.CharField(_("file"), max_length=255)
@@ -56,8 +61,10 @@ class ImportRun(models.Model):
         return self.filename
 
 
-class RejectedRow(models.Model):
+class RejectedRow(Veiled):
     """A row of an import that was not taken: as it came, and why."""
+
+    VEILED = {"cells": masking.cells}
 
     run = models.ForeignKey(
         ImportRun, models.CASCADE, related_name="rejected_rows", verbose_name=_("import")
@@ -76,8 +83,10 @@ class RejectedRow(models.Model):
         return f"{self.line}: {self.reason}"
 
 
-class ExportRun(models.Model):
+class ExportRun(Veiled):
     """Rows that left as a file: what, for whom, and until when the file is kept."""
+
+    VEILED = {"error": masking.text, "options": masking.facts}
 
     # Opaque: in addresses, and the name of the file on the disk.
     key = models.UUIDField(_("key"), default=uuid.uuid4, unique=True, editable=False)

@@ -4,16 +4,20 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from crm import masking
 from crm.choices import CandidateReason, CandidateState, MergeCause
 
 from .customer import Customer
+from .veil import Veiled
 
 
-class Merge(models.Model):
+class Merge(Veiled):
     """One customer taken into another, with everything that is needed to part them again.
 
     The ids are plain values, as one of the two rows is gone while the merge is in force.
     """
+
+    VEILED = {"reason": masking.hidden}
 
     kept_id = models.BigIntegerField(_("kept customer"), db_index=True)
     merged_id = models.BigIntegerField(_("merged customer"), db_index=True)
@@ -63,8 +67,10 @@ class CustomerAlias(models.Model):
         return f"#{self.old_id} → #{self.customer_id}"
 
 
-class DuplicateCandidate(models.Model):
+class DuplicateCandidate(Veiled):
     """Two customers who may be one person, for staff to decide."""
+
+    VEILED = {"evidence": masking.facts}
 
     left = models.ForeignKey(
         Customer, models.CASCADE, related_name="+", verbose_name=_("one customer")

@@ -28,7 +28,13 @@ class Message(Veiled):
     shown again exactly; a message typed by a person or the bot keeps its text.
     """
 
-    VEILED = {"address": masking.address, "subject": masking.text, "text": masking.text}
+    VEILED = {
+        "address": masking.address,
+        "subject": masking.hidden,
+        "text": masking.hidden,
+        "variables": masking.facts,
+        "detail": masking.text,
+    }
 
     customer = models.ForeignKey(
         Customer, models.CASCADE, related_name="messages", verbose_name=_("customer")

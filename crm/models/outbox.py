@@ -13,7 +13,12 @@ from .veil import Veiled
 class CaughtMessage(Veiled):
     """A mail or SMS exactly as it left us, caught on this machine."""
 
-    VEILED = {"recipient": masking.address, "subject": masking.text}
+    VEILED = {
+        "recipient": masking.address,
+        "sender": masking.address,
+        "subject": masking.hidden,
+        "raw": masking.body,
+    }
 
     channel = models.CharField(_("channel"), max_length=20, choices=Channel)
     provider_message_id = models.TextField(_("provider's id"), blank=True)

@@ -8,6 +8,10 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from crm import masking
+
+from .veil import Veiled
+
 _Row_co = TypeVar("_Row_co", bound=models.Model, covariant=True)
 
 
@@ -30,8 +34,10 @@ class OverrideQuerySet(models.QuerySet[_Row_co]):
 OverrideManager = models.Manager.from_queryset(OverrideQuerySet)
 
 
-class Override(models.Model):
+class Override(Veiled):
     """A decision of staff that stands beside what the machine computes."""
+
+    VEILED = {"reason": masking.hidden}
 
     reason = models.CharField(_("reason"), max_length=255)
     set_by = models.ForeignKey(

@@ -4,13 +4,17 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from crm import masking
 from crm.choices import AccessKind, DecisionSource, PrivacyKind, PrivacyState, RetainedKind
 
 from .customer import Customer
+from .veil import Veiled
 
 
-class PrivacyRequest(models.Model):
+class PrivacyRequest(Veiled):
     """Somebody asks for a copy of their data, or to be erased; outlives the customer."""
+
+    VEILED = {"refusal": masking.hidden}
 
     kind = models.CharField(_("kind"), max_length=20, choices=PrivacyKind)
     state = models.CharField(

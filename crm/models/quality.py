@@ -4,13 +4,17 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from crm import masking
 from crm.choices import QualityCheck
 
 from .customer import Customer
+from .veil import Veiled
 
 
-class QualityFinding(models.Model):
+class QualityFinding(Veiled):
     """One thing that is wrong with one customer's data, as last looked."""
+
+    VEILED = {"value": masking.hidden, "suggestion": masking.hidden}
 
     check_name = models.CharField(_("finding"), max_length=20, choices=QualityCheck)
     customer = models.ForeignKey(
@@ -36,8 +40,10 @@ class QualityFinding(models.Model):
         return self.get_check_name_display()
 
 
-class QualityRepair(models.Model):
+class QualityRepair(Veiled):
     """What a repair changed, so that it can be taken back."""
+
+    VEILED = {"changes": masking.facts}
 
     check_name = models.CharField(_("finding"), max_length=20, choices=QualityCheck)
     # Each as {"customer": id, "field": name, "before": value, "after": value}.

@@ -5,9 +5,11 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from crm import masking
 from crm.choices import WebhookState
 
 from .encrypted import EncryptedTextField
+from .veil import Veiled
 
 
 class Webhook(models.Model):
@@ -44,8 +46,10 @@ class Webhook(models.Model):
         return self.name
 
 
-class WebhookDelivery(models.Model):
+class WebhookDelivery(Veiled):
     """One thing told to one subscriber, until it was heard or given up."""
+
+    VEILED = {"payload": masking.facts, "log": masking.facts}
 
     webhook = models.ForeignKey(
         Webhook, models.CASCADE, related_name="deliveries", verbose_name=_("webhook")

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from crm.admin import veiling
 from crm.choices import Channel
 from marketing import segments
 from marketing.rules import RuleError, explain
@@ -27,6 +28,7 @@ def is_unfinished(node: Any) -> bool:
 
 
 @require_POST
+@veiling.reads
 @permission_required("marketing.view_segment", raise_exception=True)
 def show(request: HttpRequest) -> HttpResponse:
     """Sentence, count, reach per channel and five people; or what is wrong with the rules."""

@@ -1,0 +1,181 @@
+"""A canary in every row about a person: without the right to see it, nobody does."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Permission, User
+from django.db import models
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+
+from tests import making
+from tests.crm import planting
+
+pytestmark = pytest.mark.django_db
+
+# What answers only in its own kind, is a way out, or asks for the session's own password.
+_NOT_WALKED = re.compile(r"logout|jsi18n|/sw\.js|manifest")
+
+
+@pytest.fixture
+def now() -> datetime:
+    return timezone.now()
+
+
+@pytest.fixture
+def rows(now: datetime, settings: Any, tmp_path: Any) -> dict[str, models.Model]:
+    """Something of a person in every table."""
+    settings.VAR_DIR = tmp_path
+    person = making.customer(
+        now=now,
+        first_name=planting.NAME,
+        last_name=planting.SECRET,
+        email=planting.ADDRESS,
+        phone=planting.PHONE,
+        street=planting.STREET,
+        city="Leeds",
+        attributes={"nickname": planting.SECRET},
+    )
+    other = making.customer(now=now, first_name=planting.NAME, street=planting.STREET)
+    by = User.objects.create_user("planter", is_staff=True)
+    planter = planting.Planter(customer=person, other=other, by=by, now=now)
+    planted = planter.plant_all()
+    person.last_name = planting.SECRET + " II"
+    person.save()
+    return planted
+
+
+@pytest.fixture
+def veiled(rows: Any) -> Client:
+    """Somebody with every right but the one to see personal data."""
+    user = User.objects.create_user("vera", is_staff=True)
+    user.user_permissions.set(Permission.objects.exclude(codename="view_personal_data"))
+    client = Client(raise_request_exception=False)
+    client.force_login(user)
+    return client
+
+
+def _patterns(under: Any, before: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for one in under:
+        if isinstance(one, URLResolver):
+            yield from _patterns(one.url_patterns, before + str(one.pattern))
+        elif isinstance(one, URLPattern):
+            yield before + str(one.pattern), one
+
+
+def _addresses(rows: dict[str, models.Model]) -> list[str]:
+    """Every address of the admin with the planted rows in it, searched lists among them."""
+    pages = []
+    for route, _ in _patterns(get_resolver().url_patterns):
+        if route.startswith("admin/") and not _NOT_WALKED.search(route):
+            pages.append(_filled(route, rows))
+    lists = [page for page in pages if re.fullmatch(r"/admin/\w+/\w+/", page)]
+    words = (planting.NAME, planting.LOCAL, planting.PHONE, planting.SECRET)
+    found = [f"{page}?{urlencode({'q': word})}" for page in lists for word in words]
+    found += [f"/admin/search/?{urlencode({'s': word, 'q': word})}" for word in words]
+    return sorted({*pages, *found})
+
+
+def _filled(route: str, rows: dict[str, models.Model]) -> str:
+    parts = route.split("/")
+    model = _model_of(parts)
+    row = rows.get(model._meta.label) if model else None
+    first = str(row.pk) if row else str(rows["crm.Customer"].pk)
+
+    def fill(found: re.Match[str]) -> str:
+        name = found[1]
+        if name == "customer_id" or (name == "pk" and parts[1] == "customers"):
+            return str(rows["crm.Customer"].pk)
+        if name == "other_id":
+            return str(rows["crm.Customer"].pk + 1)
+        if name == "conversation_id":
+            return str(rows["crm.Conversation"].pk)
+        if name == "repair_id":
+            return str(rows["crm.QualityRepair"].pk)
+        if name == "key":
+            return str(rows["crm.ExportRun"].key)  # type: ignore[attr-defined]
+        if name in {"verb", "app_label", "url"}:
+            return "crm"
+        return first
+
+    filled = re.sub(r"<(?:\w+:)?(\w+)>", fill, route)
+    filled = re.sub(r"\(\[\^/\]\+\)/history/\(\[\^/\]\+\)/", f"{first}/history/1/", filled)
+    filled = re.sub(r"\(\?P<app_label>[^)]*\)", "crm", filled)
+    filled = re.sub(r"\(\?P<url>[^)]*\)", "nowhere", filled)
+    return "/" + filled.replace("^", "").replace("$", "").replace("\\Z", "")
+
+
+def _model_of(parts: list[str]) -> Any:
+    try:
+        return apps.get_model(parts[1], parts[2])
+    except (LookupError, IndexError, ValueError):
+        return None
+
+
+def _told(answer: Any) -> set[str]:
+    """The canaries that an answer lets out, its headers too."""
+    body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    text = (body.decode("utf-8", "replace") + str(answer.headers)).lower()
+    return {word for word in planting.CANARIES if word in text}
+
+
+def test_no_page_of_the_admin_shows_who_somebody_is(veiled: Client, rows: Any) -> None:
+    leaks, broken, shown = {}, [], 0
+
+    for address in _addresses(rows):
+        answer = veiled.get(address)
+        shown += answer.status_code == 200
+        if answer.status_code >= 500:
+            broken.append(address)
+        # What somebody searched for stands in the box of their own search.
+        said = _told(answer) - {word for word in planting.CANARIES if word in address.lower()}
+        if said:
+            leaks[address] = said
+
+    assert not broken
+    assert not leaks, "\n".join(f"{address}: {sorted(words)}" for address, words in leaks.items())
+    assert shown > 120, shown
+
+
+def _posted(rows: dict[str, models.Model]) -> dict[str, dict[str, Any]]:
+    """What answers a POST with a page of its own, and what it is sent."""
+    talk, person = rows["crm.Conversation"].pk, rows["crm.Customer"].pk
+    words = "{{ customer.first_name }} {{ customer.email }} {{ customer.attributes.nickname }}"
+    draft = {"name": "T", "channel": "email", "subject": words, "html": words, "text": words}
+    return {
+        f"/admin/crm/inbox/{talk}/close/": {},
+        f"/admin/crm/inbox/{talk}/reopen/": {},
+        f"/admin/crm/inbox/{talk}/assign/": {},
+        f"/admin/crm/inbox/{talk}/note/": {"text": "I called."},
+        f"/admin/crm/inbox/{talk}/reply/": {"text": "On its way."},
+        "/admin/crm/template/preview/": {"customer_id": person, **draft},
+        "/admin/crm/template/add/": {**draft, "html": "{% broken"},
+        "/admin/marketing/segment/preview/": {"rules": '{"all": []}'},
+        "/admin/marketing/intent/try/": {"text": "hello", "language": "en"},
+        f"/admin/crm/customer/{person}/add-note/": {"text": "hello"},
+        f"/admin/crm/customer/{person}/pause/": {"reason": "asked", "until": "2030-01-01"},
+        f"/admin/crm/customer/{person}/lift-pause/": {},
+        f"/admin/crm/customer/{person}/merge/{person + 1}/": {"reason": "same"},
+    }
+
+
+def test_no_answer_to_a_post_shows_who_somebody_is(veiled: Client, rows: Any) -> None:
+    for address, sent in _posted(rows).items():
+        answer = veiled.post(address, sent, follow=True)
+
+        assert answer.status_code < 500, address
+        assert not _told(answer), address
+
+
+def test_files_that_name_people_want_the_right(veiled: Client, rows: Any) -> None:
+    asked = f"/admin/crm/privacyrequest/{rows['crm.PrivacyRequest'].pk}/copy/"
+    rejected = f"/admin/crm/importrun/{rows['crm.ImportRun'].pk}/rejected/"
+
+    assert veiled.post(asked).status_code == 403
+    assert veiled.get(rejected).status_code == 403
