@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from crm import webhooks
 from crm.choices import MergeCause
-from crm.customers import checking, refreshing, writing
+from crm.customers import checking, ledger, refreshing, writing
 from crm.customers.folding import Folding, Pair
 from crm.customers.people import FIELDS
 from crm.models import Customer, CustomerAlias, FieldLock, Merge
@@ -87,30 +87,21 @@ def _merge_round(pairs: list[Pair], told: Merge, now: datetime) -> list[Merge]:
         for kept_id, merged_id in pairs
     }
     used = folding.run()
-    ledger = [
-        Merge(
-            kept_id=kept_id,
-            merged_id=merged_id,
-            cause=told.cause,
-            reason=told.reason,
-            merged_by_id=told.merged_by_id,
-            merged_at=now,
-            undo={
-                "merged": rows[merged_id],
-                "kept": _change_log(people[kept_id], changes[kept_id]),
-                **folding.logs[merged_id].as_json(),
-            },
-        )
+    undo = {
+        (kept_id, merged_id): {
+            "merged": rows[merged_id],
+            "kept": _change_log(people[kept_id], changes[kept_id]),
+            **folding.logs[merged_id].as_json(),
+        }
         for kept_id, merged_id in pairs
-    ]
+    }
     _apply(people, changes, told, now)
     _leave_aliases(pairs, now)
     refreshing.refresh(customer_ids=[kept_id for kept_id, _ in pairs], used=used)
-    Merge.objects.bulk_create(ledger)
-    webhooks.tell_merges(merges=ledger, now=now)
-    for row in ledger:
-        announce(customers_merged, sender=Merge, kept_id=row.kept_id, merged_id=row.merged_id)
-    return ledger
+    entries = ledger.enter(told=told, undo=undo, now=now)
+    webhooks.tell_merges(merges=entries, now=now)
+    announce(customers_merged, sender=Merge, pairs=pairs)
+    return entries
 
 
 def _rows(ids: Sequence[int]) -> dict[int, str]:
@@ -180,16 +171,17 @@ def _apply(
     if not changed:
         return
     writing.update(people=changed)
-    Customer.history.bulk_history_create(
-        changed, update=True, default_user=told.merged_by, default_date=now
-    )
+    ledger.note_changed(customers=changed, by_id=told.merged_by_id, now=now)
 
 
 def _leave_aliases(pairs: list[Pair], now: datetime) -> None:
-    CustomerAlias.objects.bulk_create(
-        CustomerAlias(old_id=merged_id, customer_id=kept_id, created_at=now)
-        for kept_id, merged_id in pairs
-    )
+    kept_ids = [kept_id for kept_id, _ in pairs]
+    merged_ids = [merged_id for _, merged_id in pairs]
     with connection.cursor() as cursor:
-        merged_ids = [merged_id for _, merged_id in pairs]
+        cursor.execute(
+            "INSERT INTO crm_customeralias (old_id, customer_id, created_at) "
+            "SELECT old_id, kept_id, %s FROM unnest(%s::bigint[], %s::bigint[]) "
+            "AS pair (kept_id, old_id)",
+            [now, kept_ids, merged_ids],
+        )
         cursor.execute("DELETE FROM crm_customer WHERE id = ANY(%s)", [merged_ids])

@@ -22,6 +22,8 @@ FIELDS = (
     "language",
     "time_zone",
 )
+# The kinds by trust, as they are stored.
+_GIVEN = tuple(kind.value for kind in IdentityKind)
 # Whoever holds nothing else is a visitor, of whom nobody knows who they are.
 NAMELESS = frozenset({IdentityKind.ANONYMOUS.value, IdentityKind.WEBCHAT.value})
 
@@ -100,13 +102,13 @@ def is_nameless(*, handles: set[Handle]) -> bool:
 
 
 def _handles(person: Person, values: Mapping[str, str]) -> tuple[Handle, ...]:
-    given = {
-        IdentityKind.EXTERNAL: person.external_id,
-        IdentityKind.EMAIL: values["email"],
-        IdentityKind.PHONE: values["phone"],
-        IdentityKind.WHATSAPP: person.whatsapp_id,
-        IdentityKind.TELEGRAM: person.telegram_id,
-        IdentityKind.WEBCHAT: person.webchat_id,
-        IdentityKind.ANONYMOUS: person.anonymous_id,
-    }
-    return tuple((kind.value, given[kind].strip()[:320]) for kind in IdentityKind)
+    given = (
+        person.external_id,
+        values["email"],
+        values["phone"],
+        person.whatsapp_id,
+        person.telegram_id,
+        person.webchat_id,
+        person.anonymous_id,
+    )
+    return tuple((kind, text.strip()[:320]) for kind, text in zip(_GIVEN, given, strict=True))
