@@ -36,8 +36,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-
-
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
 
