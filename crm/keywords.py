@@ -33,13 +33,17 @@ _STOP = frozenset(
             "拒收",
             "不要再发",
         ),
-        *("配信停止", "停止する", "수신거부"),
+        *("配信停止", "停止する", "수신거부", "回复退订", "回复td退订", "回t退订", "我要退订"),
+        *("стоп", "отписаться", "отписка", "отмена", "відписатися", "rezygnuję", "wypisz"),
+        *("iptal", "dur", "ret", "إيقاف", "إلغاء الاشتراك", "توقف", "ยกเลิก", "berhenti"),
+        *("stopp sms", "lopeta", "afmeld", "avsluta", "odhlásit", "leiratkozás", "hủy"),
     }
 )
 _START = frozenset(
     {
         *("start", "unstop", "subscribe", "resubscribe", "opt in", "optin", "start messages"),
         *("anmelden", "reprendre", "alta", "suscribir", "iscrivimi", "aanmelden"),
+        *("старт", "подписаться", "начать", "başla", "ابدأ", "mulai"),
         *("开始", "開始", "订阅", "訂閱", "恢复订阅", "重新订阅", "配信再開"),
     }
 )
@@ -60,19 +64,41 @@ _HELP = frozenset(
         *("帮助", "幫助", "帮助信息", "ヘルプ", "도움말"),
     }
 )
+# What may stand before or after a keyword and changes nothing about it.
+_COURTESY = frozenset(
+    {
+        *("please", "pls", "plz", "thanks", "thank you", "thx", "kindly", "bitte", "danke"),
+        *("por favor", "gracias", "obrigado", "obrigada", "per favore", "grazie", "merci"),
+        *("svp", "stp", "s il vous plait", "alsjeblieft", "aub", "bedankt", "пожалуйста"),
+        *("спасибо", "now", "hi", "hello", "hallo", "bonjour", "hola", "请", "谢谢", "你好"),
+    }
+)
+# Chinese words stand without a space between them.
+_SIGNS = 2
 _NOT_WORDS = re.compile(r"[^\w]+|_+")
-_QUOTED = re.compile(r"^(>.*|-{2,}.*|On .{0,200}wrote:|Am .{0,200}schrieb.*:|.{0,80}写道[::].*)$")
+_QUOTED = re.compile(
+    r"^(>.*|-{2,}.*|_{4,}.*|\*?(From|Von|De|发件人)\*?\s*[:：].*"
+    r"|On .{0,200}wrote:|Am .{0,200}schrieb.*:|Le .{0,200}a écrit\s*:|El .{0,200}escribió:"
+    r"|.{0,80}写道[:：].*"
+    # What a mail program writes below by itself.
+    r"|(Sent from|Sent via|Get Outlook|Von meinem|Gesendet|Envoyé d|Enviado d|Inviato d).{0,80}"
+    r"|Verzonden vanaf.{0,80}|Отправлено с.{0,80}|发自.{0,40})$",
+    re.IGNORECASE,
+)
+# Mail programs break the line that leads in a quotation.
+_LEAD_IN = re.compile(r"^((?:On|Am|Le|El) [^\n]{0,200})\n([^\n]{0,100}:)$", re.MULTILINE)
 
 
 def read(*, text: str) -> Keyword | None:
     """The keyword that a text consists of, if it is nothing but a keyword."""
-    return _MEANINGS.get(_plain(text))
+    plain = _plain(text)
+    return _MEANINGS.get(plain) or _MEANINGS.get(_without_courtesy(plain))
 
 
 def without_quotes(*, text: str) -> str:
     """What somebody wrote above the mail that their answer quotes."""
     kept = []
-    for line in text.splitlines():
+    for line in _LEAD_IN.sub(r"\1 \2", text).splitlines():
         if _QUOTED.match(line.strip()):
             break
         kept.append(line)
@@ -86,8 +112,20 @@ def _plain(text: str) -> str:
     return " ".join(_NOT_WORDS.sub(" ", unicodedata.normalize("NFC", bare)).split())
 
 
+def _without_courtesy(plain: str) -> str:
+    """What is left when kind words before and after are taken off, one after another."""
+    shorter = next((rest for word in _KIND if (rest := _taken_off(plain, word)) != plain), plain)
+    return shorter if shorter == plain else _without_courtesy(shorter)
+
+
+def _taken_off(plain: str, word: str) -> str:
+    gap = "" if not word.isascii() and len(word) <= _SIGNS else " "
+    return plain.removeprefix(f"{word}{gap}").removesuffix(f"{gap}{word}").strip()
+
+
 _MEANINGS = {
     _plain(word): keyword
     for keyword, words in ((Keyword.STOP, _STOP), (Keyword.START, _START), (Keyword.HELP, _HELP))
     for word in words
 }
+_KIND = sorted(map(_plain, _COURTESY), key=len, reverse=True)
