@@ -1,4 +1,4 @@
-"""Finds a worker or a beat that is alive but does no work any more."""
+"""Finds a worker, a beat or an ingest that is alive but does no work any more."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,10 @@ class Watchdog:
 
     def verdict(self, report: dict[str, Any], *, worker_cpu: float) -> tuple[str, str] | None:
         """Whom to restart and why, or nobody."""
+        ingest = _age(report, "ingest")
+        # Without a database it waits, as it should, and still gives signs of life.
+        if ingest is not None and ingest > OLDEST_HEARTBEAT:
+            return "ingest", f"it has looked at the spool for {ingest:.0f} s no more"
         beat, worker = _age(report, "beat"), _age(report, "worker")
         if worker is not None and worker < OLDEST_HEARTBEAT / 2:
             self._cpu_at_heartbeat = worker_cpu

@@ -1,5 +1,6 @@
 """The probes say whether the process lives and whether the work can be done."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from marketing import heartbeats, tasks
 
 
 @pytest.fixture(autouse=True)
-def _no_heartbeats() -> None:
+def _no_heartbeats(settings: Any, tmp_path: Path) -> None:
     cache.clear()
+    settings.SPOOL_DIR = tmp_path / "spool"
 
 
 def test_a_living_process_says_so_without_a_database(client: Client) -> None:
@@ -22,9 +24,10 @@ def test_a_living_process_says_so_without_a_database(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_a_set_whose_worker_and_beat_are_alive_is_ready(client: Client) -> None:
+def test_a_set_whose_worker_beat_and_ingest_are_alive_is_ready(client: Client) -> None:
     tasks.heartbeat()
     heartbeats.mark("beat")
+    heartbeats.mark("ingest")
 
     response = client.get("/readyz")
 
@@ -44,11 +47,24 @@ def test_a_set_without_a_worker_is_not_ready(client: Client) -> None:
 
 
 @pytest.mark.django_db
+def test_a_set_without_an_ingest_is_not_ready(client: Client) -> None:
+    tasks.heartbeat()
+    heartbeats.mark("beat")
+
+    response = client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["ingest"] == {"ok": False, "age_seconds": None}
+    assert response.json()["worker"]["ok"]
+
+
+@pytest.mark.django_db
 def test_a_worker_silent_for_a_minute_is_not_ready(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tasks.heartbeat()
     heartbeats.mark("beat")
+    heartbeats.mark("ingest")
     monkeypatch.setattr(heartbeats, "OLDEST_SECONDS", -1.0)
 
     response = client.get("/readyz")
@@ -77,9 +93,10 @@ def test_a_probe_needs_no_host_name(client: Client, settings: Any) -> None:
     assert client.get("/admin/", headers={"host": "10.0.0.7"}).status_code == 400
 
 
-def test_a_worker_that_ends_in_order_is_not_waited_for() -> None:
-    heartbeats.mark("worker")
+@pytest.mark.parametrize("name", ["worker", "ingest"])
+def test_whoever_ends_in_order_is_not_waited_for(name: str) -> None:
+    heartbeats.mark(name)
 
-    heartbeats.forget("worker")
+    heartbeats.forget(name)
 
-    assert heartbeats.ages()["worker"] is None
+    assert heartbeats.ages()[name] is None

@@ -128,7 +128,7 @@ def test_its_status_names_each_process_with_its_memory(running: RunningSet) -> N
     ).stdout
 
     names = [line.split()[0] for line in status.splitlines()]
-    expected = ["postgres", "valkey", "outbox", "worker", "beat", "web", "live"]
+    expected = ["postgres", "valkey", "outbox", "worker", "beat", "ingest", "web", "live"]
     assert sorted(names) == sorted(["runtime", *expected, "together"])
 
 

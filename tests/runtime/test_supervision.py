@@ -185,6 +185,21 @@ def test_a_silent_beat_is_restarted_and_the_worker_not_blamed_for_it() -> None:
     assert verdict[0] == "beat"
 
 
+def test_an_ingest_that_looks_at_the_spool_no_more_is_restarted() -> None:
+    silent = report(worker=3, beat=1) | {"ingest": {"age_seconds": 61.0}}
+
+    verdict = Watchdog().verdict(silent, worker_cpu=1)
+
+    assert verdict is not None
+    assert verdict[0] == "ingest"
+
+
+def test_an_ingest_that_gives_signs_of_life_is_left_alone() -> None:
+    alive = report(worker=3, beat=1) | {"ingest": {"age_seconds": 6.0}}
+
+    assert Watchdog().verdict(alive, worker_cpu=1) is None
+
+
 def test_nobody_is_blamed_while_the_broker_is_away() -> None:
     assert Watchdog().verdict(report(worker=None, beat=None), worker_cpu=0) is None
 
