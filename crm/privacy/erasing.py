@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from crm import audit, consent, customers, exports, webhooks
+from crm import audit, consent, customers, exports, normalise, webhooks
 from crm.choices import (
     AccessKind,
     Channel,
@@ -32,9 +32,17 @@ _CHUNK = 1 << 20
 _LOOSE = {
     "crm_rejectedevent": "payload LIKE ANY(%(patterns)s)",
     "crm_rejectedrow": "cells::text LIKE ANY(%(patterns)s)",
+    "crm_idempotentcall": "answer::text LIKE ANY(%(patterns)s)",
     "crm_callback": """EXISTS (SELECT FROM unnest(%(bytes)s::bytea[]) AS handle
         WHERE position(handle IN body) > 0)""",
 }
+# What stays, without the words that name somebody.
+_BLANKED = {
+    "crm_suppression": ("detail", "address_hash = ANY(%(hashes)s)"),
+    "crm_importrun": ("error", "false"),
+    "crm_exportrun": ("error", "false"),
+}
+_EXAMPLES = ("crm_attributedefinition", "crm_historicalattributedefinition")
 
 
 def erase_due(*, now: datetime) -> int:
@@ -76,6 +84,7 @@ def _forget(customer_id: int, now: datetime) -> dict[str, int]:
     handles = sorted({*customer.identities.values_list("value", flat=True), *_addresses(customer)})
     _suppress(customer, now)
     webhooks.tell_erasure(customer_id=customer_id, now=now)
+    _forget_examples(customer)
     counts = _forget_loose(handles)
     counts |= _forget_files(handles, customer.created_at)
     return counts | customers.forget_many(customer_ids=[customer_id], now=now)
@@ -106,17 +115,40 @@ def _forget_loose(handles: Collection[str]) -> dict[str, int]:
     counts = {}
     known: dict[str, list[Any]] = {
         "patterns": [f"%{_escaped(handle)}%" for handle in handles],
+        "hashes": [
+            normalise.address_hash(channel=channel, address=handle)
+            for handle in handles
+            for channel in Channel
+        ],
         "bytes": [spelt.encode() for handle in handles for spelt in _spellings(handle)],
     }
     with connection.cursor() as cursor:
         for table, condition in _LOOSE.items():
             cursor.execute(f"DELETE FROM {table} WHERE {condition}", known)  # noqa: S608
             counts[table] = cursor.rowcount
+        for table, (column, condition) in _BLANKED.items():
+            cursor.execute(
+                f"UPDATE {table} SET {column} = '' WHERE {column} <> ''"  # noqa: S608
+                f" AND ({column} LIKE ANY(%(patterns)s) OR {condition})",
+                known,
+            )
     caught = CaughtMessage.objects.filter(recipient__in=handles) | CaughtMessage.objects.filter(
         sender__in=handles
     )
     counts["crm_caughtmessage"] = caught.delete()[0]
     return {table: count for table, count in counts.items() if count}
+
+
+def _forget_examples(customer: Customer) -> None:
+    """The example of an attribute that nobody adopted yet may be what this person said."""
+    said = [str(value) for value in customer.attributes.values() if value not in (None, "")]
+    with connection.cursor() as cursor:
+        for table in _EXAMPLES:
+            cursor.execute(
+                f"UPDATE {table} SET example = '' WHERE example <> '' AND EXISTS ("  # noqa: S608
+                "SELECT FROM unnest(%s::text[]) AS said WHERE starts_with(said, example))",
+                [said],
+            )
 
 
 def _spellings(handle: str) -> set[str]:
