@@ -7,7 +7,6 @@ from datetime import time as clock
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
 from django.utils import timezone
 
 from campaigns.management.demo.load import load
@@ -47,9 +46,6 @@ class Command(BaseCommand):
             now=_now(options["today"]),
             progress=self._show,
         )
-        with connection.cursor() as cursor:
-            # The planner counts now; its own sweep would come after the first questions.
-            cursor.execute("ANALYZE")
         ring(tasks.train_due)
         self.stdout.write(
             f"\n{loaded.customers:,} customers, {loaded.products:,} products, "

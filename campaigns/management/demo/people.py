@@ -4,14 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
+from crm.choices import IdentityKind
 from crm.customers import Person
 
 from .catalogue import TASTES
+from .doors import door
 from .places import PLACES, Place
 
-MAIL_HOSTS = ("example.com", "example.org", "example.net", "mail.test", "post.test")
+MAIL_HOSTS = ("letters.example", "home.example", "shop.example", "mail.test", "post.test")
 AREA_CODES = ("212", "617", "215", "404", "412", "410", "919", "216", "716", "312", "206", "512")
 YEARS = timedelta(days=730)
+CONFIRMED = frozenset({IdentityKind.EMAIL.value, IdentityKind.PHONE.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,11 @@ def _person(drawn: Random, number: int, nth: int, place: Place, joined_at: datet
         facts["birthday"] = f"{drawn.randint(1955, 2004)}-{drawn.randint(1, 12):02d}-15"
     if drawn.random() < 0.25:
         facts["found_us_by"] = drawn.choice(("friend", "search", "newspaper", "market stall"))
+    if number % 6 == 0:
+        facts["household"] = 1 + number // 6 % 5
+    if number % 9 == 0:
+        facts["likes_wrapping"] = number % 2 == 0
+    street, postcode = door(country=place.country, number=number)
     return Person(
         external_id=f"shop-{number}",
         email=address if drawn.random() < 0.97 else "",
@@ -85,10 +93,14 @@ def _person(drawn: Random, number: int, nth: int, place: Place, joined_at: datet
         last_name=last,
         country=place.country,
         city=drawn.choice(place.cities.split()).replace("_", " "),
+        postcode=postcode,
+        street=street,
         language=place.language,
         time_zone=place.time_zone,
         attributes=facts,
         created_at=joined_at,
+        # The shop had the addresses of its accounts confirmed.
+        verified=CONFIRMED,
     )
 
 

@@ -8,7 +8,7 @@ from random import Random
 
 from crm.choices import OrderState
 from crm.events import NewEvent
-from crm.orders import NewLine, NewOrder
+from crm.orders import NewLine, NewOrder, Refund
 
 from .catalogue import TASTES, Catalogue
 from .people import Shopper
@@ -19,6 +19,7 @@ WEEKDAYS = (1.08, 1.0, 0.95, 0.95, 0.9, 1.0, 1.22)
 # How much longer the pauses between visits grow when somebody has left.
 AFTER_LEAVING = 2.2
 VIEWS_KEPT = timedelta(days=560)
+REFUND_EVERY, REFUNDED_WITHIN = 40, timedelta(days=180)
 
 
 @dataclass
@@ -38,6 +39,21 @@ def live(
         _live_one(drawn, diary, shopper, customer_id, shop, now)
     diary.orders.sort(key=lambda order: order.placed_at)
     return diary
+
+
+def refunds(*, diary: Diary, now: datetime) -> list[Refund]:
+    """What was given back: every so manieth order lately, every third of these in full."""
+    lately = [one for one in diary.orders if one.placed_at > now - REFUNDED_WITHIN]
+    chosen = [one for one in lately if one.state == OrderState.PLACED][REFUND_EVERY::REFUND_EVERY]
+    return [
+        Refund(
+            order.number,
+            min(now, order.placed_at + timedelta(days=9)),
+            f"demo:{order.number}",
+            amount=None if nth % 3 == 0 else order.lines[0].unit_price,
+        )
+        for nth, order in enumerate(chosen)
+    ]
 
 
 def _live_one(
