@@ -61,7 +61,7 @@ def overview(request: HttpRequest, object_id: str | int) -> HttpResponse:
         "identities": customer.identities.order_by("kind"),
         "timeline_filters": timeline.FILTERS,
         "show": show,
-        "page": timeline.read(customer_id=customer.pk, show=show),
+        "page": timeline.read(customer_id=customer.pk, request=request, show=show),
     }
     return render(request, "admin/crm/customer/overview.html", context)
 
@@ -70,7 +70,7 @@ def timeline_part(request: HttpRequest, object_id: int) -> HttpResponse:
     """More of the timeline, or the timeline under another filter."""
     customer = _customer(request, object_id)
     show, after = _chosen(request), request.GET.get("after", "")
-    page = timeline.read(customer_id=customer.pk, show=show, after=after)
+    page = timeline.read(customer_id=customer.pk, request=request, show=show, after=after)
     template = "timeline_entries.html" if after else "timeline.html"
     context = {
         "customer": customer,

@@ -7,7 +7,7 @@ from unfold.decorators import display
 
 from crm.admin.parts import LedgerAdmin
 from crm.admin.tags import badge, json_block, moment
-from crm.admin.timeline import NAMES
+from crm.admin.timeline_words import NAMES
 from crm.models import Event
 
 

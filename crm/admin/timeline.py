@@ -1,51 +1,36 @@
-"""The timeline of a customer: what they did and what was said, newest first, page by page."""
+"""The timeline of a customer: all they did, what was said and decided, newest first, by pages."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from django.db.models import CharField, F, Q, QuerySet, Value
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from crm.admin import event_facts
+from crm.admin import event_facts, timeline_rows
+from crm.admin.timeline_rows import Entry
+from crm.admin.timeline_words import BROWSING, NAMES, NOISE, NOT_VISITS, TOLD_BY_MESSAGES
 from crm.models import Event, Message, Product
 
+__all__ = ["FILTERS", "NAMES", "TOLD_BY_MESSAGES", "Cursor", "Entry", "Page", "read"]
+
 PAGE = 25
-# These say what the message beside them says already.
-TOLD_BY_MESSAGES = ("message.sent", "message.received")
+# So many steps of one visit are told one by one; more are folded.
+FOLDED_FROM = 4
 
 FILTERS: Mapping[str, Any] = {
     "": _("Everything"),
     "orders": _("Orders"),
     "messages": _("Messages"),
     "visits": _("Visits"),
-    "consent": _("Consent"),
+    "consent": _("Consent and privacy"),
+    "staff": _("Staff"),
 }
-_NOT_VISITS = ("order.", "message.", "consent.")
-
-NAMES: Mapping[str, tuple[Any, str]] = {
-    "order.placed": (_("Placed an order"), "shopping_cart"),
-    "order.cancelled": (_("Order cancelled"), "remove_shopping_cart"),
-    "order.refunded": (_("Order refunded"), "currency_exchange"),
-    "message.received": (_("Message received"), "mail"),
-    "message.sent": (_("Message sent"), "send"),
-    "message.delivered": (_("Message delivered"), "mark_email_read"),
-    "message.opened": (_("Opened a message"), "drafts"),
-    "message.clicked": (_("Clicked a link"), "ads_click"),
-    "message.bounced": (_("Message bounced"), "unsubscribe"),
-    "message.complained": (_("Complained about a message"), "report"),
-    "message.failed": (_("Message failed"), "error"),
-    "consent.granted": (_("Gave consent"), "verified_user"),
-    "consent.withdrawn": (_("Withdrew consent"), "gpp_bad"),
-    "product.viewed": (_("Looked at a product"), "visibility"),
-    "page.viewed": (_("Looked at a page"), "web"),
-    "cart.left": (_("Left a cart behind"), "remove_shopping_cart"),
-    "cart.updated": (_("Changed the cart"), "add_shopping_cart"),
-    "product.added": (_("Put a product in the cart"), "add_shopping_cart"),
-    "search.performed": (_("Searched the shop"), "search"),
-    "customer.signed_up": (_("Signed up"), "person_add"),
-}
+_PREFIXES = {"orders": "order.", "messages": "message.", "consent": "consent."}
+Key = tuple[datetime, str, int]
 
 
 @dataclass(frozen=True)
@@ -70,21 +55,6 @@ class Cursor:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One line of the timeline: an event or a message."""
-
-    at: datetime
-    event: Event | None = None
-    message: Message | None = None
-    title: Any = ""
-    icon: str = "bolt"
-    # What it is about: the product, where the event names one.
-    about: str = ""
-    facts: tuple[tuple[Any, Any], ...] = ()
-    message_id: int | None = None
-
-
-@dataclass(frozen=True)
 class Page:
     """Some entries and where the next ones begin, empty at the end."""
 
@@ -92,27 +62,39 @@ class Page:
     after: str
 
 
-def read(*, customer_id: int, show: str = "", after: str = "") -> Page:
-    """One page of a customer's timeline, in three statements whatever its length."""
+def read(*, customer_id: int, request: HttpRequest, show: str = "", after: str = "") -> Page:
+    """One page of a customer's timeline, in a few statements whatever its length.
+
+    What the reader may not look at elsewhere is not told here either.
+    """
     cursor = Cursor.read(after)
-    events = _narrow_events(Event.objects.filter(customer_id=customer_id), show)
-    messages = _narrow_messages(Message.objects.filter(customer_id=customer_id), show)
-    keys = _keys(events, messages, cursor)
-    rows = keys[:PAGE]
-    more = str(Cursor(*rows[-1])) if len(keys) > PAGE else ""
-    return Page(_load(rows), more)
+    sides = [_side(rows, kind, at, cursor) for kind, at, rows in _sides(customer_id, request, show)]
+    keys = _newest(sides)
+    shown = keys[:PAGE]
+    more = str(Cursor(*shown[-1])) if len(keys) > PAGE else ""
+    entries = _load(shown)
+    return Page(entries if show else list(_folded(entries)), more)
 
 
-def _keys(
-    events: QuerySet[Event], messages: QuerySet[Message], cursor: Cursor | None
-) -> list[tuple[datetime, str, int]]:
-    sides = [
-        _side(events, "event", "occurred_at", cursor),
-        _side(messages, "message", "created_at", cursor),
-    ]
-    # Each side is cut before they are joined, so that both are read from their index.
-    joined = sides[0].union(sides[1], all=True).order_by("-at", "-kind", "-id")
-    return list(joined[: PAGE + 1])
+def _sides(
+    customer_id: int, request: HttpRequest, show: str
+) -> Iterator[tuple[str, str, QuerySet[Any]]]:
+    if show != "staff":
+        events = Event.objects.filter(customer_id=customer_id)
+        yield "event", "occurred_at", _narrow_events(events, show)
+    if show in {"", "messages"}:
+        yield "message", "created_at", Message.objects.filter(customer_id=customer_id)
+    for kind, source in timeline_rows.SOURCES.items():
+        if show in {"", source.filter} and request.user.has_perm(source.permission):
+            yield kind, source.moment, source.rows(customer_id)
+
+
+def _newest(sides: list[QuerySet[Any]]) -> list[Key]:
+    if len(sides) < 2:
+        return [key for side in sides for key in side]
+    # Each side is cut before they are joined, so that all are read from their index.
+    joined = sides[0].union(*sides[1:], all=True)
+    return list(joined.order_by("-at", "-entry_kind", "-id")[: PAGE + 1])
 
 
 def _side(rows: QuerySet[Any], kind: str, moment: str, cursor: Cursor | None) -> QuerySet[Any]:
@@ -123,39 +105,60 @@ def _side(rows: QuerySet[Any], kind: str, moment: str, cursor: Cursor | None) ->
         elif kind < cursor.kind:
             earlier |= Q(**{moment: cursor.at})
         rows = rows.filter(earlier)
-    return (
-        rows.order_by(f"-{moment}", "-id")
-        .annotate(at=F(moment), kind=Value(kind, output_field=CharField()))
-        .values_list("at", "kind", "id")[: PAGE + 1]
-    )
+    told = rows.annotate(at=F(moment), entry_kind=Value(kind, output_field=CharField()))
+    return told.order_by(f"-{moment}", "-id").values_list("at", "entry_kind", "id")[: PAGE + 1]
 
 
 def _narrow_events(events: QuerySet[Event], show: str) -> QuerySet[Event]:
-    events = events.exclude(name__in=TOLD_BY_MESSAGES)
+    events = events.exclude(name__in=TOLD_BY_MESSAGES if show == "messages" else NOISE)
     if show == "visits":
-        for prefix in _NOT_VISITS:
+        for prefix in NOT_VISITS:
             events = events.exclude(name__startswith=prefix)
         return events
-    prefix = {"orders": "order.", "messages": "message.", "consent": "consent."}.get(show, "")
+    prefix = _PREFIXES.get(show, "")
     return events.filter(name__startswith=prefix) if prefix else events
 
 
-def _narrow_messages(messages: QuerySet[Message], show: str) -> QuerySet[Message]:
-    return messages if show in ("", "messages") else messages.none()
+def _load(keys: list[Key]) -> list[Entry]:
+    wanted: dict[str, list[int]] = {}
+    for _at, kind, pk in keys:
+        wanted.setdefault(kind, []).append(pk)
+    tellers: dict[str, Callable[[int], Entry]] = {
+        kind: timeline_rows.teller(kind=kind, pks=pks)
+        for kind, pks in wanted.items()
+        if kind in timeline_rows.SOURCES
+    }
+    tellers["event"] = _events(wanted.get("event", []))
+    tellers["message"] = _messages(wanted.get("message", []))
+    return [tellers[kind](pk) for _at, kind, pk in keys]
 
 
-def _load(rows: list[tuple[datetime, str, int]]) -> list[Entry]:
-    events = Event.objects.in_bulk([pk for _at, kind, pk in rows if kind == "event"])
-    messages = (
-        Message.objects.select_related("template_version__template", "staff")
-        .defer("variables")
-        .in_bulk([pk for _at, kind, pk in rows if kind == "message"])
-    )
-    products = _product_names(events.values())
-    return [
-        _tell(events[pk], products) if kind == "event" else Entry(at=at, message=messages[pk])
-        for at, kind, pk in rows
-    ]
+def _folded(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Many steps of one visit become one entry that opens."""
+    for key, group in groupby(entries, key=_visit):
+        steps = list(group)
+        if key is None or len(steps) < FOLDED_FROM:
+            yield from steps
+        else:
+            yield Entry(at=steps[0].at, icon="travel_explore", folded=tuple(steps))
+
+
+def _visit(entry: Entry) -> Any:
+    if entry.event is None or entry.event.name not in BROWSING:
+        return None
+    return entry.at.date()
+
+
+def _messages(pks: list[int]) -> Callable[[int], Entry]:
+    rows = Message.objects.select_related("template_version__template", "staff")
+    found = rows.defer("variables").in_bulk(pks) if pks else {}
+    return lambda pk: Entry(at=found[pk].created_at, message=found[pk])
+
+
+def _events(pks: list[int]) -> Callable[[int], Entry]:
+    found = Event.objects.in_bulk(pks) if pks else {}
+    products = _product_names(found.values())
+    return lambda pk: _tell(found[pk], products)
 
 
 def _product_names(events: Iterable[Event]) -> dict[str, str]:
