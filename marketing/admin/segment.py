@@ -92,6 +92,7 @@ class SegmentAdmin(HistoryAdmin, ModelAdmin):
         pages = [
             ("", segment_page.show, "page"),
             ("people/", segment_page.people, "people"),
+            ("export/", segment_page.export, "export"),
             ("refresh/", segment_verbs.refresh, "refresh"),
             ("put/", segment_verbs.put, "put"),
             ("lift/", segment_verbs.lift, "lift"),

@@ -7,11 +7,14 @@ from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from crm import search
+from crm.admin.exports import export_customers
+from crm.models import Customer
 from marketing.choices import OverrideMode, SegmentKind
 from marketing.models import Membership, Segment
 from marketing.rules import RuleError, explain
@@ -57,6 +60,14 @@ def people(request: HttpRequest, pk: int) -> HttpResponse:
     text = request.GET.get("who", "").strip()
     found = list(search.customers(text=text)[:FOUND]) if text else []
     return render(request, "admin/marketing/people.html", {"found": found, "text": text})
+
+
+@permission_required("marketing.view_segment", raise_exception=True)
+def export(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Let staff choose what of the segment's members leaves; the answer of the form is the file."""
+    segment = get_object_or_404(Segment, pk=pk)
+    members = Customer.objects.filter(pk__in=segment.memberships.values("customer_id"))
+    return export_customers(None, request, members)
 
 
 def sentence(segment: Segment) -> str:

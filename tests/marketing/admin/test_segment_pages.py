@@ -31,7 +31,7 @@ def members(segment):
     return set(Membership.objects.filter(segment=segment).values_list("customer_id", flat=True))
 
 
-@pytest.mark.parametrize("part", ["page", "change", "history", "people"])
+@pytest.mark.parametrize("part", ["page", "change", "history", "people", "export"])
 def test_staff_see_every_page_within_few_queries(
     admin, germans, part, django_assert_max_num_queries
 ):
@@ -41,7 +41,7 @@ def test_staff_see_every_page_within_few_queries(
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("part", ["page", "people", "change"])
+@pytest.mark.parametrize("part", ["page", "people", "change", "export"])
 def test_newcomers_see_nothing(newcomer, germans, part):
     assert newcomer.get(address(germans, part)).status_code == 403
 
@@ -243,3 +243,14 @@ def test_the_page_names_what_uses_the_segment(admin, germans):
     html = admin.get(address(germans, "page")).content.decode()
 
     assert "Autumn teas" in html
+
+
+def test_the_members_of_a_segment_leave_as_a_file(admin, germans, greta, ben):
+    page = admin.get(address(germans, "page")).content.decode()
+    posted = {"kind": "customers", "format": "csv", "chosen": "now", "columns-customers": "email"}
+    answer = admin.post(address(germans, "export"), posted)
+
+    assert address(germans, "export") in page
+    written = b"".join(answer.streaming_content).decode()
+    assert greta.email in written
+    assert ben.email not in written
