@@ -1,9 +1,10 @@
 """Attributes: what is known of customers beside the fixed fields, typed once staff adopt it."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -43,14 +44,37 @@ def definitions() -> dict[str, Definition]:
     return {row.name: _definition(row) for row in adopted}
 
 
-def check(*, attributes: Mapping[str, Any]) -> list[Problem]:
-    """What does not fit the definitions; what nobody defined fits."""
-    known = definitions()
+def check(
+    *, attributes: Mapping[str, Any], known: Mapping[str, Definition] | None = None
+) -> list[Problem]:
+    """What does not fit the definitions, and what would; what nobody defined fits.
+
+    Whoever checks many customers reads the definitions once and brings them.
+    """
+    known = definitions() if known is None else known
     return [
-        Problem(name, _("This is no value of the type %s.") % AttributeType(known[name].type).label)
+        Problem(name, what_fits(definition=known[name]))
         for name, value in attributes.items()
         if name in known and value is not None and not _fits(known[name], value)
     ]
+
+
+def what_fits(*, definition: Definition) -> str:
+    """What a value of this attribute looks like, in words."""
+    choices = ", ".join(definition.choices)
+    words = {
+        AttributeType.TEXT: _("A text is expected."),
+        AttributeType.NUMBER: _("A number is expected, such as 12.5."),
+        AttributeType.MONEY: _(
+            "An amount in the shop's currency is expected, such as 12.5, "
+            'or {"amount": 12.5, "currency": "EUR"}.'
+        ),
+        AttributeType.BOOLEAN: _("true or false is expected."),
+        AttributeType.DATE: _("A day is expected, such as 2026-04-14, with or without a time."),
+        AttributeType.CHOICE: _("One of these is expected: %s.") % choices,
+        AttributeType.MULTI_CHOICE: _("A list of these is expected: %s.") % choices,
+    }
+    return words[AttributeType(definition.type)]
 
 
 @transaction.atomic
@@ -122,7 +146,7 @@ def _fits(definition: Definition, value: Any) -> bool:
     tests = {
         AttributeType.TEXT: lambda: isinstance(value, str),
         AttributeType.NUMBER: lambda: _is_number(value),
-        AttributeType.MONEY: lambda: _is_number(value),
+        AttributeType.MONEY: lambda: _is_money(value),
         AttributeType.BOOLEAN: lambda: isinstance(value, bool),
         AttributeType.DATE: lambda: _is_day(value),
         AttributeType.CHOICE: lambda: value in definition.choices,
@@ -137,8 +161,19 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def _is_money(value: Any) -> bool:
+    """An amount in the shop's currency, or one that names its own."""
+    if not isinstance(value, Mapping):
+        return _is_number(value)
+    currency = value.get("currency")
+    is_code = isinstance(currency, str) and bool(re.fullmatch(r"[A-Z]{3}", currency))
+    return value.keys() == {"amount", "currency"} and is_code and _is_number(value["amount"])
+
+
 def _is_day(value: Any) -> bool:
+    if not (isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d", value, re.ASCII)):
+        return False
     try:
-        return isinstance(value, str) and bool(date.fromisoformat(value[:10]))
+        return bool(datetime.fromisoformat(value))
     except ValueError:
         return False

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from crm import audit, customers, masking, normalise
 from crm.api import fields
 from crm.api.base import Endpoint, Listed, Plain, Shown, page_of
+from crm.attributes import Definition, check, definitions
 from crm.choices import AccessKind, IdentityKind, MergeCause
 from crm.customers import Person
 from crm.models import (
@@ -52,6 +53,21 @@ class FactsSerializer(serializers.Serializer[Any]):
     language = fields.Optional(max_length=10)
     time_zone = fields.Optional(max_length=64)
     attributes = fields.PlainJSONField(required=False)
+
+    def validate_attributes(self, told: dict[str, Any]) -> dict[str, Any]:
+        """A value fits what staff said that its attribute means."""
+        problems = check(attributes=told, known=self._definitions()) if told else ()
+        if problems:
+            raise ValidationError({problem.name: [problem.detail] for problem in problems})
+        return told
+
+    def _definitions(self) -> dict[str, Definition]:
+        """Read once a call, however many people it is about."""
+        shared: Any = self.root
+        if not hasattr(shared, "known_attributes"):
+            shared.known_attributes = definitions()
+        known: dict[str, Definition] = shared.known_attributes
+        return known
 
 
 class PersonSerializer(FactsSerializer):

@@ -88,6 +88,9 @@ _BAD_ATTRIBUTE = """
     FROM crm_attributedefinition d
     JOIN crm_customer c ON c.attributes ? d.name
     WHERE d.state = %(adopted)s AND jsonb_typeof(c.attributes -> d.name) <> 'null' AND NOT CASE
+        WHEN d.type = 'money' AND jsonb_typeof(c.attributes -> d.name) = 'object'
+            THEN jsonb_typeof(c.attributes -> d.name -> 'amount') = 'number'
+            AND c.attributes -> d.name ->> 'currency' ~ '^[A-Z]{3}$'
         WHEN d.type IN ('number', 'money') THEN jsonb_typeof(c.attributes -> d.name) = 'number'
         WHEN d.type = 'boolean' THEN jsonb_typeof(c.attributes -> d.name) = 'boolean'
         WHEN d.type = 'date' THEN jsonb_typeof(c.attributes -> d.name) = 'string'

@@ -1,5 +1,6 @@
 """Shops tell us what happened, with a key, in batches, as often as they like."""
 
+import json
 from datetime import datetime
 from io import StringIO
 from typing import Any
@@ -38,6 +39,11 @@ class Shop:
 
     def post(self, path: str, data: Any) -> Any:
         return self._client.post(f"/api/v1/{path}/", data, content_type="application/json")
+
+    def call(self, method: str, path: str, data: Any) -> Any:
+        return self._client.generic(
+            method, f"/api/v1/{path}/", json.dumps(data), content_type="application/json"
+        )
 
     def get(self, path: str, **query: str) -> Any:
         return self._client.get(f"/api/v1/{path}/", query)
@@ -218,3 +224,17 @@ def test_a_key_is_made_by_a_command_and_shown_once(client: Client) -> None:
     assert secret not in str(ApiKey.objects.values().get())
     with pytest.raises(CommandError, match="exists already"):
         call_command("create_api_key", "Web shop", stdout=StringIO(), stderr=StringIO())
+
+
+def test_a_value_that_does_not_fit_its_attribute_is_refused_with_what_would(shop: Shop) -> None:
+    shop.post("attributes", {"name": "shoe", "type": "number"})
+    told = {"customers": [{"external_id": "7"}, {"external_id": "8", "attributes": {"shoe": "M"}}]}
+
+    answer = shop.post("customers", told)
+    batch = answer.json()["errors"]["customers"]
+    person = shop.post("customers", {"customers": [{"external_id": "7"}]}).json()["ids"][0]
+    changed = shop.call("PATCH", f"customers/{person}", {"attributes": {"shoe": "M"}})
+
+    assert answer.status_code == changed.status_code == 400
+    assert batch["1"]["attributes"]["shoe"] == ["A number is expected, such as 12.5."]
+    assert changed.json()["errors"]["attributes"]["shoe"]
