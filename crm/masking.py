@@ -1,5 +1,6 @@
 """Personal data as whoever may not see it is shown it: recognisable in kind, not in person."""
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +19,25 @@ _TRADE = frozenset(
 _LONG_NUMBER = 10_000_000
 # The longest ending of a domain that people have.
 _ENDING = 12
+_DETAIL = re.compile(
+    r"(\)=\(|Failing row contains \(|COPY \w+, line \d+, column \w+: \"|for type \w+: \")[^\n]*"
+)
+_INTERNATIONAL = re.compile(r"\+\d(?:[\s().-]{0,2}\d){6,14}")
 _PHONE = re.compile(r"\+?\d(?:[\s().-]{0,2}\d){6,18}")
+
+
+class LogFormatter(logging.Formatter):
+    """A line of a log, tracebacks too, without addresses, numbers and values of a database."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format as ever, then mask."""
+        return log(super().format(record))
+
+
+def log(line: str) -> str:
+    """A line as it may be kept: what errors of a database quote of a row is left out."""
+    without = _DETAIL.sub(rf"\1{DOTS}", _EMAIL.sub(DOTS, line))
+    return _INTERNATIONAL.sub(DOTS, without)
 
 
 def email(text: str) -> str:

@@ -81,7 +81,8 @@ class Plain(serializers.ModelSerializer[Any]):
         shown = super().to_representation(instance)
         if self.context.get("sees_personal"):
             return shown
-        for name, mask in self.personal.items():
+        masks = {**getattr(instance, "VEILED", {}), **self.personal}
+        for name, mask in masks.items():
             if shown.get(name):
                 shown[name] = mask(shown[name])
         return shown

@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from crm import tasks, webhooks
+from crm import masking, tasks, webhooks
 from crm.api import fields
 from crm.api.base import Endpoint, Listed, Plain, Shown, page_of
 from crm.api.problems import Conflict
@@ -73,6 +73,7 @@ class SubscribedSerializer(WebhookSerializer):
 class DeliverySerializer(Plain):
     """One thing told, with every try; handles in it are personal."""
 
+    personal = {"tries": masking.facts}
     tries = serializers.ListField(source="log", child=serializers.DictField(), read_only=True)
 
     class Meta:

@@ -1,10 +1,12 @@
 """A canary in every row about a person: without the right to see it, nobody does."""
 
+import json
+import logging
 import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from django.apps import apps
@@ -14,6 +16,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
+from crm import callbacks, keys, masking, messages, privacy
+from crm.choices import ApiScope
 from tests import making
 from tests.crm import planting
 
@@ -88,23 +92,17 @@ def _filled(route: str, rows: dict[str, models.Model]) -> str:
     row = rows.get(model._meta.label) if model else None
     first = str(row.pk) if row else str(rows["crm.Customer"].pk)
 
-    def fill(found: re.Match[str]) -> str:
-        name = found[1]
-        if name == "customer_id" or (name == "pk" and parts[1] == "customers"):
-            return str(rows["crm.Customer"].pk)
-        if name == "other_id":
-            return str(rows["crm.Customer"].pk + 1)
-        if name == "conversation_id":
-            return str(rows["crm.Conversation"].pk)
-        if name == "repair_id":
-            return str(rows["crm.QualityRepair"].pk)
-        if name == "key":
-            return str(rows["crm.ExportRun"].key)  # type: ignore[attr-defined]
-        if name in {"verb", "app_label", "url"}:
-            return "crm"
-        return first
-
-    filled = re.sub(r"<(?:\w+:)?(\w+)>", fill, route)
+    known = {
+        "customer_id": rows["crm.Customer"].pk,
+        "other_id": rows["crm.Customer"].pk + 1,
+        "conversation_id": rows["crm.Conversation"].pk,
+        "repair_id": rows["crm.QualityRepair"].pk,
+        "key": rows["crm.ExportRun"].key,  # type: ignore[attr-defined]
+        "verb": "crm",
+        "app_label": "crm",
+        "url": "nowhere",
+    }
+    filled = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(known.get(found[1], first)), route)
     filled = re.sub(r"\(\[\^/\]\+\)/history/\(\[\^/\]\+\)/", f"{first}/history/1/", filled)
     filled = re.sub(r"\(\?P<app_label>[^)]*\)", "crm", filled)
     filled = re.sub(r"\(\?P<url>[^)]*\)", "nowhere", filled)
@@ -179,3 +177,115 @@ def test_files_that_name_people_want_the_right(veiled: Client, rows: Any) -> Non
 
     assert veiled.post(asked).status_code == 403
     assert veiled.get(rejected).status_code == 403
+
+
+def _api_addresses(rows: dict[str, models.Model]) -> Iterator[str]:
+    """Every address of the API that can be looked at, with the planted rows in it."""
+    named = {
+        "customer_id": "crm.Customer",
+        "identity_id": "crm.Identity",
+        "merge_id": "crm.Merge",
+        "product_id": "crm.Product",
+        "order_id": "crm.Order",
+        "attribute_id": "crm.AttributeDefinition",
+        "company_id": "crm.Company",
+        "export_id": "crm.ExportRun",
+        "import_id": "crm.ImportRun",
+        "request_id": "crm.PrivacyRequest",
+        "webhook_id": "crm.Webhook",
+        "delivery_id": "crm.WebhookDelivery",
+    }
+    for route, _ in _patterns(get_resolver().url_patterns):
+        if route.startswith("api/v1/") and "docs" not in route:
+            yield "/" + re.sub(r"<int:(\w+)>", lambda found: str(rows[named[found[1]]].pk), route)
+
+
+def test_a_key_without_the_scope_learns_nothing_of_who_somebody_is(rows: Any) -> None:
+    scopes = [scope for scope in ApiScope.values if scope != ApiScope.PERSONAL]
+    secret = keys.create(name="Robot", scopes=scopes, now=timezone.now()).secret
+    robot = Client(headers={"Authorization": f"Bearer {secret}"}, raise_request_exception=False)
+    shown = 0
+
+    for address in _api_addresses(rows):
+        answer = robot.get(address)
+        shown += answer.status_code == 200
+        assert answer.status_code < 500, address
+        assert not _told(answer), address
+
+    assert shown > 20
+
+
+class _Listening(logging.Handler):
+    """Keeps every line of every log, with its traceback."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(masking.LogFormatter("%(name)s %(message)s").format(record))
+
+
+@pytest.fixture
+def logs() -> Iterator[_Listening]:
+    """Everything that our programs and their libraries say, from DEBUG on, SQL aside."""
+    listening = _Listening()
+    names = ("", "django", "crm", "marketing", "campaigns", "celery")
+    before = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.DEBUG)
+        if name and not logging.getLogger(name).propagate:
+            logging.getLogger(name).addHandler(listening)
+    logging.getLogger().addHandler(listening)
+    yield listening
+    for name in names:
+        logging.getLogger(name).setLevel(before[name])
+        logging.getLogger(name).removeHandler(listening)
+
+
+def test_no_line_of_a_log_and_no_page_of_an_error_tells_who_somebody_is(
+    rows: dict[str, models.Model], now: datetime, logs: _Listening, settings: Any, monkeypatch: Any
+) -> None:
+    settings.ALLOWED_HOSTS = ["testserver"]
+    person = rows["crm.Customer"]
+    secret = keys.create(name="Shop", scopes=list(ApiScope.values), now=now).secret
+    robot = Client(headers={"Authorization": f"Bearer {secret}"}, raise_request_exception=False)
+    who = {"email": planting.ADDRESS, "first_name": planting.NAME, "phone": planting.PHONE}
+    answers = [
+        robot.get("/nowhere/"),
+        robot.get("/api/v1/nowhere/"),
+        robot.get("/admin/crm/customer/"),
+        robot.post("/callbacks/nobody/", planting.WORDS, content_type="text/plain"),
+        robot.get("/", headers={"Host": "evil.example"}),
+    ]
+
+    for path, body in (
+        ("customers", {"customers": [{**who, "country": planting.WORDS}]}),
+        ("customers", {"customers": [who]}),
+        ("events", {"events": [{"customer": who, "name": "a.b", "properties": planting.WORDS}]}),
+        ("suppressions", {"channel": "email", "address": planting.ADDRESS, "reason": "no"}),
+    ):
+        robot.post(f"/api/v1/{path}/", json.dumps(body), content_type="application/json")
+    monkeypatch.setattr("crm.preferences.of_customer", _fail_with_words)
+    answers.append(robot.get(_public_page(person, now)))
+    messages.send_queued(owner=messages.owner(), now=now)
+    callbacks.process_due(now=now)
+    asked = privacy.order(kind="erasure", customer_id=person.pk, by=None, source="staff", now=now)
+    privacy.erase(request_id=asked.pk, by=None, now=now)
+
+    assert [answer.status_code for answer in answers[-1:]] == [500]
+    assert not [address for address in answers if _told(address)]
+    text = "\n".join(logs.lines).lower()
+    assert logs.lines
+    assert not {word for word in planting.CANARIES if word in text}
+
+
+def _fail_with_words(**_: Any) -> None:
+    """As PostgreSQL says it when a handle is there already."""
+    handle = f"(email, {planting.NAME} {planting.ADDRESS})"
+    raise RuntimeError(f"duplicate key\nDETAIL:  Key (kind, value)={handle} already exists.")
+
+
+def _public_page(person: models.Model, now: datetime) -> str:
+    found = messages.links(message_id=person.messages.get().pk)  # type: ignore[attr-defined]
+    return urlsplit(found.preferences_url).path
