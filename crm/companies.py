@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from crm import normalise
+from crm.models import CompanyMember
 
 _LARGEST_CROWD = 2_000_000_000
 
@@ -39,20 +40,17 @@ _JOIN = """
     ON CONFLICT (company_id, customer_id) DO UPDATE SET role = excluded.role
     WHERE excluded.role <> '' AND excluded.role <> known.role
 """
-_LOCK = """
-    SELECT id FROM crm_company WHERE id IN (
-        SELECT company_id FROM crm_companymember WHERE customer_id = ANY(%s)
-    ) ORDER BY id FOR NO KEY UPDATE
-"""
+_LOCK = "SELECT id FROM crm_company WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 _REFRESH = """
     INSERT INTO crm_companystatistics
         (company_id, members, orders, revenue, last_order_at, last_seen_at)
-    SELECT m.company_id, count(*), coalesce(sum(s.orders), 0), coalesce(sum(s.revenue), 0),
+    SELECT f.id, count(m.id), coalesce(sum(s.orders), 0), coalesce(sum(s.revenue), 0),
            max(s.last_order_at), max(c.last_seen_at)
-    FROM crm_companymember m
-    JOIN crm_customer c ON c.id = m.customer_id
+    FROM crm_company f
+    LEFT JOIN crm_companymember m ON m.company_id = f.id
+    LEFT JOIN crm_customer c ON c.id = m.customer_id
     LEFT JOIN crm_orderstatistics s ON s.customer_id = m.customer_id
-    WHERE m.company_id = ANY(%s) GROUP BY m.company_id
+    WHERE f.id = ANY(%s) GROUP BY f.id
     ON CONFLICT (company_id) DO UPDATE SET
         members = excluded.members, orders = excluded.orders, revenue = excluded.revenue,
         last_order_at = excluded.last_order_at, last_seen_at = excluded.last_seen_at
@@ -117,15 +115,26 @@ def join_many(*, memberships: Sequence[Membership], now: datetime) -> int:
     return changed
 
 
-@transaction.atomic
+def of(*, customer_ids: Collection[int]) -> list[int]:
+    """The companies that any of these customers belong to."""
+    found = CompanyMember.objects.filter(customer_id__in=customer_ids)
+    return sorted(set(found.values_list("company_id", flat=True)))
+
+
 def refresh_statistics(*, customer_ids: Collection[int]) -> None:
     """Add up the companies of these customers again; locks the companies."""
+    recount(company_ids=of(customer_ids=customer_ids))
+
+
+@transaction.atomic
+def recount(*, company_ids: Collection[int]) -> None:
+    """Add up what the members of these companies come to; locks the companies."""
+    if not company_ids:
+        return
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK, [list(customer_ids)])
-        company_ids = [company_id for (company_id,) in cursor.fetchall()]
-        if company_ids:
-            # A statement of its own: it must see what the lock waited for.
-            cursor.execute(_REFRESH, [company_ids])
+        cursor.execute(_LOCK, [list(company_ids)])
+        # A statement of its own: it must see what the lock waited for.
+        cursor.execute(_REFRESH, [list(company_ids)])
 
 
 def _employees(count: int | None) -> int | None:

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 
-from crm import events
+from crm import companies, events
 from crm.choices import OrderState
 from crm.models import Event, Order, OrderLine, Product
 from crm.signals import announce, orders_recorded
@@ -198,12 +198,13 @@ def refund_many(*, refunds: Sequence[Refund], now: datetime) -> int:
 
 
 def refresh_statistics(*, customer_ids: Collection[int]) -> None:
-    """Count the placed orders of these customers again."""
+    """Count the placed orders of these customers again, and what their companies come to."""
     ids = list(customer_ids)
     with transaction.atomic(), connection.cursor() as cursor:
         # A statement of its own: the count below must see what the lock waited for.
         cursor.execute(_LOCK_CUSTOMERS, [ids])
         cursor.execute(_REFRESH, [ids, ids])
+        companies.refresh_statistics(customer_ids=ids)
 
 
 _LOCK_CUSTOMERS = "SELECT id FROM crm_customer WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"

@@ -1,7 +1,8 @@
 """The feature table: one row per customer who had ordered, as of the start of a day.
 
 Only what happened before that moment counts; a later cancellation leaves an order in, because
-nobody knew of it then.
+nobody knew of it then. What customers did comes from the days of events: the moment is the start of
+a day in UTC, so whole days before it are all that was done before it, and nothing that came after.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 
+from crm import rollups
 from crm.models import Order
 from marketing.choices import RunState
 from marketing.models import Feature, TrainingRun
@@ -40,7 +42,7 @@ KEEP_DAYS = 40
 
 _LOCK_SPACE = 0xFEA7
 
-_BUILD = """
+_BUILD = f"""
     WITH known AS MATERIALIZED (
         SELECT o.id, o.customer_id, o.placed_at, o.total
         FROM crm_order o
@@ -65,13 +67,13 @@ _BUILD = """
     ),
     did AS (
         SELECT customer_id,
-            count(*) FILTER (WHERE name = 'product.viewed'
-                AND occurred_at >= %(moment)s - interval '30 days') AS views_30,
-            count(*) FILTER (WHERE name = 'product.viewed') AS views_90,
-            count(*) FILTER (WHERE name <> 'product.viewed') AS engagements
-        FROM crm_event
+            sum(count) FILTER (WHERE name = 'product.viewed'
+                AND date >= %(day)s::date - 30) AS views_30,
+            sum(count) FILTER (WHERE name = 'product.viewed') AS views_90,
+            sum(count) FILTER (WHERE name <> 'product.viewed') AS engagements
+        FROM {rollups.DAYS} AS told
         WHERE name IN ('product.viewed', 'message.clicked', 'message.received')
-          AND occurred_at >= %(moment)s - interval '90 days' AND occurred_at < %(moment)s
+          AND date >= %(day)s::date - 90 AND date < %(day)s
         GROUP BY customer_id
     )
     INSERT INTO marketing_feature (as_of_date, customer_id, tenure_days, recency_days, orders,
@@ -88,7 +90,7 @@ _BUILD = """
     FROM bought b
     LEFT JOIN wide w ON w.customer_id = b.customer_id
     LEFT JOIN did d ON d.customer_id = b.customer_id
-"""
+"""  # noqa: S608 - made of constants
 
 _LABEL = """
     SELECT DISTINCT o.customer_id FROM crm_order o

@@ -9,6 +9,7 @@ from django.apps import apps
 from django.db import connection, models, transaction
 from django.db.models import Min
 
+from crm import companies
 from crm.customers import checking
 from crm.models import Customer, CustomerAlias, Merge
 from crm.signals import announce, customers_erased
@@ -43,8 +44,9 @@ _LOGS = """
 def forget_many(*, customer_ids: Collection[int], now: datetime) -> dict[str, int]:
     """Delete everything of these people; gives how many rows of each table were deleted.
 
-    Locks their handles and rows. Orders and their lines stay without a customer; who looked at
-    the person stays as a number. Whoever was merged into them is forgotten with them.
+    Locks their handles and rows, then their companies, which are counted anew. Orders and their
+    lines stay without a customer; who looked at the person stays as a number. Whoever was merged
+    into them is forgotten with them.
     """
     checking.lock(customer_ids=list(customer_ids))
     found = Customer.objects.filter(pk__in=customer_ids)
@@ -56,7 +58,9 @@ def forget_many(*, customer_ids: Collection[int], now: datetime) -> dict[str, in
     all_ids = sorted({*ids, *aliases.values_list("pk", flat=True)})
     counts: Counter[str] = Counter()
     _forget_copies(all_ids, counts)
+    firms = companies.of(customer_ids=ids)
     _delete(Customer, "SELECT unnest(%s::bigint[])", [ids], counts)
+    companies.recount(company_ids=firms)
     announce(customers_erased, sender=Customer, customer_ids=ids, known_since_at=known_since_at)
     return dict(sorted(counts.items()))
 

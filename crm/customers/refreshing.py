@@ -28,7 +28,7 @@ def refresh(*, customer_ids: Sequence[int], used: Collection[str]) -> None:
     """Count orders, companies and days of events again, where what changed asks for it."""
     if {"crm_order", "crm_orderstatistics"} & set(used):
         orders.refresh_statistics(customer_ids=customer_ids)
-    if {"crm_companymember", "crm_order"} & set(used):
+    if "crm_companymember" in used:
         companies.refresh_statistics(customer_ids=customer_ids)
     if {"crm_event", "crm_eventday"} & set(used):
         with connection.cursor() as cursor:

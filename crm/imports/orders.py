@@ -10,7 +10,7 @@ from pathlib import Path
 
 from django.db import connection, transaction
 
-from crm import consent, customers, orders
+from crm import consent, customers, orders, rollups
 from crm.choices import Channel, ConsentState, DecisionSource, ImportState, Purpose
 from crm.models import ImportRun, Order
 from crm.signals import orders_recorded
@@ -95,6 +95,7 @@ def _import(path: Path, options: Options, now: datetime, progress: Progress) -> 
     writing.write_timeline(currency=options.currency, received_at=now)
     placed, cancelled, nobodys, revenue, customer_ids = writing.summary()
     orders.refresh_statistics(customer_ids=customer_ids)
+    rollups.rebuild(customer_ids=customer_ids or ())
     writing.tell_the_planner()
     announce = partial(orders_recorded.send, sender=Order, customer_ids=customer_ids)
     transaction.on_commit(announce, robust=True)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from crm import companies, ingest
+from crm import companies, customers, ingest
+from crm.choices import MergeCause
 from crm.companies import Membership, NewCompany
 from crm.models import Company, CompanyMember, CompanyStatistics
 from tests import making
@@ -55,3 +56,51 @@ def test_a_company_adds_up_the_orders_of_its_people(now: datetime) -> None:
     statistics = CompanyStatistics.objects.get()
     assert (statistics.members, statistics.orders) == (2, 1)
     assert statistics.revenue == Decimal("25.00")
+
+
+@pytest.fixture
+def two(now: datetime) -> list[Any]:
+    """Two people of one company."""
+    people = [making.customer(now=now), making.customer(now=now)]
+    companies.record_many(companies=[NewCompany("G-1")], now=now)
+    companies.join_many(memberships=[Membership("G-1", one.pk) for one in people], now=now)
+    return people
+
+
+def _figures() -> tuple[int, int, Decimal]:
+    found = CompanyStatistics.objects.get()
+    return found.members, found.orders, found.revenue
+
+
+def test_an_order_counts_for_the_company_at_once(two: list[Any], now: datetime) -> None:
+    making.order(now=now, customer=two[0])
+
+    assert _figures() == (2, 1, Decimal("25.00"))
+
+
+def test_a_company_is_counted_anew_when_people_merge_and_part(
+    two: list[Any], now: datetime
+) -> None:
+    for number, one in enumerate(two):
+        making.order(now=now, customer=one, number=f"A-{number}")
+
+    merged = customers.merge(
+        kept_id=two[0].pk, merged_id=two[1].pk, cause=MergeCause.STAFF, reason="", by=None, now=now
+    )
+    after_merge = _figures()
+    customers.unmerge(merge_id=merged.pk, by=None, now=now)
+
+    assert after_merge == (1, 2, Decimal("50.00"))
+    assert _figures() == (2, 2, Decimal("50.00"))
+
+
+def test_who_is_forgotten_counts_for_no_company(two: list[Any], now: datetime) -> None:
+    for number, one in enumerate(two):
+        making.order(now=now, customer=one, number=f"A-{number}")
+
+    customers.forget_many(customer_ids=[two[0].pk], now=now)
+    after_one = _figures()
+    customers.forget_many(customer_ids=[two[1].pk], now=now)
+
+    assert after_one == (1, 1, Decimal("25.00"))
+    assert _figures() == (0, 0, Decimal("0.00"))

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.utils import translation
 
-from crm import consent, customers, events, orders
+from crm import consent, customers, events, orders, rollups
 from crm.choices import Channel, DecisionSource
-from crm.models import Customer
+from crm.models import Customer, Event
 from marketing import segments
 from marketing.models import Score, ScoreOverride, TrainingRun
 from marketing.rules import RuleError, compile_rules, explain, validate
@@ -286,3 +286,30 @@ def test_what_people_write_never_becomes_sql(text: str) -> None:
         rules={"version": 1, "all": [{"bought": "product", "value": [text]}]}, now=NOW
     )
     assert text not in compiled.sql
+
+
+@pytest.mark.parametrize("is_rolled_up", [False, True])
+@pytest.mark.parametrize("within_days", [None, 1, 2, 7])
+@pytest.mark.parametrize("bound", [{"at_least": 1}, {"at_least": 2}, {"at_most": 0}])
+def test_days_of_events_give_what_the_events_give(
+    bound: dict[str, int], within_days: int | None, is_rolled_up: bool, now: datetime
+) -> None:
+    hours = (-30, -1, 0, 1, 11, 12, 13, 23, 24, 25, 36, 47, 49, 60, 167, 169, 179, 181, 900)
+    people = [making.customer(now=now) for _ in hours]
+    for one, ago in zip(people, hours, strict=True):
+        moments = (now - timedelta(hours=ago), now - timedelta(hours=ago * 2))
+        new = [events.NewEvent(one.pk, "tea.brewed", at, f"{one.pk}:{at}") for at in set(moments)]
+        events.record_many(events=new, now=now)
+    while is_rolled_up and rollups.run_due(now=now):
+        pass
+    window = {"within_days": within_days} if within_days else {}
+
+    by_days = found({"event": "tea.brewed", **bound, **window})
+
+    since = now - timedelta(days=within_days or 9_999)
+    counts = dict.fromkeys((one.pk for one in people), 0)
+    told = Event.objects.filter(occurred_at__gte=since, occurred_at__lte=now)
+    for pk in told.values_list("customer_id", flat=True):
+        counts[pk] += 1
+    low, high = bound.get("at_least", 0), bound.get("at_most", 9)
+    assert by_days == {pk for pk, count in counts.items() if low <= count <= high}

@@ -1,12 +1,13 @@
 """Conditions about what customers did, or never did."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Self
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from crm import rollups
 from marketing.rules import operators, values
 from marketing.rules.base import Payload, Sql, join
 from marketing.rules.errors import RuleError
@@ -50,19 +51,45 @@ class Did:
         )
 
     def sql(self, now: datetime) -> Sql:
-        """Count per customer in one pass over the events of that name."""
-        asked = [Sql("e.name = %s AND e.occurred_at <= %s", (self.name, now))]
-        if self.within_days is not None:
-            since = now - timedelta(days=self.within_days)
-            asked.append(Sql("e.occurred_at >= %s", (since,)))
-        asked += [operators.json_sql(q, "e.properties", name, now) for name, q in self.where]
-        chosen = Sql("SELECT e.customer_id FROM crm_event e WHERE ") + join(" AND ", asked)
+        """Count per customer in one pass over the days of that event, or over the events."""
+        chosen = self._events(now) if self.where else self._days(now)
         parts = []
         if self.at_least is not None:
             parts.append(Sql("c.id IN (") + chosen + _having(self.at_least))
         if self.at_most is not None:
             parts.append(Sql("c.id NOT IN (") + chosen + _having(self.at_most + 1))
         return Sql("(") + join(" AND ", parts) + Sql(")")
+
+    def _events(self, now: datetime) -> Sql:
+        """Properties are known of single events only."""
+        asked = [Sql("e.name = %s AND e.occurred_at <= %s", (self.name, now))]
+        if self.within_days is not None:
+            since = now - timedelta(days=self.within_days)
+            asked.append(Sql("e.occurred_at >= %s", (since,)))
+        asked += [operators.json_sql(q, "e.properties", name, now) for name, q in self.where]
+        chosen = "SELECT e.customer_id FROM (SELECT *, 1 AS count FROM crm_event) e WHERE "
+        return Sql(chosen) + join(" AND ", asked)
+
+    def _days(self, now: datetime) -> Sql:
+        """Whole days as they are rolled up; of the days that are cut, single events."""
+        today = datetime.combine(now.astimezone(UTC).date(), time(), UTC)
+        whole = Sql("d.name = %s AND d.date < %s", (self.name, today.date()))
+        single = Sql("occurred_at BETWEEN %s AND %s", (today, now))
+        if self.within_days is not None:
+            since = now - timedelta(days=self.within_days)
+            first = today - timedelta(days=self.within_days)
+            whole += Sql(" AND d.date > %s", (first.date(),))
+            cut = (since, first + timedelta(days=1))
+            single += Sql(" OR (occurred_at >= %s AND occurred_at < %s)", cut)
+        return (
+            Sql("SELECT e.customer_id FROM (SELECT d.customer_id, d.count FROM ")
+            + Sql(f"{rollups.DAYS} AS d WHERE ")
+            + whole
+            + Sql(" UNION ALL SELECT customer_id, 1 FROM crm_event WHERE name = %s", (self.name,))
+            + Sql(" AND (")
+            + single
+            + Sql(")) AS e")
+        )
 
     def sentence(self) -> str:
         """Say it."""
@@ -110,7 +137,7 @@ def _count(payload: Payload, key: str, path: str, *, low: int) -> int | None:
 def _having(at_least: int) -> Sql:
     if at_least == 1:
         return Sql(")")
-    return Sql(" GROUP BY e.customer_id HAVING count(*) >= %s)", (at_least,))
+    return Sql(" GROUP BY e.customer_id HAVING sum(e.count) >= %s)", (at_least,))
 
 
 def _filters(found: Any, path: str) -> tuple[tuple[str, operators.Question], ...]:
