@@ -1,5 +1,7 @@
 """Drains the spool of the tracking API into the database, and draws what follows from events."""
 
+import contextlib
+import ctypes
 import gc
 import logging
 import os
@@ -38,6 +40,7 @@ class Ingest:
 
     def __init__(self) -> None:
         self.is_wanted = True
+        self._has_kept_memory = False
         self._worked_at = self._rolled_at = self._marked_at = 0.0
 
     def stop(self, number: int, frame: FrameType | None) -> None:
@@ -74,12 +77,23 @@ class Ingest:
         if count:
             self._worked_at = now
         is_full = count >= FULL
+        self._has_kept_memory |= is_full
         if is_full and now - self._rolled_at < LATEST_ROLLUP:
             return 0.0
         drawn = self._roll_up()
         if is_full or drawn:
             return 0.0
-        return BUSY_PAUSE if now - self._worked_at < IDLE_AFTER else IDLE_PAUSE
+        if now - self._worked_at < IDLE_AFTER:
+            return BUSY_PAUSE
+        self._give_memory_back()
+        return IDLE_PAUSE
+
+    def _give_memory_back(self) -> None:
+        """After a rush the system gets back what its chunks took."""
+        if self._has_kept_memory:
+            self._has_kept_memory = False
+            gc.collect()
+            trim()
 
     def _roll_up(self) -> int:
         from django.db import DatabaseError, InterfaceError, connection
@@ -108,6 +122,12 @@ class Ingest:
             heartbeats.mark("ingest")
         except OSError as error:
             logger.warning("No sign of life could be left: %s", error.strerror)
+
+
+def trim() -> None:
+    """Give unused memory back to the system, where its C library can."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def main() -> int:
