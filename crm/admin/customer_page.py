@@ -42,8 +42,6 @@ def overview(request: HttpRequest, object_id: str | int) -> HttpResponse:
     """Everything about the customer on one page."""
     context = header_of(request, object_id=object_id, tab="overview")
     customer: Customer = context["customer"]
-    access = audit.Access(AccessKind.VIEWED, "customer", by=staff_of(request))
-    audit.note(access=access, customer_ids=[customer.pk], now=timezone.now())
     show = _chosen(request)
     panels = [_drawn(panel, request) for panel in _panels(customer, request)]
     now = timezone.now()
@@ -59,6 +57,9 @@ def overview(request: HttpRequest, object_id: str | int) -> HttpResponse:
         "consents": customer.consents.order_by("channel", "purpose"),
         "decisions": customer.consent_decisions.select_related("recorded_by")[:DECISIONS_SHOWN],
         "identities": customer.identities.order_by("kind"),
+        "companies": customer.companies.select_related("company"),
+        "candidates": customer_desk.candidates(customer=customer, request=request),
+        "labels": customer_desk.labels(customer=customer),
         "timeline_filters": timeline.FILTERS,
         "show": show,
         "page": timeline.read(customer_id=customer.pk, request=request, show=show),
@@ -104,6 +105,8 @@ def header_of(request: HttpRequest, *, object_id: str | int, tab: str) -> dict[s
     """What every tab of the customer page shows at its head."""
     customer = _customer(request, object_id)
     now = timezone.now()
+    access = audit.Access(AccessKind.VIEWED, "customer", by=staff_of(request), detail=tab)
+    audit.note(access=access, customer_ids=[customer.pk], now=now)
     found = reach.of_customers(customer_ids=[customer.pk], now=now)[customer.pk]
     conversation = (
         Conversation.objects.filter(customer=customer)

@@ -12,9 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from crm import extensions
+from crm import audit, extensions
 from crm.admin import inbox_list, inbox_posts, inbox_thread, pages, reach, veiling
 from crm.admin.customer_page import initials, pause_of
+from crm.admin.parts import staff_of
+from crm.choices import AccessKind
 from crm.models import Conversation
 
 LAST_ORDERS = 3
@@ -34,6 +36,8 @@ def page(request: HttpRequest, conversation_id: int | None = None) -> HttpRespon
         conversation = inbox_thread.conversation(conversation_id)
         context |= thread_context(request, conversation)
         context["beside"] = _beside(request, conversation)
+        access = audit.Access(AccessKind.VIEWED, "inbox", by=staff_of(request))
+        audit.note(access=access, customer_ids=[conversation.customer_id], now=timezone.now())
         context["shortcuts"] = _shortcuts(conversation)
     return render(request, "admin/crm/inbox/page.html", context)
 

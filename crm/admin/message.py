@@ -8,15 +8,17 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
-from crm import extensions, messages, rendering
+from crm import audit, extensions, messages, rendering
 from crm.admin import frame
-from crm.admin.parts import LedgerAdmin
+from crm.admin.parts import LedgerAdmin, staff_of
 from crm.admin.tags import moment, state, with_channel
 from crm.admin.timeline_words import NAMES, TOLD_BY_MESSAGES
+from crm.choices import AccessKind
 from crm.models import CaughtMessage, Event, Message, veil
 
 
@@ -55,6 +57,8 @@ class MessageAdmin(LedgerAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         message = self._message(request, object_id)
+        access = audit.Access(AccessKind.VIEWED, "message", by=staff_of(request))
+        audit.note(access=access, customer_ids=[message.customer_id], now=timezone.now())
         context = {
             **self.admin_site.each_context(request),
             "title": str(message),

@@ -7,8 +7,8 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, transaction
 
-from crm import webhooks
-from crm.choices import MergeCause
+from crm import audit, webhooks
+from crm.choices import AccessKind, MergeCause
 from crm.customers import checking, ledger, refreshing, writing
 from crm.customers.folding import Folding, Pair
 from crm.customers.people import FIELDS
@@ -36,7 +36,10 @@ def merge(
     checking.lock(customer_ids=[kept_id, merged_id])
     checking.check_merge(kept_id=kept_id, merged_id=merged_id)
     told = Merge(cause=cause, reason=reason[:255], merged_by_id=by.pk if by else None)
-    return _merge_round([(kept_id, merged_id)], told, now)[0]
+    row = _merge_round([(kept_id, merged_id)], told, now)[0]
+    access = audit.Access(AccessKind.CHANGED, "merge", by=by, detail=f"#{merged_id} → #{kept_id}")
+    audit.note(access=access, customer_ids=[kept_id, merged_id], now=now)
+    return row
 
 
 @transaction.atomic

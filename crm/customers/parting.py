@@ -10,7 +10,8 @@ from django.db.models import Q
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
-from crm import webhooks
+from crm import audit, webhooks
+from crm.choices import AccessKind
 from crm.customers import checking, refreshing, tables
 from crm.customers.checking import MergeRefused
 from crm.customers.merging import as_plain
@@ -67,6 +68,8 @@ def unmerge(*, merge_id: int, by: AbstractBaseUser | None, now: datetime) -> Mer
     refreshing.refresh(customer_ids=[row.kept_id, row.merged_id], used=_touched(undo))
     row.undone_at, row.undone_by_id = now, by.pk if by else None
     row.save(update_fields=["undone_at", "undone_by"])
+    access = audit.Access(AccessKind.CHANGED, "unmerge", by=by, detail=str(row))
+    audit.note(access=access, customer_ids=[row.kept_id, row.merged_id], now=now)
     webhooks.tell_merges(merges=[row], now=now)
     announce(customers_unmerged, sender=Merge, kept_id=row.kept_id, merged_id=row.merged_id)
     return row

@@ -13,7 +13,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from crm.choices import ExportState
+from crm import audit
+from crm.choices import AccessKind, ExportState
 from crm.models import Customer, ExportRun
 
 from . import kinds, writing
@@ -183,6 +184,11 @@ def _recorded(
         _settle(run, counted.rows, size, ExportState.FAILED, clock(), _reason(error))
         raise
     _settle(run, counted.rows, size, ExportState.FINISHED, clock(), "")
+    kind = f"{counted.rows} × {run.kind}" + (", masked" if run.is_masked else "")
+    access = audit.Access(
+        AccessKind.EXPORTED, f"exports/{run.pk}", run.started_by, run.program, kind
+    )
+    audit.note_whole(access=access, now=clock())
 
 
 class _Counted:
