@@ -13,17 +13,34 @@ from django.core.management import CommandError, call_command
 from campaigns import preflight
 from campaigns.models import Answer, Campaign, CannedReply
 from crm import templates
+from crm.choices import PrivacyState
 from crm.models import (
+    AttributeDefinition,
+    CompanyMember,
     Consent,
+    ContactPreference,
     Conversation,
     Customer,
+    CustomerNote,
+    CustomerTask,
+    DuplicateCandidate,
     Event,
+    EventBatch,
+    EventDay,
+    ExportRun,
+    FieldLock,
+    ImportRun,
     MarketingPause,
+    Merge,
     Order,
     OrderLine,
+    PrivacyRequest,
     Product,
+    QualityFinding,
+    RejectedEvent,
     Suppression,
     Template,
+    WebhookDelivery,
 )
 from marketing import understanding
 from marketing.models import Intent, Segment, TrainingRun
@@ -36,6 +53,9 @@ PEOPLE = 378
 OWN_HOSTS = {"letters.example", "home.example", "shop.example", "mail.test", "post.test"}
 # Slips of the pen in the last part of a name, which the net does not have.
 HOSTS_OF_NOBODY = {"gmail.con", "hotmail.cmo", "gmial.con"}
+
+
+FAULTS = {"typo_domain", "bad_name", "bad_attribute", "outlying", "stale", "no_country"}
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +127,7 @@ def test_the_demo_shop_writes_to_nobody_real() -> None:
 def test_the_same_seed_and_day_give_the_same_shop() -> None:
     demo("--seed=5")
     first = fingerprint()
-    for table in (Order, Product, Customer, Suppression):
+    for table in (Order, Product, Customer, Suppression, Merge):
         table.objects.all().delete()
 
     demo("--seed=5")
@@ -178,6 +198,36 @@ def test_the_bot_knows_what_customers_ask() -> None:
     for intent in Intent.objects.all():
         for phrase in intent.phrases.splitlines():
             assert understanding.read_text(text=phrase).intent_code == intent.code, phrase
+
+
+def test_no_page_of_the_record_is_empty() -> None:
+    demo()
+
+    held = [
+        AttributeDefinition.objects.filter(state="seen"),
+        AttributeDefinition.objects.filter(state="adopted"),
+        CompanyMember.objects.all(),
+        ContactPreference.objects.all(),
+        Consent.objects.filter(state="pending"),
+        Consent.objects.filter(purpose="newsletter"),
+        CustomerNote.objects.filter(is_pinned=True),
+        CustomerTask.objects.filter(done_at=None),
+        FieldLock.objects.all(),
+        Merge.objects.filter(undone_at=None),
+        EventDay.objects.filter(name="product.viewed"),
+        Event.objects.filter(name="order.refunded"),
+        WebhookDelivery.objects.filter(webhook__is_active=False),
+        ImportRun.objects.filter(state="finished", rejected__gt=0),
+        ExportRun.objects.filter(state="finished"),
+        RejectedEvent.objects.all(),
+    ]
+    reasons = DuplicateCandidate.objects.values_list("reason", flat=True)
+    checks = QualityFinding.objects.values_list("check_name", flat=True)
+    assert all(rows.exists() for rows in held)
+    assert {"same_phone", "similar_name"} <= set(reasons)
+    assert set(checks) >= FAULTS
+    assert set(PrivacyRequest.objects.values_list("state", flat=True)) == set(PrivacyState.values)
+    assert not EventBatch.objects.exists()
 
 
 def test_training_is_asked_for() -> None:

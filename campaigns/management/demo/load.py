@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
@@ -63,7 +63,7 @@ def load(*, seed: int, count: int, now: datetime, progress: Progress) -> Loaded:
     progress("duplicates and faults", 0.98)
     untidy.look_through(now=now)
     progress("done", 1.0)
-    return loaded
+    return replace(loaded, customers=Customer.objects.count())
 
 
 def _load(drawn: random.Random, count: int, now: datetime, progress: Progress) -> Loaded:
@@ -102,7 +102,7 @@ def _load(drawn: random.Random, count: int, now: datetime, progress: Progress) -
     plans.plan_broadcasts(published=published, made=made)
     talks.write_in(shoppers=shoppers, now=now)
     return Loaded(
-        customers=Customer.objects.count(),
+        customers=len(ids),
         products=len(shop.products),
         orders=len(diary.orders),
         events=len(diary.events),
@@ -125,4 +125,5 @@ def _keep_house(
     untidy.write_down_twice(shoppers=shoppers, now=now)
     untidy.bring_faults(shoppers=shoppers, now=now)
     dearest = max(shop.products, key=lambda product: product.price)
-    untidy.order_for_a_hotel(customer_id=ids[0], product=dearest, now=now)
+    oldest = min(range(len(ids)), key=lambda nth: shoppers[nth].joined_at)
+    untidy.order_too_many(customer_id=ids[oldest], product=dearest, now=now)

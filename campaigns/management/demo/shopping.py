@@ -19,7 +19,7 @@ WEEKDAYS = (1.08, 1.0, 0.95, 0.95, 0.9, 1.0, 1.22)
 # How much longer the pauses between visits grow when somebody has left.
 AFTER_LEAVING = 2.2
 VIEWS_KEPT = timedelta(days=560)
-REFUND_EVERY, REFUNDED_WITHIN = 40, timedelta(days=180)
+REFUND_EVERY, REFUNDED_WITHIN, REFUNDED_AFTER = 40, timedelta(days=180), timedelta(days=9)
 
 
 @dataclass
@@ -43,12 +43,13 @@ def live(
 
 def refunds(*, diary: Diary, now: datetime) -> list[Refund]:
     """What was given back: every so manieth order lately, every third of these in full."""
-    lately = [one for one in diary.orders if one.placed_at > now - REFUNDED_WITHIN]
+    began, ended = now - REFUNDED_WITHIN, now - REFUNDED_AFTER
+    lately = [one for one in diary.orders if began < one.placed_at < ended]
     chosen = [one for one in lately if one.state == OrderState.PLACED][REFUND_EVERY::REFUND_EVERY]
     return [
         Refund(
             order.number,
-            min(now, order.placed_at + timedelta(days=9)),
+            order.placed_at + REFUNDED_AFTER,
             f"demo:{order.number}",
             amount=None if nth % 3 == 0 else order.lines[0].unit_price,
         )

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection
+
 from crm import exports, imports
 from crm.choices import WebhookState
 from crm.models import Event, RejectedEvent, Webhook, WebhookDelivery
@@ -39,6 +41,9 @@ def bring_a_file(*, now: datetime) -> None:
     if imports.settle(run_id=run.pk, plan=plan):
         return
     imports.start(run_id=run.pk)
+    with connection.cursor() as cursor:
+        # The database draws the buckets of imported people: the same ones each time here.
+        cursor.execute("SELECT setseed(0.5)")
     imports.run_due(owner=imports.owner(), clock=lambda: now, seconds=60)
 
 
@@ -54,25 +59,28 @@ def take_a_file(*, now: datetime) -> None:
 
 def tell_somebody(*, now: datetime) -> None:
     """A subscriber that was stopped, with what it heard before."""
-    webhook = Webhook.objects.create(
+    webhook, _new = Webhook.objects.get_or_create(
         name="Book-keeping",
-        url="https://books.example/rapport",
-        events=["order.*"],
-        secrets=draw_secret(),
-        is_active=False,
-        stopped_because="Stopped by staff.",
-        created_at=now - timedelta(days=40),
+        defaults={
+            "url": "https://books.example/rapport",
+            "events": ["order.*"],
+            "secrets": draw_secret(),
+            "is_active": False,
+            "stopped_because": "Stopped by staff.",
+            "created_at": now - timedelta(days=40),
+        },
     )
     latest = Event.objects.filter(name__startswith="order.").order_by("-occurred_at", "-key")[:6]
     states = (WebhookState.DELIVERED, WebhookState.FAILED, WebhookState.DUE)
     WebhookDelivery.objects.bulk_create(
-        _delivery(webhook, event, states[nth % 3], now) for nth, event in enumerate(latest)
+        [_delivery(webhook, event, states[nth % 3], now) for nth, event in enumerate(latest)],
+        ignore_conflicts=True,
     )
 
 
 def refuse_some(*, now: datetime) -> None:
     """Calls of the tracking API that could not be taken."""
-    RejectedEvent.objects.bulk_create(
+    rows = [
         RejectedEvent(
             key=f"demo:{reason}",
             reason=reason,
@@ -81,7 +89,8 @@ def refuse_some(*, now: datetime) -> None:
             received_at=now - timedelta(hours=3 + nth),
         )
         for nth, (reason, detail, payload) in enumerate(REFUSED)
-    )
+    ]
+    RejectedEvent.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def _delivery(

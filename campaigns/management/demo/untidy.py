@@ -10,7 +10,7 @@ from django.db import transaction
 from crm import consent, customers, duplicates, orders, quality
 from crm.choices import Channel, ConsentState, DecisionSource, MergeCause, Purpose
 from crm.customers import Person
-from crm.models import Customer, DuplicateCandidate, Identity
+from crm.models import Customer, DuplicateCandidate, Identity, Merge
 from crm.orders import NewLine, NewOrder, NewProduct
 
 from .people import Shopper
@@ -19,7 +19,7 @@ from .people import Shopper
 TWINS_EVERY, TWINS = 17, 9
 SHOUTED, STRAY, STALE = 7, 4, 5
 LONG_AGO = timedelta(days=800)
-PIECES = 400
+PIECES = 5000
 STALL = "stall-"
 
 
@@ -65,11 +65,11 @@ def bring_faults(*, shoppers: Sequence[Shopper], now: datetime) -> list[int]:
     return ids
 
 
-def order_for_a_hotel(*, customer_id: int, product: NewProduct, now: datetime) -> None:
-    """One order so large that somebody should look whether it is meant."""
+def order_too_many(*, customer_id: int, product: NewProduct, now: datetime) -> None:
+    """Five thousand pieces, where five were meant: staff should look."""
     line = NewLine(product.sku, PIECES, product.price or Decimal(1))
     placed_at = now - timedelta(days=470)
-    order = NewOrder("R-HOTEL-001", customer_id, placed_at, product.currency, (line,))
+    order = NewOrder("R-SLIP-001", customer_id, placed_at, product.currency, (line,))
     orders.record_many(orders=[order], now=now)
 
 
@@ -79,7 +79,7 @@ def look_through(*, now: datetime) -> None:
     duplicates.find(now=now)
     twins = Identity.objects.filter(value__startswith=STALL).values("customer_id")
     pair = DuplicateCandidate.objects.filter(state="open", right__in=twins).order_by("pk").first()
-    if pair is not None:
+    if pair is not None and not Merge.objects.filter(undone_at=None).exists():
         customers.merge(
             kept_id=pair.left_id,
             merged_id=pair.right_id,
