@@ -18,6 +18,7 @@ class MemberInline(TabularInline):
     """Who belongs to the company; people join by the API and the tracking API."""
 
     model = CompanyMember
+    hide_title = True
     fields = readonly_fields = ("customer", "role", "created_at")
     extra = 0
     can_delete = False
@@ -28,6 +29,7 @@ class StatisticsInline(TabularInline):
     """What the members come to."""
 
     model = CompanyStatistics
+    hide_title = True
     fields = readonly_fields = ("members", "orders", "revenue", "last_order_at", "last_seen_at")
     extra = 0
     can_delete = False

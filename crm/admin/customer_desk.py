@@ -5,18 +5,21 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth import get_user_model
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from crm import desk
+from crm import attributes, desk
 from crm.admin.customer_posts import read
 from crm.admin.parts import OverrideRow, post_once, staff_of
-from crm.models import Customer, CustomerNote, CustomerTask
+from crm.choices import CandidateState
+from crm.models import Customer, CustomerNote, CustomerTask, DuplicateCandidate
 
 NOTES_SHOWN = 20
 TASKS_SHOWN = 20
+CANDIDATES_SHOWN = 3
 
 
 class NoteForm(forms.Form):
@@ -56,6 +59,25 @@ def panel(*, customer: Customer, request: HttpRequest, now: datetime) -> dict[st
         "colleagues": colleagues.order_by("username") if may_see_tasks else [],
         "may_see_desk": may_see_notes or may_see_tasks,
     }
+
+
+def candidates(*, customer: Customer, request: HttpRequest) -> list[dict[str, Any]]:
+    """Who may be the same person, for whoever may merge: the other one, why, and how likely."""
+    if not request.user.has_perm("crm.merge_customer"):
+        return []
+    pairs = DuplicateCandidate.objects.filter(state=CandidateState.OPEN)
+    mine = pairs.filter(Q(left=customer) | Q(right=customer)).select_related("left", "right")
+    return [
+        {"pair": pair, "other": pair.right if pair.left_id == customer.pk else pair.left}
+        for pair in mine[:CANDIDATES_SHOWN]
+    ]
+
+
+def labels(*, customer: Customer) -> list[tuple[str, Any]]:
+    """The attributes of a customer under the names that staff gave them."""
+    known = attributes.definitions()
+    named = {name: known[name].label for name in customer.attributes if name in known}
+    return [(named.get(name) or name, value) for name, value in customer.attributes.items()]
 
 
 def lockable(*, customer: Customer) -> list[tuple[str, str]]:

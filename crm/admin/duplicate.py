@@ -92,7 +92,7 @@ class DuplicateCandidateAdmin(LedgerAdmin):
 
     @display(description=_("reason"), ordering="reason")
     def why(self, pair: DuplicateCandidate) -> str:
-        return pair.get_reason_display()
+        return format_html('<span class="rp-nowrap">{}</span>', pair.get_reason_display())
 
     @display(description=_("likeness"), ordering="score")
     def likeness(self, pair: DuplicateCandidate) -> str:
@@ -192,7 +192,7 @@ def _value(value: Any) -> str:
 def _who(customer: Customer) -> str:
     address = customer.email or customer.phone or f"#{customer.pk}"
     return format_html(
-        '<span class="rp-ink">{}</span> <span class="rp-soft">{}</span>', customer, address
+        '<span class="rp-ink">{}</span><br><span class="rp-soft">{}</span>', customer, address
     )
 
 

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
@@ -204,4 +205,7 @@ class AccessRecordAdmin(LedgerAdmin):
 
     @display(description=_("customer"))
     def whom(self, row: AccessRecord) -> str:
-        return f"#{row.customer_id}" if row.customer_id else "–"
+        if not row.customer_id:
+            return "–"
+        address = reverse("admin:crm_customer_change", args=[row.customer_id])
+        return format_html('<a class="rp-link" href="{}">#{}</a>', address, row.customer_id)

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -136,11 +137,18 @@ def _findings(request: HttpRequest, shown: str) -> dict[str, Any]:
     check = QualityCheck(shown)
     found = QualityFinding.objects.filter(check_name=check, is_accepted=False)
     listed = Paginator(found.select_related("customer").order_by("pk"), PAGE)
-    return {
-        "shown": check,
-        "repair": _REPAIRS.get(check, ""),
-        "page": listed.get_page(request.GET.get("page")),
-    }
+    page = listed.get_page(request.GET.get("page"))
+    for finding in page.object_list:
+        finding.words = _field_words(finding.field)
+    return {"shown": check, "repair": _REPAIRS.get(check, ""), "page": page}
+
+
+def _field_words(field: str) -> str:
+    """A column by its name in words, an attribute by its own, an order by its number."""
+    name = field.removeprefix("attributes.")
+    if name != field or " " in field or not field:
+        return name
+    return capfirst(Customer._meta.get_field(field).verbose_name)  # type: ignore[union-attr]
 
 
 def _said(done: quality.Repaired) -> str:

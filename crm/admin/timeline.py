@@ -18,7 +18,7 @@ from crm.models import Event, Message, Product
 __all__ = ["FILTERS", "NAMES", "TOLD_BY_MESSAGES", "Cursor", "Entry", "Page", "read"]
 
 PAGE = 25
-# So many steps of one visit are told one by one; more are folded.
+# Fewer looks around than these are told one by one; more are folded.
 FOLDED_FROM = 4
 
 FILTERS: Mapping[str, Any] = {
@@ -134,19 +134,17 @@ def _load(keys: list[Key]) -> list[Entry]:
 
 
 def _folded(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """Many steps of one visit become one entry that opens."""
-    for key, group in groupby(entries, key=_visit):
+    """Many looks around with nothing between become one entry that opens."""
+    for is_browsing, group in groupby(entries, key=_is_browsing):
         steps = list(group)
-        if key is None or len(steps) < FOLDED_FROM:
+        if not is_browsing or len(steps) < FOLDED_FROM:
             yield from steps
         else:
             yield Entry(at=steps[0].at, icon="travel_explore", folded=tuple(steps))
 
 
-def _visit(entry: Entry) -> Any:
-    if entry.event is None or entry.event.name not in BROWSING:
-        return None
-    return entry.at.date()
+def _is_browsing(entry: Entry) -> bool:
+    return entry.event is not None and entry.event.name in BROWSING
 
 
 def _messages(pks: list[int]) -> Callable[[int], Entry]:

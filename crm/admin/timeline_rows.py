@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils import formats
 from django.utils.translation import gettext as _
 
 from crm.models import CustomerNote, CustomerTask, Event, Merge, Message, PrivacyRequest
@@ -63,7 +64,7 @@ def _task(row: CustomerTask) -> Entry:
     icon = "task_alt" if row.done_at else "assignment"
     facts = _by(row.assigned_to)
     if row.due_date and not row.done_at:
-        facts = (*facts, (_("due"), row.due_date))
+        facts = (*facts, (_("due"), formats.date_format(row.due_date)))
     return Entry(at=row.created_at, title=title, icon=icon, about=row.title, facts=facts)
 
 

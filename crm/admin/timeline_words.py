@@ -75,7 +75,7 @@ NOISE = (
     "checkout.order_refunded",
     "checkout.order_cancelled",
 )
-# A row of these in one day is one visit.
+# Many of these in a row are one entry.
 BROWSING = frozenset(
     {
         "page.viewed",
