@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import strip_tags
 from django.utils.translation import gettext as _
 from unfold.dataclasses import SearchResult
 
@@ -49,9 +50,10 @@ def _orders(request: HttpRequest, text: str) -> Iterator[SearchResult]:
         number__startswith=text
     )
     for order in found.select_related("customer").order_by("number")[:OTHERS_SHOWN]:
+        amount = strip_tags(money(order.total, order.currency))
         yield SearchResult(
             title=_("Order %s") % order.number,
-            description=f"{money(order.total, order.currency)} · {order.customer or '–'}",
+            description=f"{amount} · {order.customer or '–'}",
             link=reverse("admin:crm_order_change", args=[order.pk]),
             icon="receipt_long",
         )

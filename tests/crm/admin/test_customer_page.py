@@ -3,11 +3,22 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django.utils import timezone
 
-from crm import consent, customers, events, extensions
+from crm import (
+    companies,
+    consent,
+    customers,
+    desk,
+    duplicates,
+    events,
+    extensions,
+    privacy,
+)
 from crm.admin.parts import OverrideRow
+from crm.choices import MergeCause
 from crm.models import ConsentDecision, Customer, MarketingPause, Message
 from tests import making
 
@@ -282,3 +293,53 @@ def test_customers_are_found_by_words_and_filters(admin, ada, order, query, foun
     answer = admin.get(reverse("admin:crm_customer_changelist"), query)
 
     assert (ada in answer.context["cl"].result_list) is found
+
+
+def test_the_timeline_tells_notes_merges_and_requests(admin, ada, now):
+    desk.add_note(customer_id=ada.pk, text="Likes oolong", by=None, now=now)
+    customers.merge(
+        kept_id=ada.pk,
+        merged_id=making.customer(now=now).pk,
+        cause=MergeCause.STAFF,
+        reason="",
+        by=None,
+        now=now,
+    )
+    privacy.order(kind="export", customer_id=ada.pk, by=None, source="staff", now=now)
+
+    entries = admin.get(page_of(ada)).context["page"].entries
+
+    assert {"sticky_note_2", "merge", "shield_person"} <= {entry.icon for entry in entries}
+
+
+def test_many_looks_around_are_one_entry_that_opens(admin, ada, now):
+    events.record_many(events=visits(ada, 5, now + timedelta(hours=1)), now=now)
+
+    page = admin.get(page_of(ada))
+
+    folded = [entry.folded for entry in page.context["page"].entries if entry.folded]
+    assert [len(steps) for steps in folded] == [5]
+    assert "Looked around 5 times" in page.content.decode()
+
+
+def test_who_may_not_read_notes_is_not_told_them(db, client, ada, now):
+    reader = User.objects.create_user("rita", password="x" * 20, is_staff=True)
+    reader.user_permissions.add(Permission.objects.get(codename="view_customer"))
+    client.force_login(reader)
+    desk.add_note(customer_id=ada.pk, text="Likes oolong", by=None, now=now)
+
+    assert "Likes oolong" not in client.get(page_of(ada)).content.decode()
+
+
+def test_the_page_leads_to_twins_and_to_the_company(admin, ada, now, django_assert_max_num_queries):
+    twin = making.customer(now=now)
+    Customer.objects.filter(pk=twin.pk).update(phone=ada.phone)
+    duplicates.find(now=now)
+    companies.record_many(companies=[companies.NewCompany("e", "Engines Ltd")], now=now)
+    companies.join_many(memberships=[companies.Membership("e", ada.pk)], now=now)
+
+    with django_assert_max_num_queries(45):
+        page = admin.get(page_of(ada)).content.decode()
+
+    assert "Merge with" in page
+    assert "Engines Ltd" in page
