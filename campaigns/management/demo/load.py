@@ -62,6 +62,7 @@ def load(*, seed: int, count: int, now: datetime, progress: Progress) -> Loaded:
         cursor.execute("ANALYZE")
     progress("duplicates and faults", 0.98)
     untidy.look_through(now=now)
+    _count_days(now)
     progress("done", 1.0)
     return replace(loaded, customers=Customer.objects.count())
 
@@ -93,8 +94,7 @@ def _load(drawn: random.Random, count: int, now: datetime, progress: Progress) -
     progress("companies, notes and tasks", 0.78)
     _keep_house(shoppers, ids, shop, now)
     progress("days of events", 0.84)
-    while rollups.run_due(now=now):
-        pass
+    _count_days(now)
     progress("templates, segments and drafts", 0.93)
     talks.pause_one(customer_id=ids[0], now=now)
     published = letters.publish_all(products=shop.products[::97][:SHOWN], now=now)
@@ -109,6 +109,11 @@ def _load(drawn: random.Random, count: int, now: datetime, progress: Progress) -
         decisions=len(decided),
         segments=len(made),
     )
+
+
+def _count_days(now: datetime) -> None:
+    while rollups.run_due(now=now):
+        pass
 
 
 def _keep_house(
