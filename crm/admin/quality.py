@@ -139,7 +139,7 @@ def _findings(request: HttpRequest, shown: str) -> dict[str, Any]:
     listed = Paginator(found.select_related("customer").order_by("pk"), PAGE)
     page = listed.get_page(request.GET.get("page"))
     for finding in page.object_list:
-        finding.words = _field_words(finding.field)
+        finding.words = _field_words(finding.field)  # type: ignore[attr-defined]
     return {"shown": check, "repair": _REPAIRS.get(check, ""), "page": page}
 
 
@@ -148,7 +148,7 @@ def _field_words(field: str) -> str:
     name = field.removeprefix("attributes.")
     if name != field or " " in field or not field:
         return name
-    return capfirst(Customer._meta.get_field(field).verbose_name)  # type: ignore[union-attr]
+    return str(capfirst(Customer._meta.get_field(field).verbose_name))  # type: ignore[union-attr]
 
 
 def _said(done: quality.Repaired) -> str:
