@@ -23,10 +23,10 @@ _FILL = (
     FROM generate_series(1, 1000) n
     """,
     """
-    INSERT INTO crm_customer (first_name, last_name, email, phone, country, city, language,
-                              time_zone, attributes, bucket, created_at)
+    INSERT INTO crm_customer (first_name, last_name, email, phone, country, city, postcode,
+                              street, language, time_zone, attributes, bucket, created_at)
     SELECT (ARRAY['Ann', 'Bob', 'Chen <b>', 'Zoë & Co'])[1 + n %% 4], 'Number ' || n,
-           'reader' || n || '@bench.example', '', 'DE', 'City ' || n %% 500, 'en', 'UTC',
+           'reader' || n || '@bench.example', '', 'DE', 'City ' || n %% 500, '', '', 'en', 'UTC',
            jsonb_build_object('points', n %% 1000), n %% 10000, %(now)s
     FROM generate_series(1, %(count)s) n
     """,

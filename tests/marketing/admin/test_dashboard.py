@@ -156,7 +156,7 @@ def test_every_page_of_the_sidebar_answers_staff(admin, greta):
 
     links = [item["link"] for group in SIDEBAR["navigation"] for item in group["items"]]
 
-    answers = {str(link): admin.get(str(link)).status_code for link in links}
+    answers = {str(link): admin.get(str(link), follow=True).status_code for link in links}
 
     assert set(answers.values()) == {200}, answers
 
