@@ -243,5 +243,5 @@ def _plan(told: dict[str, Any]) -> imports.Plan:
     options = dict(told.get("options", {}))
     if "consent_at" in options:
         options["consent_at"] = options["consent_at"].isoformat()
-    columns = tuple(imports.Column(**one) for one in told["columns"])
+    columns = tuple(imports.Column(**{"heading": "", **one}) for one in told["columns"])
     return imports.Plan(columns, imports.CustomerOptions(**options))
