@@ -38,7 +38,8 @@ def merge(
     told = Merge(cause=cause, reason=reason[:255], merged_by_id=by.pk if by else None)
     row = _merge_round([(kept_id, merged_id)], told, now)[0]
     access = audit.Access(AccessKind.CHANGED, "merge", by=by, detail=f"#{merged_id} → #{kept_id}")
-    audit.note(access=access, customer_ids=[kept_id, merged_id], now=now)
+    if by is not None:
+        audit.note(access=access, customer_ids=[kept_id, merged_id], now=now)
     return row
 
 

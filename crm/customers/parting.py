@@ -69,7 +69,8 @@ def unmerge(*, merge_id: int, by: AbstractBaseUser | None, now: datetime) -> Mer
     row.undone_at, row.undone_by_id = now, by.pk if by else None
     row.save(update_fields=["undone_at", "undone_by"])
     access = audit.Access(AccessKind.CHANGED, "unmerge", by=by, detail=str(row))
-    audit.note(access=access, customer_ids=[row.kept_id, row.merged_id], now=now)
+    if by is not None:
+        audit.note(access=access, customer_ids=[row.kept_id, row.merged_id], now=now)
     webhooks.tell_merges(merges=[row], now=now)
     announce(customers_unmerged, sender=Merge, kept_id=row.kept_id, merged_id=row.merged_id)
     return row
