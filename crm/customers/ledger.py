@@ -26,7 +26,7 @@ def enter(*, told: Merge, undo: Mapping[tuple[int, int], Any], now: datetime) ->
         {"kept_id": kept_id, "merged_id": merged_id, "undo": log}
         for (kept_id, merged_id), log in undo.items()
     ]
-    said = [told.cause, told.reason, now, told.merged_by_id]
+    said: list[Any] = [told.cause, told.reason, now, told.merged_by_id]
     with connection.cursor() as cursor:
         cursor.execute(_ENTER, [*said, json.dumps(rows)])
         found = cursor.fetchall()

@@ -158,7 +158,7 @@ _SPECIAL: dict[str, Callable[[Planter], dict[str, Any]]] = {
     "ImportRun": lambda planter: {
         "kind": "customers",
         "error": f"duplicate key: {ADDRESS}, {PHONE}",
-        **dict.fromkeys(("report", "mapping", "format", "options"), {}),
+        **{name: {} for name in ("report", "mapping", "format", "options")},
     },
     "ExportRun": lambda planter: {
         "error": f"duplicate key: {ADDRESS}, {PHONE}",
