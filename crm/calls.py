@@ -6,13 +6,15 @@ import json
 import zlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.db import connection
 
 from crm.models import IdempotentCall
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 KEPT = timedelta(hours=24)
 _LOCK_SPACE = 0xCA11
@@ -85,6 +87,8 @@ def forget_old(*, now: datetime) -> int:
 
 def _opened(kept: IdempotentCall) -> Answer | None:
     """An answer as it was; nothing where it was sealed under another SECRET_KEY."""
+    from cryptography.fernet import InvalidToken
+
     try:
         data = json.loads(_seal().decrypt(str(kept.answer).encode()))
     except InvalidToken:
@@ -92,6 +96,8 @@ def _opened(kept: IdempotentCall) -> Answer | None:
     return Answer(kept.status or 200, data)
 
 
-def _seal() -> Fernet:
+def _seal() -> "Fernet":
+    from cryptography.fernet import Fernet
+
     digest = hashlib.sha256(f"crm.calls:{settings.SECRET_KEY}".encode()).digest()
     return Fernet(base64.urlsafe_b64encode(digest))

@@ -1,13 +1,13 @@
-"""Addresses and codes in the one form that they are compared, hashed and stored in."""
+"""Addresses and codes in the one form that they are compared, hashed and stored in.
+
+What knows addresses and numbering plans is loaded by the first call: most processes make none.
+"""
 
 import hashlib
 from functools import lru_cache
 from zoneinfo import available_timezones
 
-import phonenumbers
 from django.utils import translation
-from email_validator import EmailNotValidError, validate_email
-from phonenumbers import PhoneNumberFormat
 
 _LOCAL_AT_MOST = 64
 _zones: frozenset[str] = frozenset()
@@ -16,6 +16,8 @@ _zones: frozenset[str] = frozenset()
 @lru_cache(maxsize=20_000)
 def email(text: str) -> str:
     """Give the address in lower case with its domain in Unicode, or nothing if it is none."""
+    from email_validator import EmailNotValidError, validate_email
+
     text = text.strip()
     if not text:
         return ""
@@ -32,6 +34,8 @@ def email(text: str) -> str:
 @lru_cache(maxsize=20_000)
 def phone(text: str, country: str = "") -> str:
     """Give the number in E.164, read as dialled in `country`, or nothing if it is none."""
+    import phonenumbers
+
     text = text.strip()
     if not text:
         return ""
@@ -41,7 +45,7 @@ def phone(text: str, country: str = "") -> str:
         return ""
     if not phonenumbers.is_possible_number(number):
         return ""
-    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def address(*, channel: str, text: str) -> str:

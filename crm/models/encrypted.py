@@ -3,12 +3,14 @@
 import base64
 import hashlib
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
 
 # Tells an encrypted value from one that was written before it was.
 _MARK = "enc:"
@@ -48,6 +50,8 @@ def encrypt(text: str) -> str:
 
 def decrypt(text: str) -> str:
     """Decrypt with whichever key it was encrypted under."""
+    from cryptography.fernet import InvalidToken
+
     try:
         return _fernet(tuple(_keys())).decrypt(text.removeprefix(_MARK)).decode()
     except InvalidToken as error:
@@ -63,6 +67,9 @@ def _keys() -> list[str]:
 
 
 @lru_cache(maxsize=4)
-def _fernet(keys: tuple[str, ...]) -> MultiFernet:
+def _fernet(keys: tuple[str, ...]) -> "MultiFernet":
+    # Loaded where something is secret: most processes never see a secret.
+    from cryptography.fernet import Fernet, MultiFernet
+
     digests = [hashlib.sha256(b"field:" + key.encode()).digest() for key in keys]
     return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
