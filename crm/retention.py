@@ -15,11 +15,36 @@ _PEOPLE = 500
 # One run deletes at most this much of a kind; the next goes on.
 _SLICES = 50
 
+# Kept for how many days, and whether the rule is in force before staff say so.
+DEFAULTS: Mapping[RetainedKind, tuple[int, bool]] = {
+    RetainedKind.EVENTS: (1095, False),
+    RetainedKind.MESSAGES: (1095, False),
+    RetainedKind.CALLBACKS: (30, True),
+    RetainedKind.CAUGHT_MAIL: (30, True),
+    RetainedKind.REJECTED_EVENTS: (90, True),
+    RetainedKind.ANONYMOUS: (395, False),
+    RetainedKind.ACCESS: (1095, True),
+}
+
 Deletion = Callable[[datetime], int]
+
+
+def fill_in() -> None:
+    """See to it that there is a rule for every kind; those that are there stay as they are."""
+    known = set(RetentionRule.objects.values_list("what", flat=True))
+    RetentionRule.objects.bulk_create(
+        [
+            RetentionRule(what=kind, keep_days=keep_days, is_on=is_on)
+            for kind, (keep_days, is_on) in DEFAULTS.items()
+            if kind not in known
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def run_due(*, now: datetime) -> dict[str, int]:
     """Delete what every rule in force calls too old; gives how many of each kind."""
+    fill_in()
     return {rule.what: _run(rule, now) for rule in RetentionRule.objects.filter(is_on=True)}
 
 

@@ -5,10 +5,16 @@ from datetime import datetime, timedelta
 import pytest
 
 from crm import customers, events, messages, retention
+from crm.choices import RetainedKind
 from crm.models import Callback, Customer, Event, Message, RetentionRule
 from tests import making
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _rules(db: None) -> None:
+    retention.fill_in()
 
 
 def keep(what: str, days: int) -> None:
@@ -17,7 +23,8 @@ def keep(what: str, days: int) -> None:
 
 
 def test_there_is_a_rule_for_every_kind(db: None) -> None:
-    assert set(RetentionRule.objects.values_list("what", flat=True)) == set(retention._DELETIONS)
+    assert set(RetentionRule.objects.values_list("what", flat=True)) == set(RetainedKind)
+    assert set(retention.DEFAULTS) == set(RetainedKind)
 
 
 def test_old_events_go_and_younger_ones_stay(now: datetime) -> None:

@@ -12,9 +12,9 @@ pytestmark = pytest.mark.processes
 RECIPIENTS = 5000
 VICTIMS = ("worker", "beat", "web", "valkey", "postgres")
 PEOPLE = """
-INSERT INTO crm_customer (first_name, last_name, email, phone, country, city, language,
-                          time_zone, attributes, bucket, created_at)
-SELECT 'Person', n::text, 'person' || n || '@example.com', '', 'DE', '', 'en', 'UTC', '{}',
+INSERT INTO crm_customer (first_name, last_name, email, phone, country, city, postcode, street,
+                          language, time_zone, attributes, bucket, created_at)
+SELECT 'Person', n::text, 'person' || n || '@example.com', '', 'DE', '', '', '', 'en', 'UTC', '{}',
        n %% 10000, now()
   FROM generate_series(1, %s) AS n
 """

@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
+from crm import retention
 from crm.models import Customer
 
 
@@ -28,6 +29,7 @@ class Command(BaseCommand):
         """Do it stage by stage."""
         with redirect_stdout(sys.stderr):
             _stage("tables", lambda: call_command("migrate", interactive=False, verbosity=0))
+            retention.fill_in()
             made = _admin_made(str(options["admin"]))
             if options["demo"] and not Customer.objects.exists():
                 _stage("demo shop", lambda: call_command("demo", stdout=sys.stderr))

@@ -24,7 +24,7 @@ from tests.crm.api.callers import CALLERS
 
 # In the suite a few examples of every address, and many where RAPPORT_LONG asks for them.
 LONG = bool(os.environ.get("RAPPORT_LONG"))
-EXAMPLES = int(os.environ.get("RAPPORT_API_EXAMPLES", "60" if LONG else "2"))
+EXAMPLES = int(os.environ.get("RAPPORT_API_EXAMPLES", "60" if LONG else "1"))
 JSON = {"accept": "application/json"}
 # The description is open to all, and a write key opens nothing of this API.
 NOBODY = ("anonymous", "track")
@@ -49,7 +49,7 @@ def assert_conforms(name: str, now: datetime, settings: Any) -> None:
 
     print(f"{name}: {sum(answers.values())} calls, {dict(answers)}")
     assert not found, "\n\n".join(found)
-    assert sum(answers.values()) > 200
+    assert sum(answers.values()) > 100
     # Whoever has rights used them; only nobody is told to sign in first and always.
     assert (2 in {status // 100 for status in answers}) == (name not in NOBODY)
 
