@@ -18,6 +18,7 @@ from crm import (
     duplicates,
     orders,
     privacy,
+    retention,
 )
 from crm.choices import AccessKind, MergeCause, PrivacyKind
 from crm.models import (
@@ -170,6 +171,7 @@ def shop(
     now: datetime,
 ) -> None:
     """At least one row of every model that has a page."""
+    retention.fill_in()
     consent.suppress(
         suppression=consent.NewSuppression("email", "gone@shop.example", "hard_bounce"), now=now
     )

@@ -24,7 +24,7 @@ from tests.crm.api.callers import CALLERS
 
 # In the suite a few examples of every address, and many where RAPPORT_LONG asks for them.
 LONG = bool(os.environ.get("RAPPORT_LONG"))
-EXAMPLES = int(os.environ.get("RAPPORT_API_EXAMPLES", "60" if LONG else "1"))
+EXAMPLES = int(os.environ.get("RAPPORT_API_EXAMPLES", "60" if LONG else "2"))
 JSON = {"accept": "application/json"}
 # The description is open to all, and a write key opens nothing of this API.
 NOBODY = ("anonymous", "track")
