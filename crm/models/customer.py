@@ -100,7 +100,8 @@ class Customer(VeiledPerson):
     def full_name(self) -> str:
         """First and last name in the order that the customer's language uses."""
         names = (self.first_name, self.last_name)
-        if self.language.startswith("zh"):
+        # A Latin name stays in its own order, whatever its bearer reads.
+        if self.language.startswith("zh") and not "".join(names).isascii():
             return "".join(reversed(names))
         return " ".join(name for name in names if name)
 

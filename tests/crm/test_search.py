@@ -93,3 +93,12 @@ def test_postgresql_and_python_bring_words_into_the_same_form(db: None, text: st
         kept = cursor.fetchone()[0]
 
     assert kept.split() == search.searchable(text=text).split()
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "whole"), [("小明", "王", "王小明"), ("Sasha", "Wood", "Sasha Wood")]
+)
+def test_a_name_is_written_as_its_own_script_does(first: str, last: str, whole: str) -> None:
+    customer = Customer(first_name=first, last_name=last, language="zh-hans")
+
+    assert customer.full_name == whole
