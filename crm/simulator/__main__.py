@@ -1,5 +1,6 @@
 """Runs the outbox: `python -m crm.simulator --smtp-port 2525 --http-port 2580`.
 
+`--smtp-socket` and `--http-socket` name inherited sockets in place of ports.
 Read from the environment: DATABASE_URL, SMS_API_KEY, SMS_CALLBACK_SECRET (else SECRET_KEY) and
 PUBLIC_URL, where inbound callbacks go.
 """
@@ -9,6 +10,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 from collections.abc import Sequence
 
 from crm.simulator.http import serve
@@ -23,17 +25,26 @@ log = logging.getLogger("outbox")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until TERM or INT."""
     parser = argparse.ArgumentParser(prog="outbox", description="Catches mail and SMS.")
-    parser.add_argument("--smtp-port", type=int, required=True)
-    parser.add_argument("--http-port", type=int, required=True)
+    for name in ("smtp", "http"):
+        parser.add_argument(f"--{name}-port", type=int, default=0)
+        parser.add_argument(f"--{name}-socket", type=int)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     for chatty in ("mail.log", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    asyncio.run(run(smtp_port=options.smtp_port, http_port=options.http_port))
+    smtp = _door(options.smtp_port, options.smtp_socket)
+    http = _door(options.http_port, options.http_socket)
+    asyncio.run(run(smtp_door=smtp, http_door=http))
 
 
-async def run(*, smtp_port: int, http_port: int) -> None:
-    """Open both ports on the loopback, work, and stop cleanly when told."""
+def _door(port: int, inherited: int | None) -> socket.socket:
+    if inherited is not None:
+        return socket.socket(fileno=inherited)
+    return socket.create_server(("127.0.0.1", port))
+
+
+async def run(*, smtp_door: socket.socket, http_door: socket.socket) -> None:
+    """Serve both sockets, work, and stop cleanly when told."""
     store = Store(os.environ["DATABASE_URL"])
     secret = os.environ.get("SMS_CALLBACK_SECRET") or os.environ["SECRET_KEY"]
     notifier = Notifier(secret)
@@ -46,9 +57,9 @@ async def run(*, smtp_port: int, http_port: int) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    smtp = await loop.create_server(lambda: protocol(store), "127.0.0.1", smtp_port)
+    smtp = await loop.create_server(lambda: protocol(store), sock=smtp_door)
     http = await asyncio.start_server(
-        lambda reader, writer: serve(provider.handle, reader, writer), "127.0.0.1", http_port
+        lambda reader, writer: serve(provider.handle, reader, writer), sock=http_door
     )
     ports = [server.sockets[0].getsockname()[1] for server in (smtp, http)]
     log.info("SMTP on 127.0.0.1:%s, provider on 127.0.0.1:%s", *ports)

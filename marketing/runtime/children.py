@@ -30,6 +30,7 @@ class Program:
     death_signal: signal.Signals = signal.SIGKILL
     identity: str = "plain"
     noise: tuple[str, ...] = ()
+    inherits: tuple[int, ...] = ()
 
 
 @dataclass
@@ -116,6 +117,7 @@ class Child:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=program.inherits,
             env={**os.environ, PROCESS: program.name},
         )
 

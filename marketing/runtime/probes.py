@@ -72,16 +72,6 @@ def port_is_free(host: str, port: int) -> bool:
     return True
 
 
-def free_port(preferred: int) -> int:
-    """This port on loopback, or any other where it is taken."""
-    if port_is_free("127.0.0.1", preferred):
-        return preferred
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def _ask(path: Path, words: bytes, *, until: Callable[[bytes], bool] = bool) -> bytes:
     answer = b""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:

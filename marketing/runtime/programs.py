@@ -1,10 +1,12 @@
 """The processes of the running set beside the engines, in the order they start."""
 
 import os
+import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from marketing.runtime import doors
 from marketing.runtime.bootstrap import BASE_DIR
 from marketing.runtime.children import Program
 from marketing.runtime.engines import DATABASE, Engine
@@ -34,13 +36,13 @@ NOISE = {
 
 @dataclass(frozen=True)
 class Ports:
-    """Where the running set listens."""
+    """Where the running set listens; what the catcher serves is held open already."""
 
     host: str
     web: int
     live: int
-    smtp: int
-    http: int
+    smtp: socket.socket
+    http: socket.socket
 
 
 def export(ports: Ports) -> None:
@@ -49,8 +51,8 @@ def export(ports: Ports) -> None:
     shown = "127.0.0.1" if ports.host in {"0.0.0.0", "::"} else ports.host  # noqa: S104
     os.environ.setdefault("PUBLIC_URL", f"http://{shown}:{ports.web}")
     os.environ.setdefault("LIVE_URL", f"http://{shown}:{ports.live}")
-    os.environ["RAPPORT_CATCHER_SMTP_PORT"] = str(ports.smtp)
-    os.environ["RAPPORT_CATCHER_HTTP_PORT"] = str(ports.http)
+    os.environ["RAPPORT_CATCHER_SMTP_PORT"] = str(doors.port_of(ports.smtp))
+    os.environ["RAPPORT_CATCHER_HTTP_PORT"] = str(doors.port_of(ports.http))
 
 
 def engine_program(engine: Engine) -> Program:
@@ -62,10 +64,11 @@ def engine_program(engine: Engine) -> Program:
 
 def applications(ports: Ports, *, workers: int) -> list[Program]:
     """Catcher, workers, schedule, ingest, web and live streams."""
-    catcher = ("--smtp-port", str(ports.smtp), "--http-port", str(ports.http))
+    smtp, http = ports.smtp.fileno(), ports.http.fileno()
+    catcher = ("--smtp-socket", str(smtp), "--http-socket", str(http))
     live = ("--host", ports.host, "--port", str(ports.live))
     return [
-        Program("outbox", (sys.executable, manage(), "outbox", *catcher)),
+        Program("outbox", (sys.executable, manage(), "outbox", *catcher), inherits=(smtp, http)),
         Program("worker", _module("worker", "--concurrency", str(workers))),
         Program("beat", _module("beat")),
         Program("ingest", _module("ingest")),

@@ -9,8 +9,8 @@ import sys
 import time
 from dataclasses import dataclass
 
+from marketing.runtime import doors, environment, places, preparation, probes, programs, session
 from marketing.runtime import engines as engine_room
-from marketing.runtime import environment, places, preparation, probes, programs, session
 from marketing.runtime.journal import Journal
 from marketing.runtime.places import Places
 from marketing.runtime.problems import RuntimeProblem
@@ -64,8 +64,8 @@ def _ports(host: str, web: int) -> Ports:
                 f"Port {port} of {host} is in use: stop what listens there, or choose another "
                 "with --port (the next one up is used for live updates)."
             )
-    smtp = int(os.environ.get("RAPPORT_CATCHER_SMTP_PORT") or probes.free_port(SMTP_PORT))
-    http = int(os.environ.get("RAPPORT_CATCHER_HTTP_PORT") or probes.free_port(HTTP_PORT))
+    smtp = doors.hold("RAPPORT_CATCHER_SMTP_PORT", usual=SMTP_PORT)
+    http = doors.hold("RAPPORT_CATCHER_HTTP_PORT", usual=HTTP_PORT)
     return Ports(host, web, web + 1, smtp, http)
 
 

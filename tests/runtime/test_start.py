@@ -165,6 +165,7 @@ def test_a_busy_port_is_named_before_anything_starts(running: RunningSet, tmp_pa
         "runtime.beat",
         "marketing.wsgi",
         "runtime.live",
+        "crm.simulator",
         "valkey-server",
         "bin/postgres",
     ],

@@ -136,15 +136,6 @@ def environment(var: Path, **extra: str) -> dict[str, str]:
     return {**kept, "RAPPORT_VAR": str(var), **extra}
 
 
-def _catcher_ports() -> dict[str, str]:
-    """Two sets that start at the same moment would both find the usual ports free."""
-    port = free_port()
-    return {
-        "RAPPORT_CATCHER_SMTP_PORT": str(port),
-        "RAPPORT_CATCHER_HTTP_PORT": str(port + 1),
-    }
-
-
 def until(
     condition: Callable[[], Any], *, seconds: float, what: str, tell: Callable[[], Any] = str
 ) -> Any:
@@ -172,7 +163,7 @@ def running(
         process = subprocess.Popen(
             [sys.executable, "manage.py", "start", "--port", str(port), *arguments],
             cwd=house.ROOT,
-            env=environment(var, **_catcher_ports(), **extra),
+            env=environment(var, **extra),
             stdout=file,
             stderr=subprocess.STDOUT,
         )

@@ -15,9 +15,11 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Which ports to open on the loopback."""
+        """Which ports to open on the loopback, or which inherited sockets to serve."""
         parser.add_argument("--smtp-port", type=int, default=settings.CATCHER_SMTP_PORT)
         parser.add_argument("--http-port", type=int, default=settings.CATCHER_HTTP_PORT)
+        parser.add_argument("--smtp-socket", type=int)
+        parser.add_argument("--http-socket", type=int)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Replace this process, keeping its id and its place under the supervisor."""
@@ -30,6 +32,7 @@ class Command(BaseCommand):
             ),
         }
         command = [sys.executable, "-m", "crm.simulator"]
-        command += ["--smtp-port", str(options["smtp_port"])]
-        command += ["--http-port", str(options["http_port"])]
+        for name in ("smtp_port", "http_port", "smtp_socket", "http_socket"):
+            if options[name] is not None:
+                command += [f"--{name.replace('_', '-')}", str(options[name])]
         os.execve(sys.executable, command, environment)  # noqa: S606 - no shell is wanted
