@@ -85,8 +85,10 @@ def decide_many(*, decisions: Sequence[NewDecision], now: datetime) -> list[int]
 
     Gives the ids of the new ledger rows. The same decision told twice is one row; the latest
     decision holds, and of two at the same moment the withdrawal. To wait for a confirmation takes
-    nothing back that was granted.
+    nothing back that was granted. Locks the customers, so that what is told twice at once is one
+    row too.
     """
+    _lock(decisions)
     fresh = _new_to_the_ledger(decisions)
     if not fresh:
         return []
@@ -141,6 +143,15 @@ _NEW_TO_THE_LEDGER = """
     )
     ORDER BY new.position
 """
+
+
+_LOCK = "SELECT FROM crm_customer WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+
+
+def _lock(decisions: Sequence[NewDecision]) -> None:
+    customer_ids = {decision.customer_id for decision in decisions}
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [list(customer_ids)])
 
 
 def _new_to_the_ledger(decisions: Sequence[NewDecision]) -> list[NewDecision]:

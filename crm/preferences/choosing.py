@@ -77,6 +77,7 @@ def of_customer(*, customer_id: int, now: datetime) -> Preferences:
     )
 
 
+@transaction.atomic
 def choose(
     *,
     customer_id: int,
@@ -85,7 +86,11 @@ def choose(
     now: datetime,
     ip_address: str | None = None,
 ) -> None:
-    """Write down what changed on the preference page, with what the page said."""
+    """Write down what changed on the preference page, with what the page said.
+
+    Locks the customer, so that a page that is saved twice at once is written down once.
+    """
+    _lock(customer_id)
     boxes = of_customer(customer_id=customer_id, now=now).keys
     said = _("Choose how we may write to you with news and offers.")
     consent.decide_many(
@@ -108,11 +113,13 @@ def choose(
     )
 
 
+@transaction.atomic
 def choose_frequency(*, customer_id: int, frequency: str, now: datetime) -> None:
-    """Write down how often a customer wants to hear from us at most."""
+    """Write down how often a customer wants to hear from us at most. Locks the customer."""
     if frequency not in FREQUENCIES:
         raise ValidationError(_("Choose one of the frequencies."))
     messages, days, _label = FREQUENCIES[frequency]
+    _lock(customer_id)
     if not messages:
         ContactPreference.objects.filter(customer_id=customer_id).delete()
         return
@@ -131,8 +138,10 @@ def leave(*, customer_id: int, source: str, proof: Mapping[str, Any], now: datet
             )
 
 
+@transaction.atomic
 def pause(*, customer_id: int, now: datetime) -> None:
-    """Give a customer thirty days without marketing; a longer pause stays."""
+    """Give a customer thirty days without marketing; a longer pause stays. Locks the customer."""
+    _lock(customer_id)
     until_at = of_customer(customer_id=customer_id, now=now).paused_until_at
     if until_at is not None and until_at > now + PAUSE:
         return
@@ -145,10 +154,16 @@ def pause(*, customer_id: int, now: datetime) -> None:
     )
 
 
+@transaction.atomic
 def go_on(*, customer_id: int, now: datetime) -> None:
-    """End a pause that the customer asked for; one that staff set stays."""
+    """End a pause that the customer asked for; one that staff set stays. Locks the customer."""
+    _lock(customer_id)
     if of_customer(customer_id=customer_id, now=now).may_end_pause:
         customers.lift_pause(customer_id=customer_id, by=None, now=now)
+
+
+def _lock(customer_id: int) -> None:
+    Customer.objects.select_for_update(no_key=True).get(pk=customer_id)
 
 
 def _channels(customer: Customer) -> Iterator[ChannelChoices]:

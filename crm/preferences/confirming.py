@@ -102,7 +102,11 @@ def find(*, decision_id: int, now: datetime) -> Confirmation:
 
 @transaction.atomic
 def confirm(*, decision_id: int, now: datetime, ip_address: str | None = None) -> Confirmation:
-    """Grant what a link was sent to confirm; a second press changes nothing."""
+    """Grant what a link was sent to confirm; a second press changes nothing.
+
+    Locks the customer: presses follow one another, and a withdrawal at the same moment is seen.
+    """
+    _lock(decision_id)
     waiting = find(decision_id=decision_id, now=now)
     if waiting.is_confirmed:
         return waiting
@@ -123,6 +127,11 @@ def confirm(*, decision_id: int, now: datetime, ip_address: str | None = None) -
         now=now,
     )
     return waiting
+
+
+def _lock(decision_id: int) -> None:
+    asker = Customer.objects.select_for_update(no_key=True, of=("self",))
+    asker.filter(consent_decisions=decision_id).first()
 
 
 def _unanswered(sign_up: SignUp, now: datetime) -> list[Purpose]:
