@@ -26,7 +26,6 @@ from crm.admin.exports import export_customers
 from crm.admin.parts import CountedOnce
 from crm.admin.tags import ago, day, language, money
 from crm.admin.veiling import SEES_ALL
-from crm.choices import IdentityKind
 from crm.models import Customer, Identity
 
 
@@ -149,14 +148,19 @@ class CustomerAdmin(ModelAdmin):
             return HttpResponseRedirect(request.get_full_path())
 
     def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:
-        """Facts are saved as typed; addresses go through the operation that keeps identities."""
-        now = timezone.now()
-        for kind, name in (IdentityKind.EMAIL, "email"), (IdentityKind.PHONE, "phone"):
-            if name in form.changed_data:
-                typed = form.cleaned_data[name]
-                kept = customers.readdress(customer_id=obj.pk, kind=kind, value=typed, now=now)
-                setattr(obj, name, kept)
-        super().save_model(request, obj, form, change)
+        """Save what was typed and nothing else: the rest may have changed since it was shown."""
+        values = {name: form.cleaned_data[name] for name in form.changed_data}
+        if "attributes" in values:
+            values["attributes"] = _changed(form, "attributes")
+        customers.correct(customer_id=obj.pk, values=values, now=timezone.now())
+        obj.refresh_from_db()
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A field remembers what it showed, so that it is known afterwards what was typed."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None:
+            field.show_hidden_initial = True
+        return field
 
     def response_post_save_change(self, request: HttpRequest, obj: Customer) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:crm_customer_change", args=[obj.pk]))
@@ -199,3 +203,12 @@ class CustomerAdmin(ModelAdmin):
     @display(description=_("since"), ordering="created_at")
     def since(self, customer: Customer) -> str:
         return day(customer.created_at)
+
+
+def _changed(form: Any, name: str) -> dict[str, Any]:
+    """The keys of an object that were typed anew, and None for those that were taken out."""
+    shown = form.data.get(form[name].html_initial_name)
+    before = form.initial[name] if shown is None else form.fields[name].to_python(shown)
+    after = form.cleaned_data[name] or {}
+    typed = {key: value for key, value in after.items() if value != (before or {}).get(key)}
+    return dict.fromkeys((before or {}).keys() - after.keys()) | typed

@@ -23,6 +23,7 @@ from crm.admin import (
     timeline,
 )
 from crm.admin.parts import Panel, staff_of
+from crm.admin.veiling import words_for
 from crm.choices import AccessKind, Channel, ConversationState, Purpose
 from crm.models import Conversation, Customer, MarketingPause
 
@@ -48,6 +49,7 @@ def overview(request: HttpRequest, object_id: str | int) -> HttpResponse:
     context |= customer_desk.panel(customer=customer, request=request, now=now)
     context |= {
         "privacy_requests": customer.privacy_requests.all()[:5],
+        "erasure_words": words_for(customer=customer, request=request),
         "charts": customer_charts.of(customer=customer, now=now),
         "statistics": getattr(customer, "order_statistics", None),
         "currency": settings.SHOP_CURRENCY,

@@ -7,9 +7,15 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.models import AbstractBaseUser
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
 from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
@@ -83,7 +89,10 @@ class LedgerAdmin(ModelAdmin):
 def post_once(
     request: HttpRequest, *, permission: str, back_to: str, call: Callable[[], object]
 ) -> HttpResponse:
-    """Answer a POST that calls one operation: say what was done, or why not, and go back."""
+    """Answer a POST that calls one operation: say what was done, or why not, and go back.
+
+    What was merged, erased or deleted meanwhile is not found.
+    """
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     if not request.user.has_perm(permission):
@@ -92,6 +101,8 @@ def post_once(
         messages.success(request, str(call()))
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
+    except ObjectDoesNotExist as error:
+        raise Http404 from error
     return HttpResponseRedirect(safe_address(request, fallback=back_to))
 
 

@@ -20,7 +20,7 @@ from crm import audit, privacy, tasks
 from crm.admin.customer_posts import read
 from crm.admin.parts import LedgerAdmin, post_once, staff_of
 from crm.admin.tags import badge, json_block, moment
-from crm.admin.veiling import SEES_ALL
+from crm.admin.veiling import SEES_ALL, words_for
 from crm.choices import AccessKind, DecisionSource, PrivacyKind, PrivacyState
 from crm.models import AccessRecord, Customer, PrivacyRequest, RetentionRule
 
@@ -33,7 +33,7 @@ _COLOURS = {
 
 
 class OrderForm(forms.Form):
-    """What is asked for, and the name typed again where it cannot be undone."""
+    """What is asked for, and who it is typed again where it cannot be undone."""
 
     kind = forms.ChoiceField(choices=PrivacyKind.choices)
     typed = forms.CharField(required=False, max_length=320)
@@ -81,13 +81,15 @@ class PrivacyRequestAdmin(LedgerAdmin):
         return [order, *urls, *super().get_urls()]
 
     def order_view(self, request: HttpRequest, customer_id: int) -> HttpResponse:
-        """Take down what a customer asked staff for; an erasure wants the name typed."""
+        """Take down what a customer asked staff for; an erasure wants it typed whom."""
 
         def call() -> str:
             data = read(OrderForm, request)
             customer = get_object_or_404(Customer, pk=customer_id)
-            if data["kind"] == PrivacyKind.ERASURE and data["typed"].strip() != str(customer):
-                raise ValidationError(gettext("Type the name exactly as it is shown."))
+            if data["kind"] == PrivacyKind.ERASURE and _typed(data) != words_for(
+                customer=customer, request=request
+            ):
+                raise ValidationError(gettext("Type it exactly as it is shown."))
             privacy.order(
                 kind=data["kind"],
                 customer_id=customer_id,
@@ -161,6 +163,10 @@ class PrivacyRequestAdmin(LedgerAdmin):
     @display(description=_("what was done"))
     def what_was_done(self, row: PrivacyRequest) -> str:
         return json_block(row.report)
+
+
+def _typed(data: dict[str, Any]) -> str:
+    return " ".join(str(data["typed"]).split())
 
 
 @admin.register(RetentionRule)

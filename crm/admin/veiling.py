@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from crm.models import veil
+from crm.models import Customer, veil
 
 View = Callable[..., HttpResponse]
 SEES_ALL = "crm.view_personal_data"
@@ -47,6 +47,16 @@ def reads(view: View) -> View:
             return view(request, *where, **named)
 
     return answer
+
+
+def words_for(*, customer: Customer, request: HttpRequest) -> str:
+    """What staff type to show whom they mean: the name as they see it.
+
+    Where it is masked, or holds signs that no keyboard has, the number does.
+    """
+    name = " ".join(str(customer).split())
+    is_seen = request.user.has_perm(SEES_ALL) and name.isprintable()
+    return name if is_seen else f"#{customer.pk}"
 
 
 def is_veiled(request: HttpRequest) -> bool:

@@ -17,6 +17,7 @@ from rest_framework.views import exception_handler
 
 from crm.calls import OtherRequest, StillRunning
 from crm.customers import MergeRefused, NoIdentity
+from crm.models import Customer, Identity
 from crm.orders import UnknownProduct
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ class TooLarge(exceptions.APIException):
 # What operations refuse for the caller's sake, in the words of HTTP.
 _WORDS: tuple[tuple[Any, Callable[[Any], Exception]], ...] = (
     ((NoIdentity, UnknownProduct), lambda error: Unusable(str(error))),
+    # Who was there a moment ago was merged or erased since.
+    ((Customer.DoesNotExist, Identity.DoesNotExist), lambda _: exceptions.NotFound()),
     (MergeRefused, lambda error: Conflict(str(error))),
     (Refused, lambda error: Unusable(" ".join(error.messages))),
     (

@@ -2,7 +2,7 @@
 
 from crm.customers.addresses import readdress
 from crm.customers.checking import MergeRefused, check_merge
-from crm.customers.editing import add_identity, change, remove_identity
+from crm.customers.editing import add_identity, change, correct, remove_identity
 from crm.customers.finding import search
 from crm.customers.forgetting import forget_many
 from crm.customers.identifying import identify, identify_many
@@ -20,6 +20,7 @@ __all__ = [
     "change",
     "check_merge",
     "check_unmerge",
+    "correct",
     "forget_many",
     "identify",
     "identify_many",

@@ -18,12 +18,14 @@ _FIELDS = {IdentityKind.EMAIL: "email", IdentityKind.PHONE: "phone"}
 def readdress(*, customer_id: int, kind: IdentityKind, value: str, now: datetime) -> str:
     """Give a customer another e-mail address or phone number; gives it as it is kept.
 
-    Locks the handle. The address before leads to this customer no more; one that leads to
-    somebody else is refused.
+    Locks the handles, then the customer. The address before leads to this customer no more; one
+    that leads to somebody else is refused.
     """
     field_name = _FIELDS[kind]
-    address = _address(kind, value, Customer.objects.get(pk=customer_id).country)
-    handles.lock(wanted=[(kind.value, address)])
+    known = Customer.objects.get(pk=customer_id)
+    address = read(kind, value, known.country)
+    taken = (address, getattr(known, field_name))
+    handles.lock(wanted=[(kind.value, one) for one in taken if one])
     customer = Customer.objects.select_for_update().get(pk=customer_id)
     if address == getattr(customer, field_name):
         return address
@@ -41,7 +43,8 @@ def readdress(*, customer_id: int, kind: IdentityKind, value: str, now: datetime
     return address
 
 
-def _address(kind: IdentityKind, value: str, country: str) -> str:
+def read(kind: IdentityKind, value: str, country: str) -> str:
+    """An address in the form that it is kept in, or ValidationError."""
     if not value.strip():
         return ""
     is_email = kind == IdentityKind.EMAIL

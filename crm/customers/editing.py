@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from crm import normalise, webhooks
 from crm.choices import IdentityKind
 from crm.customers import handles
-from crm.customers.addresses import readdress
+from crm.customers.addresses import read, readdress
 from crm.customers.people import FIELDS
 from crm.models import Customer, FieldLock, Identity
 from crm.signals import announce, customers_changed
@@ -24,25 +24,36 @@ _FORMS = {
 }
 
 
-@transaction.atomic
 def change(*, customer_id: int, values: Mapping[str, Any], now: datetime) -> Customer:
-    """Change facts of a customer; attributes are merged, and one that is None is taken away.
+    """Change facts of a customer as `correct` does; a field that staff locked is refused."""
+    attributes = [f"attributes.{name}" for name in values.get("attributes", {})]
+    with transaction.atomic():
+        _lock(customer_id, values)
+        _refuse_locked(
+            customer_id, [*(name for name in FIELDS if name in values), *attributes], now
+        )
+        return correct(customer_id=customer_id, values=values, now=now)
 
-    Locks the row. A field that staff locked is refused, an address that leads to somebody else
-    too.
+
+@transaction.atomic
+def correct(*, customer_id: int, values: Mapping[str, Any], now: datetime) -> Customer:
+    """Change facts by the hand of staff, past their locks; gives the customer of now.
+
+    Locks the handles, then the row. What is not among the values stays as it is; an empty text
+    takes a fact away. Attributes are merged, and one that is None is taken away. An address that
+    leads to somebody else is refused, and so is a code that nobody knows.
     """
-    for name in _ADDRESSES.keys() & values.keys():
-        _refuse_locked(customer_id, [name], now)
-        readdress(customer_id=customer_id, kind=_ADDRESSES[name], value=values[name], now=now)
-    customer = Customer.objects.select_for_update().get(pk=customer_id)
-    plain = {name: values[name] for name in FIELDS if name in values and name not in _ADDRESSES}
-    attributes = values.get("attributes", {})
-    _refuse_locked(customer_id, [*plain, *(f"attributes.{name}" for name in attributes)], now)
-    for name, value in plain.items():
-        setattr(customer, name, _written(name, value))
-    merged = {**customer.attributes, **attributes}
+    customer = _lock(customer_id, values)
+    for name in FIELDS:
+        if name in values and name not in _ADDRESSES:
+            setattr(customer, name, _written(name, values[name]))
+    merged = {**customer.attributes, **values.get("attributes", {})}
     customer.attributes = {name: value for name, value in merged.items() if value is not None}
     customer.save()
+    for name, kind in _ADDRESSES.items():
+        if name in values:
+            readdress(customer_id=customer_id, kind=kind, value=values[name], now=now)
+    customer.refresh_from_db(fields=list(_ADDRESSES))
     _tell(customer_id, now)
     return customer
 
@@ -68,9 +79,10 @@ def add_identity(*, customer_id: int, kind: str, value: str, now: datetime) -> I
 @transaction.atomic
 def remove_identity(*, identity_id: int, now: datetime) -> None:
     """Let a handle lead to its customer no more; the last one stays. Locks the handle."""
-    found = Identity.objects.select_related("customer").get(pk=identity_id)
+    told = Identity.objects.get(pk=identity_id)
+    handles.lock(wanted=[(told.kind, told.value)])
+    found = Identity.objects.get(pk=identity_id)
     customer = Customer.objects.select_for_update().get(pk=found.customer_id)
-    handles.lock(wanted=[(found.kind, found.value)])
     if not customer.identities.exclude(pk=found.pk).exists():
         raise ValidationError(_("A customer without any handle could not be found again."))
     _refuse_locked(customer.pk, [found.kind], now)
@@ -95,14 +107,37 @@ def _handle(kind: str, value: str) -> str:
     return written
 
 
+def _lock(customer_id: int, values: Mapping[str, Any]) -> Customer:
+    """Handles before the row, and all at once: whoever takes both takes them in this order."""
+    kinds = {name: kind for name, kind in _ADDRESSES.items() if name in values}
+    if kinds:
+        known = Customer.objects.get(pk=customer_id)
+        country = known.country
+        if "country" in values:
+            country = _written("country", values["country"])
+        told = [
+            (kind.value, address)
+            for name, kind in kinds.items()
+            for address in (getattr(known, name), read(kind, values[name], country))
+        ]
+        handles.lock(wanted=[handle for handle in told if handle[1]])
+    return Customer.objects.select_for_update().get(pk=customer_id)
+
+
 def _written(name: str, value: str) -> str:
-    form = _FORMS.get(name)
     field: Any = Customer._meta.get_field(name)
-    limit = field.max_length
-    written = form(value) if form else value.strip()[:limit]
-    if written or name not in ("language", "time_zone"):
-        return written
-    return str(field.default)
+    form = _FORMS.get(name)
+    if form is None:
+        return value.strip()[: field.max_length]
+    if not value.strip():
+        return "" if name == "country" else str(field.default)
+    written = form(value.strip())
+    if not written:
+        raise ValidationError(
+            _("%(value)s is no %(field)s that we know.")
+            % {"value": value, "field": field.verbose_name}
+        )
+    return written
 
 
 def _refuse_locked(customer_id: int, names: list[str], now: datetime) -> None:

@@ -63,6 +63,9 @@ def erase(*, request_id: int, by: AbstractBaseUser | None, now: datetime) -> Pri
 
 @transaction.atomic
 def _erase(request_id: int, by_id: int | None, now: datetime) -> bool:
+    # The customer first, as whoever asks for something takes them: else both wait for ever.
+    whole = Customer.objects.select_for_update(of=("self",))
+    whole.filter(privacy_requests=request_id).first()
     request = PrivacyRequest.objects.select_for_update(skip_locked=True).filter(
         pk=request_id, kind=PrivacyKind.ERASURE, state=PrivacyState.CONFIRMED
     )

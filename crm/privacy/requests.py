@@ -62,9 +62,13 @@ def ask(*, kind: str, customer_id: int, source: str, channel: str, now: datetime
 def order(
     *, kind: str, customer_id: int, by: AbstractBaseUser | None, source: str, now: datetime
 ) -> PrivacyRequest:
-    """Take down what somebody proved another way, by phone or to the shop: nothing to confirm."""
+    """Take down what somebody proved another way, by phone or to the shop: nothing to confirm.
+
+    Locks the customer, then a request that is open.
+    """
     customer = Customer.objects.select_for_update(no_key=True).get(pk=customer_id)
-    known = PrivacyRequest.objects.filter(customer=customer, kind=kind, state__in=_OPEN).first()
+    waiting = PrivacyRequest.objects.select_for_update().filter(state__in=_OPEN)
+    known = waiting.filter(customer=customer, kind=kind).first()
     request = known or _create(customer, PrivacyKind(kind), source, now)
     request.state, request.done_by_id = PrivacyState.CONFIRMED, by.pk if by else None
     request.save(update_fields=["state", "done_by"])
@@ -94,7 +98,8 @@ def confirm(*, request_id: int, now: datetime) -> PrivacyRequest:
 
 @transaction.atomic
 def hand_out(*, request_id: int, now: datetime) -> dict[str, Any]:
-    """Give the copy that a request asked for, and note that it was given."""
+    """Give the copy that a request asked for, and note that it was given. Locks the request."""
+    PrivacyRequest.objects.select_for_update().filter(pk=request_id).first()
     found = find(request_id=request_id, now=now)
     if found.kind != PrivacyKind.EXPORT or found.customer_id is None:
         raise NotOpen("This request is about something else.")
