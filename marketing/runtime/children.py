@@ -31,6 +31,8 @@ class Program:
     identity: str = "plain"
     noise: tuple[str, ...] = ()
     inherits: tuple[int, ...] = ()
+    # What else runs in it, and is restarted with it.
+    parts: tuple[str, ...] = ()
 
 
 @dataclass

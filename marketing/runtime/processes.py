@@ -21,6 +21,14 @@ def children(parent: int) -> list[int]:
     return [child for child, its_parent in _parents().items() if its_parent == parent]
 
 
+def title(pid: int) -> str:
+    """What the process is called, by itself or by its program."""
+    try:
+        return (PROC / str(pid) / "comm").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
 def cpu_seconds(pids: list[int]) -> float:
     """The processor time that these processes have used so far."""
     return sum(_cpu(pid) for pid in pids) / TICKS

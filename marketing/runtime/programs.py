@@ -63,14 +63,13 @@ def engine_program(engine: Engine) -> Program:
 
 
 def applications(ports: Ports, *, workers: int) -> list[Program]:
-    """Catcher, workers, schedule, ingest, web and live streams."""
+    """Catcher, workers with the schedule, ingest, web and live streams."""
     smtp, http = ports.smtp.fileno(), ports.http.fileno()
     catcher = ("--smtp-socket", str(smtp), "--http-socket", str(http))
     live = ("--host", ports.host, "--port", str(ports.live))
     return [
         Program("outbox", (sys.executable, manage(), "outbox", *catcher), inherits=(smtp, http)),
-        Program("worker", _module("worker", "--concurrency", str(workers))),
-        Program("beat", _module("beat")),
+        Program("worker", _module("worker", "--concurrency", str(workers)), parts=("beat",)),
         Program("ingest", _module("ingest")),
         Program("web", granian(ports.host, ports.web, "marketing.wsgi:application")),
         Program("live", _module("live", *live)),

@@ -8,6 +8,8 @@ from marketing.runtime import environment, processes, session
 from marketing.runtime.places import Places
 
 SUPERVISOR = "runtime"
+# Processes that are one with another program, and are shown beside it.
+PARTS = frozenset({"beat"})
 
 
 def main() -> int:
@@ -37,8 +39,10 @@ def memory_by_name(supervisor: int) -> Counter[str]:
     used = Counter({SUPERVISOR: processes.memory(supervisor)})
     for child in processes.children(supervisor):
         # PostgreSQL writes its titles over the environment of what it forks: the child knows.
-        family = (child, *processes.descendants(child))
-        used[_name(child)] += sum(map(processes.memory, family))
+        name = _name(child)
+        for pid in (child, *processes.descendants(child)):
+            title = processes.title(pid)
+            used[title if title in PARTS else name] += processes.memory(pid)
     return used
 
 

@@ -93,9 +93,7 @@ class Supervisor:
         """Look after the heartbeats until somebody asks to stop."""
         while not await self._stopping_within(WATCH_EVERY):
             _, report = await self._readiness(host, port)
-            worker = self._child("worker")
-            pool = processes.descendants(worker.pid) if worker.pid else []
-            verdict = self._watchdog.verdict(report, worker_cpu=processes.cpu_seconds(pool))
+            verdict = self._watchdog.verdict(report, worker_cpu=self._pool_cpu())
             if verdict:
                 name, why = verdict
                 child = self._child(name)
@@ -130,7 +128,15 @@ class Supervisor:
         return True
 
     def _child(self, name: str) -> Child:
-        return next(child for child in self.applications if child.name == name)
+        return next(
+            child for child in self.applications if name in (child.name, *child.program.parts)
+        )
+
+    def _pool_cpu(self) -> float:
+        """What those who work through tasks have used; they are below who takes the tasks."""
+        worker = self._child("worker").pid
+        takers = processes.children(worker) if worker else []
+        return processes.cpu_seconds([pid for one in takers for pid in processes.children(one)])
 
 
 def python_program(name: str, *arguments: str | Path) -> Program:

@@ -15,7 +15,7 @@ import pytest
 from django.conf import settings
 from django.urls import reverse
 
-from marketing.runtime import probes, processes, start
+from marketing.runtime import probes, processes, start, status
 
 pytestmark = [
     pytest.mark.processes,
@@ -91,10 +91,12 @@ class RunningSet:
 
 
 def command_line(pid: int) -> str:
+    """How it was started, and what it calls itself."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+        command = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     except OSError:
         return ""
+    return f"{command}[{processes.title(pid)}]" if command else ""
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +121,7 @@ def test_a_first_start_makes_an_account_and_keeps_its_password_out_of_the_log(
 def test_its_status_names_each_process_with_its_memory(running: RunningSet) -> None:
     manage = str(settings.BASE_DIR / "manage.py")
 
-    status = subprocess.run(
+    printed = subprocess.run(
         [sys.executable, manage, "status"],
         env=running.environment(),
         check=True,
@@ -127,9 +129,20 @@ def test_its_status_names_each_process_with_its_memory(running: RunningSet) -> N
         text=True,
     ).stdout
 
-    names = [line.split()[0] for line in status.splitlines()]
+    names = [line.split()[0] for line in printed.splitlines()]
     expected = ["postgres", "valkey", "outbox", "worker", "beat", "ingest", "web", "live"]
     assert sorted(names) == sorted(["runtime", *expected, "together"])
+
+
+def test_the_whole_set_is_small(running: RunningSet) -> None:
+    running.until(running.is_ready)
+    assert running.process
+
+    used = status.memory_by_name(running.process.pid)
+
+    # A second worker process takes 40 MB more; the goal is 500 MB, visitors included.
+    assert sum(used.values()) < 440e6, used
+    assert used["worker"] + used["beat"] < 165e6, used
 
 
 def test_a_second_start_on_the_same_folder_is_refused_politely(running: RunningSet) -> None:
@@ -161,8 +174,8 @@ def test_a_busy_port_is_named_before_anything_starts(running: RunningSet, tmp_pa
 @pytest.mark.parametrize(
     "words",
     [
-        "runtime.worker",
-        "runtime.beat",
+        "[worker]",
+        "[beat]",
         "marketing.wsgi",
         "runtime.live",
         "crm.simulator",

@@ -20,12 +20,12 @@ import psycopg
 from marketing.runtime import processes
 from tests import house
 
-# What a process of the set is called on its command line.
+# What a process of the set is called on its command line, or calls itself.
 MARKS = {
     "postgres": "bin/postgres -D",
     "valkey": "valkey-server",
-    "worker": "marketing.runtime.worker",
-    "beat": "marketing.runtime.beat",
+    "worker": "[worker]",
+    "beat": "[beat]",
     "ingest": "marketing.runtime.ingest",
     "web": "granian --interface wsgi",
     "outbox": "manage.py outbox",
@@ -205,7 +205,9 @@ def _password(said: list[str]) -> str:
 
 
 def _command_line(pid: int) -> str:
+    """How it was started, and what it calls itself."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+        command = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     except OSError:
         return ""
+    return f"{command}[{processes.title(pid)}]" if command else ""
