@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 DOTS = "•••"
-_EMAIL = re.compile(r"[^\s@<>\"',;:()\[\]]+@[^\s@<>\"',;:()\[\]]+")
+_PART = r"[^\s@<>\"',;:()\[\]]"
+# A local part may be quoted; one is looked for where a word begins, so that a word of a million
+# signs is read once and not a million times.
+_LOCAL = rf"(?:\"[^\"\n]{{1,64}}\"|(?<!{_PART}){_PART}+)"
+_EMAIL = re.compile(rf"{_LOCAL}@(?:{_PART}|\[[^\]\s]{{0,64}}\])+")
 # Properties that say what was bought or done, never by whom.
 _TRADE = frozenset(
     {
@@ -19,8 +23,11 @@ _TRADE = frozenset(
 _LONG_NUMBER = 10_000_000
 # The longest ending of a domain that people have.
 _ENDING = 12
+# What a database quotes may go over several lines: up to what it says next, or another error.
 _DETAIL = re.compile(
-    r"(\)=\(|Failing row contains \(|COPY \w+, line \d+, column \w+: \"|for type \w+: \")[^\n]*"
+    r"(\)=\(|Failing row contains \(|COPY \w+, line \d+, column \w+: \"|for type [\w ]+: \""
+    r"|LINE \d+: ).*?(?=\n(?:HINT|CONTEXT|STATEMENT): |\n\n(?:The above|During handling) |\Z)",
+    re.DOTALL,
 )
 _INTERNATIONAL = re.compile(r"\+\d(?:[\s().-]{0,2}\d){6,14}")
 _PHONE = re.compile(r"\+?\d(?:[\s().-]{0,2}\d){6,18}")
@@ -92,11 +99,11 @@ def facts(given: Any, name: str = "") -> Any:
     Its form is kept, and so are short numbers, yes and no, and the words of our own trade.
     """
     if isinstance(given, Mapping):
-        return {key: facts(inner, str(key)) for key, inner in given.items()}
-    if isinstance(given, list):
+        return {text(str(key)): facts(inner, str(key)) for key, inner in given.items()}
+    if isinstance(given, list | tuple):
         return [facts(inner, name) for inner in given]
     if isinstance(given, str):
         return text(given) if name in _TRADE else hidden(given)
-    if isinstance(given, int) and abs(given) >= _LONG_NUMBER:
+    if isinstance(given, int | float) and abs(given) >= _LONG_NUMBER:
         return DOTS
     return given

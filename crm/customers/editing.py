@@ -61,7 +61,8 @@ def correct(*, customer_id: int, values: Mapping[str, Any], now: datetime) -> Cu
 @transaction.atomic
 def add_identity(*, customer_id: int, kind: str, value: str, now: datetime) -> Identity:
     """Let one more handle lead to a customer. Locks the handle."""
-    written = _handle(kind, value)
+    country = Customer.objects.get(pk=customer_id).country
+    written = _handle(kind, value, country)
     handles.lock(wanted=[(kind, written)])
     customer = Customer.objects.select_for_update().get(pk=customer_id)
     found, _is_new = Identity.objects.get_or_create(
@@ -99,9 +100,10 @@ def _tell(customer_id: int, now: datetime) -> None:
     announce(customers_changed, sender=Customer, customer_ids=[customer_id])
 
 
-def _handle(kind: str, value: str) -> str:
-    form = {"email": normalise.email, "phone": normalise.phone}.get(kind, str.strip)
-    written = form(value)[:320]
+def _handle(kind: str, value: str, country: str) -> str:
+    if kind in _ADDRESSES and value.strip():
+        return read(_ADDRESSES[kind], value, country)
+    written = value.strip()[:320]
     if not written:
         raise ValidationError(_("%s is no address of this kind.") % value)
     return written
