@@ -23,7 +23,7 @@ def readdress(*, customer_id: int, kind: IdentityKind, value: str, now: datetime
     """
     field_name = _FIELDS[kind]
     known = Customer.objects.get(pk=customer_id)
-    address = read(kind, value, known.country)
+    address = read(kind=kind, value=value, country=known.country)
     taken = (address, getattr(known, field_name))
     handles.lock(wanted=[(kind.value, one) for one in taken if one])
     customer = Customer.objects.select_for_update().get(pk=customer_id)
@@ -43,7 +43,7 @@ def readdress(*, customer_id: int, kind: IdentityKind, value: str, now: datetime
     return address
 
 
-def read(kind: IdentityKind, value: str, country: str) -> str:
+def read(*, kind: IdentityKind, value: str, country: str) -> str:
     """An address in the form that it is kept in, or ValidationError."""
     if not value.strip():
         return ""

@@ -102,7 +102,7 @@ def _tell(customer_id: int, now: datetime) -> None:
 
 def _handle(kind: str, value: str, country: str) -> str:
     if kind in _ADDRESSES and value.strip():
-        return read(_ADDRESSES[kind], value, country)
+        return read(kind=_ADDRESSES[kind], value=value, country=country)
     written = value.strip()[:320]
     if not written:
         raise ValidationError(_("%s is no address of this kind.") % value)
@@ -120,7 +120,10 @@ def _lock(customer_id: int, values: Mapping[str, Any]) -> Customer:
         told = [
             (kind.value, address)
             for name, kind in kinds.items()
-            for address in (getattr(known, name), read(kind, values[name], country))
+            for address in (
+                getattr(known, name),
+                read(kind=kind, value=values[name], country=country),
+            )
         ]
         handles.lock(wanted=[handle for handle in told if handle[1]])
     return Customer.objects.select_for_update().get(pk=customer_id)
