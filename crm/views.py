@@ -235,23 +235,25 @@ def _choose(request: HttpRequest, customer_id: int, message_id: int, now: dateti
     """Do what one of the page's forms asks for, and say so."""
     if "pause" in request.POST:
         preferences.pause(customer_id=customer_id, now=now)
-    elif "go_on" in request.POST:
+        return _("Done: we keep quiet for a while.")
+    if "go_on" in request.POST:
         preferences.go_on(customer_id=customer_id, now=now)
-    elif "data" in request.POST:
+        return _("Done: we write to you again.")
+    if "data" in request.POST:
         return _ask_for_data(request.POST["data"], customer_id, message_id, now)
-    elif "leave" in request.POST:
+    if "leave" in request.POST:
         source, proof = DecisionSource.PREFERENCES, {"message_id": message_id}
         preferences.leave(customer_id=customer_id, source=source, proof=proof, now=now)
-    else:
-        preferences.choose(
-            customer_id=customer_id,
-            granted=request.POST.getlist("granted"),
-            proof={"message_id": message_id},
-            ip_address=request.META.get("REMOTE_ADDR"),
-            now=now,
-        )
-        if (frequency := request.POST.get("frequency", "")) in preferences.FREQUENCIES:
-            preferences.choose_frequency(customer_id=customer_id, frequency=frequency, now=now)
+        return _("You are unsubscribed from everything.")
+    preferences.choose(
+        customer_id=customer_id,
+        granted=request.POST.getlist("granted"),
+        proof={"message_id": message_id},
+        ip_address=request.META.get("REMOTE_ADDR"),
+        now=now,
+    )
+    if (frequency := request.POST.get("frequency", "")) in preferences.FREQUENCIES:
+        preferences.choose_frequency(customer_id=customer_id, frequency=frequency, now=now)
     return _("Saved. It is in effect now.")
 
 

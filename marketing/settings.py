@@ -325,7 +325,7 @@ UNFOLD = {
         static_lazy("crm/admin.css"),
         static_lazy("crm/screens.css"),
     ],
-    "SCRIPTS": [static_lazy("crm/admin.js")],
+    "SCRIPTS": [static_lazy("crm/admin.js"), static_lazy("crm/assist.js")],
     "DASHBOARD_CALLBACK": "marketing.admin.dashboard.fill",
     "COMMAND": {"search_callback": "crm.admin.global_search.find"},
     "COLORS": {"primary": TEAL},

@@ -33,8 +33,8 @@ DECISIONS_SHOWN = 12
 
 def initials(customer: Customer) -> str:
     """One or two letters that stand for a customer."""
-    if customer.language.startswith("zh") and customer.last_name:
-        return customer.last_name[:1]
+    if customer.is_family_first:
+        return (customer.last_name or customer.first_name)[:1]
     letters = [name[0] for name in (customer.first_name, customer.last_name) if name]
     return "".join(letters).upper() or (customer.email[:1] or "#").upper()
 

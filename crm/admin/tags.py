@@ -10,7 +10,7 @@ from django.db.models import Model
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language_info
+from django.utils.translation import get_language_info, gettext
 
 from crm.admin.spans import distance
 from crm.choices import Channel, ConsentState, ConversationState, Handler, MessageState, OrderState
@@ -127,6 +127,12 @@ def language(code: str) -> str:
     except KeyError:
         return code
     return str(told["name_translated"])
+
+
+@register.filter
+def translated(text: str) -> str:
+    """A sentence that is kept with a row, in the reader's language where it is one of ours."""
+    return gettext(text) if text else ""
 
 
 @register.filter

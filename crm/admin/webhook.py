@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -19,7 +19,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from crm import tasks, webhooks
 from crm.admin.parts import LedgerAdmin, post_once
-from crm.admin.tags import badge, json_block, moment
+from crm.admin.tags import badge, json_block, moment, translated
 from crm.choices import WebhookState
 from crm.models import Webhook, WebhookDelivery
 
@@ -127,7 +127,7 @@ class WebhookAdmin(ModelAdmin):
         """Tell a subscriber nothing more."""
 
         def call() -> str:
-            webhooks.stop(webhook_id=object_id, reason=gettext("Stopped by staff."))
+            webhooks.stop(webhook_id=object_id, reason=gettext_noop("Stopped by staff."))
             return gettext("The webhook is stopped.")
 
         return self._post(request, call)
@@ -153,7 +153,9 @@ class WebhookAdmin(ModelAdmin):
     @display(description=_("state"))
     def standing(self, webhook: Webhook) -> str:
         if not webhook.is_active:
-            return format_html("{} {}", badge(_("Stopped"), "bad"), webhook.stopped_because)
+            return format_html(
+                "{} {}", badge(_("Stopped"), "bad"), translated(webhook.stopped_because)
+            )
         if webhook.failing_since_at:
             return badge(_("Failing"), "warn")
         return badge(_("Active"), "good")

@@ -22,6 +22,7 @@ MOST_UNPACKED = 16 << 30
 # The texts of a spreadsheet are held in memory while it is read.
 MOST_SPREADSHEET_TEXTS = 48 << 20
 _FREE = 8 << 20
+_ARCHIVES = (".xlsx", ".zip", ".gz")
 _DAMAGED = (gzip.BadGzipFile, EOFError, zlib.error, zipfile.BadZipFile, lzma.LZMAError)
 
 
@@ -71,6 +72,8 @@ def packing(*, path: Path, filename: str) -> Packing:
         raise UnusableFile(_("This is an old Excel file; save it as XLSX or CSV."))
     if start.startswith((b"%PDF", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf", b"Rar!", b"PK\x05\x06")):
         raise UnusableFile(_("This is no table; save it as CSV, XLSX or JSON Lines."))
+    if filename.lower().endswith(_ARCHIVES):
+        raise UnusableFile(_("The file is not what its name says; save it again as CSV or XLSX."))
     return Packing("", filename.lower())
 
 
@@ -106,6 +109,8 @@ def _zipped(path: Path, filename: str) -> Packing:
     if "xl/workbook.xml" in names:
         _refuse_texts(members)
         return Packing("spreadsheet", filename.lower())
+    if filename.lower().endswith(".xlsx"):
+        raise UnusableFile(_("The file is not what its name says; save it again as CSV or XLSX."))
     tables = [name for name in names if not _is_clutter(name)]
     if len(tables) != 1:
         raise UnusableFile(_("The archive holds %s files; put one table into it.") % len(tables))

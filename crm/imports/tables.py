@@ -61,6 +61,8 @@ def find_format(*, path: Path, filename: str) -> Format:
     if _is_json(sample, packing.name):
         with _text(path, packing, encoding) as text:
             keys = _keys(text)
+        if not any(keys):
+            raise UnusableFile(_("No line of the file is a JSON object; write one on each line."))
         return Format("jsonl", packing.kind, packing.name, _checked(keys), encoding)
     # The last line of a sample is cut anywhere.
     whole = sample.rpartition("\n")[0] if len(sample) == 1 << 16 else sample

@@ -1,6 +1,7 @@
 """Who they are: customers, the handles they are known by, and their order statistics."""
 
 import random
+import re
 from datetime import datetime
 from typing import Any, Self
 
@@ -15,6 +16,8 @@ from .attribute import AttributeDefinition
 from .veil import Veiled
 
 BUCKETS = 10_000
+# Chinese, Japanese and Korean letters, and the dots of a masked name.
+_EAST_ASIAN = re.compile(r"[\u3005\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff•·]+")
 
 
 def draw_bucket() -> int:
@@ -98,12 +101,17 @@ class Customer(VeiledPerson):
 
     @property
     def full_name(self) -> str:
-        """First and last name in the order that the customer's language uses."""
-        names = (self.first_name, self.last_name)
-        # A Latin name stays in its own order, whatever its bearer reads.
-        if self.language.startswith("zh") and not "".join(names).isascii():
-            return "".join(reversed(names))
-        return " ".join(name for name in names if name)
+        """First and last name in the order that their own script uses."""
+        names = [name for name in (self.first_name, self.last_name) if name]
+        if not self.is_family_first:
+            return " ".join(names)
+        gap = " " if self.language == "ja" else ""
+        return gap.join(reversed(names))
+
+    @property
+    def is_family_first(self) -> bool:
+        """Whether the name is in a script of East Asia, whatever its bearer reads."""
+        return _EAST_ASIAN.fullmatch(self.first_name + self.last_name) is not None
 
 
 class Identity(Veiled):

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from crm import consent, customers
 from crm.choices import Channel, ConsentState, DecisionSource, Purpose
@@ -148,7 +148,7 @@ def pause(*, customer_id: int, now: datetime) -> None:
     customers.pause(
         customer_id=customer_id,
         until_at=now + PAUSE,
-        reason="Asked for on the preference page",
+        reason=gettext_noop("Asked for on the preference page"),
         by=None,
         now=now,
     )

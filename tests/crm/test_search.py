@@ -96,9 +96,20 @@ def test_postgresql_and_python_bring_words_into_the_same_form(db: None, text: st
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "whole"), [("小明", "王", "王小明"), ("Sasha", "Wood", "Sasha Wood")]
+    ("first", "last", "language", "whole"),
+    [
+        ("小明", "王", "zh-hans", "王小明"),
+        ("小明", "王", "", "王小明"),
+        ("小明•••", "王•••", "zh-hans", "王•••小明•••"),
+        ("さくら", "井上", "ja", "井上 さくら"),
+        ("Sasha", "Wood", "zh-hans", "Sasha Wood"),
+        ("José", "García", "zh-hans", "José García"),
+        ("小明", "", "", "小明"),
+    ],
 )
-def test_a_name_is_written_as_its_own_script_does(first: str, last: str, whole: str) -> None:
-    customer = Customer(first_name=first, last_name=last, language="zh-hans")
+def test_a_name_is_written_as_its_own_script_does(
+    first: str, last: str, language: str, whole: str
+) -> None:
+    customer = Customer(first_name=first, last_name=last, language=language)
 
     assert customer.full_name == whole

@@ -128,8 +128,9 @@ def test_a_customer_chooses_channels(client: Client, urls: object, ada: Customer
 
 
 def test_a_customer_asks_for_thirty_quiet_days(client: Client, urls: object, ada: Customer) -> None:
-    client.post(urls.preferences_url, {"pause": "30"})
+    page = client.post(urls.preferences_url, {"pause": "30"}).content.decode()
 
+    assert "Done: we keep quiet for a while." in page
     assert MarketingPause.objects.filter(customer=ada).exists()
     assert ada.consents.get(channel="email").state == "granted"
 

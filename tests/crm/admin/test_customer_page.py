@@ -15,8 +15,10 @@ from crm import (
     duplicates,
     events,
     extensions,
+    preferences,
     privacy,
 )
+from crm.admin import customer_page
 from crm.admin.parts import OverrideRow
 from crm.choices import MergeCause
 from crm.models import ConsentDecision, Customer, MarketingPause, Message
@@ -203,6 +205,40 @@ def test_the_timeline_names_the_product_that_was_looked_at(admin, ada, order, no
     events.record(event=event, now=now)
 
     assert "Looked at a product: Teapot" in admin.get(page_of(ada)).content.decode()
+
+
+def test_the_timeline_tells_a_refund_in_words(admin, ada, order, now):
+    brought = {"number": "R-1", "amount": 52.9, "currency": "EUR", "is_partial": True}
+    events.record(event=events.NewEvent(ada.pk, "order.refunded", now, "back", brought), now=now)
+
+    page = admin.get(page_of(ada)).content.decode()
+
+    assert "52.90 EUR" in page
+    assert "a part only" in page
+    assert "is_partial" not in page
+
+
+def test_a_pause_from_the_preference_page_is_told_in_the_readers_language(admin, ada, now):
+    preferences.pause(customer_id=ada.pk, now=now)
+
+    page = admin.get(page_of(ada), headers={"accept-language": "zh-hans"}).content.decode()
+
+    assert "客户在偏好设置页面上要求" in page
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "language", "letters"),
+    [
+        ("Sasha", "Merriweather", "zh-hans", "SM"),
+        ("小明", "王", "", "王"),
+        ("小明", "王", "zh-hans", "王"),
+        ("Ada", "", "en", "A"),
+    ],
+)
+def test_initials_follow_the_script_of_the_name(first, last, language, letters):
+    customer = Customer(first_name=first, last_name=last, language=language)
+
+    assert customer_page.initials(customer) == letters
 
 
 def test_the_timeline_narrows_to_orders(admin, ada, order, question):
