@@ -1,7 +1,7 @@
 """Segment's e-commerce events in our words, and the products and orders that follow from them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from itertools import groupby
@@ -50,14 +50,13 @@ NAMES: Final = {
     "order canceled": CANCELLED,
 }
 # Those that say more than that they happened.
-TELLING: Final = frozenset(
-    {
-        *("product.viewed", "product.clicked", "product.list_viewed"),
-        *("cart.product_added", "cart.viewed", "checkout.started"),
-        *(COMPLETED, UPDATED, REFUNDED, CANCELLED),
-    }
-)
+ABOUT_ORDERS: Final = frozenset({COMPLETED, UPDATED, REFUNDED, CANCELLED})
+TELLING: Final = ABOUT_ORDERS | {
+    *("product.viewed", "product.clicked", "product.list_viewed"),
+    *("cart.product_added", "cart.viewed", "checkout.started"),
+}
 _LONGEST_SKU = 100
+_PRODUCT = tuple(field.name for field in fields(orders.NewProduct))
 _LARGEST_AMOUNT = Decimal(10) ** 9
 _CENT = Decimal("0.01")
 
@@ -103,20 +102,28 @@ def _record_products(deeds: Iterable[Deed], now: datetime) -> None:
         if deed.name not in {REFUNDED, CANCELLED}:
             told.update({_sku(item): (item, deed) for item in _items(deed.properties)})
     told.pop("", None)
-    known = {product.sku: product for product in Product.objects.filter(sku__in=list(told))}
+    known = _known(list(told))
     new = (_product(sku, item, known.get(sku), deed, now) for sku, (item, deed) in told.items())
     if changed := [product for product in new if product is not None]:
         orders.record_products(products=changed, now=now)
 
 
+def _known(skus: Sequence[str]) -> dict[str, orders.NewProduct]:
+    found = Product.objects.filter(sku__in=skus).values_list(*_PRODUCT)
+    return {row[0]: orders.NewProduct(*row) for row in found}
+
+
 def _product(
-    sku: str, item: Mapping[str, Any], before: Product | None, deed: Deed, now: datetime
+    sku: str,
+    item: Mapping[str, Any],
+    before: orders.NewProduct | None,
+    deed: Deed,
+    now: datetime,
 ) -> orders.NewProduct | None:
     name, price = _text(item.get("name"), 255), _amount(item.get("price"))
     is_ordered = deed.name in {COMPLETED, UPDATED}
     if before is None and not (name and price is not None) and not is_ordered:
         return None
-    known = _as_known(sku, before, now)
     said: dict[str, Any] = {
         "name": name,
         "price": price,
@@ -126,30 +133,16 @@ def _product(
         "url": _text(item.get("url"), 500),
         "image_url": _text(item.get("image_url"), 500),
     }
-    # What an order says a piece cost may be a bargain: it is the price only of a new product.
-    if is_ordered and before is not None:
-        said["price"] = said["currency"] = None
-    product = replace(known, **{word: value for word, value in said.items() if value})
-    return product if before is None or product != known else None
-
-
-def _as_known(sku: str, before: Product | None, now: datetime) -> orders.NewProduct:
     if before is None:
-        currency = settings.SHOP_CURRENCY
-        return orders.NewProduct(sku, sku, Decimal(0), currency, created_at=now)
-    return orders.NewProduct(
-        sku=sku,
-        name=before.name,
-        price=before.price,
-        currency=before.currency,
-        description=before.description,
-        category=before.category,
-        brand=before.brand,
-        url=before.url,
-        image_url=before.image_url,
-        is_active=before.is_active,
-        created_at=before.created_at,
-    )
+        before = orders.NewProduct(sku, sku, Decimal(0), settings.SHOP_CURRENCY, created_at=now)
+        return replace(before, **{word: value for word, value in said.items() if value})
+    # What an order says a piece cost may be a bargain: it is the price only of a new product.
+    if is_ordered:
+        said["price"] = said["currency"] = None
+    changed = {
+        word: value for word, value in said.items() if value and value != getattr(before, word)
+    }
+    return replace(before, **changed) if changed else None
 
 
 # --- Orders -------------------------------------------------------------------------------------

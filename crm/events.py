@@ -1,7 +1,7 @@
 """Events: append-only facts about customers, each recorded once."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -29,6 +29,8 @@ NOT_SEEN = frozenset(
     }
 )
 
+_HOLD = "SELECT id FROM crm_customer WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE"
+
 _RECORD = """
     INSERT INTO crm_event (customer_id, name, occurred_at, received_at, properties, key)
     SELECT new.customer_id, new.name, new.occurred_at, %s, new.properties, new.key
@@ -50,6 +52,10 @@ _SEE = """
 """
 
 
+class CustomerGone(LookupError):  # noqa: N818 - it says what happened
+    """An event is about a customer who was merged away or erased, or never was."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewEvent:
     """A fact to record; the key names the reporter and their id for it."""
@@ -68,7 +74,11 @@ def record(*, event: NewEvent, now: datetime) -> list[int]:
 
 @transaction.atomic
 def record_many(*, events: Sequence[NewEvent], now: datetime) -> list[int]:
-    """Record events and give the ids of those that are new; a replay changes nothing."""
+    """Record events and give the ids of those that are new; a replay changes nothing.
+
+    Raises `CustomerGone` where one of the customers is not there.
+    """
+    _hold({event.customer_id for event in events})
     rows: list[tuple[int, int]] = []
     for chunk in _chunks(events):
         rows += _insert(chunk, now)
@@ -87,6 +97,15 @@ def note_seen(*, event_ids: Sequence[int], customer_ids: Sequence[int]) -> None:
     """Let these events move on when their customers were last seen; locks the customers."""
     with connection.cursor() as cursor:
         cursor.execute(_SEE, [list(event_ids), list(NOT_SEEN), list(customer_ids)])
+
+
+def _hold(customer_ids: Collection[int]) -> None:
+    """Let nobody merge or erase these customers before the events are there to be moved too."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD, [sorted(customer_ids)])
+        held = {customer_id for (customer_id,) in cursor.fetchall()}
+    if gone := set(customer_ids) - held:
+        raise CustomerGone(f"There is no customer #{min(gone)}.")
 
 
 def _leave_for_later(event_ids: Sequence[int], now: datetime) -> None:

@@ -17,6 +17,7 @@ from rest_framework.views import exception_handler
 
 from crm.calls import OtherRequest, StillRunning
 from crm.customers import MergeRefused, NoIdentity
+from crm.events import CustomerGone
 from crm.models import Customer, Identity
 from crm.orders import UnknownProduct
 
@@ -52,7 +53,7 @@ _WORDS: tuple[tuple[Any, Callable[[Any], Exception]], ...] = (
     ((NoIdentity, UnknownProduct), lambda error: Unusable(str(error))),
     # Who was there a moment ago was merged or erased since.
     ((Customer.DoesNotExist, Identity.DoesNotExist), lambda _: exceptions.NotFound()),
-    (MergeRefused, lambda error: Conflict(str(error))),
+    ((MergeRefused, CustomerGone), lambda error: Conflict(str(error))),
     (Refused, lambda error: Unusable(" ".join(error.messages))),
     (
         StillRunning,

@@ -10,7 +10,7 @@ from django.db import connection, models, transaction
 from django.db.models import Min
 
 from crm import companies
-from crm.customers import checking
+from crm.customers import checking, tables
 from crm.models import Customer, CustomerAlias, Merge
 from crm.signals import announce, customers_erased
 
@@ -86,7 +86,7 @@ def _forget_copies(ids: Sequence[int], counts: Counter[str]) -> None:
 def _histories() -> Iterator[tuple[str, str]]:
     """The tables of history that tell of customers, each with the column that names one."""
     for model in apps.get_models(include_auto_created=True):
-        if not hasattr(model, "history_id"):
+        if not tables.is_history(model=model):
             continue
         if getattr(model, "tracked_model", None) is Customer or model.__name__ == (
             "HistoricalCustomer"
@@ -112,7 +112,7 @@ def _delete_related(
     field: Any = relation.field
     related: Any = relation.related_model
     name, column = related._meta.db_table, field.column
-    if not getattr(field, "db_constraint", True):
+    if tables.is_history(model=related):
         return
     if name in _KEPT or relation.on_delete is models.SET_NULL:
         with connection.cursor() as cursor:

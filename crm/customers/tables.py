@@ -71,6 +71,11 @@ def columns_of(*, model: type[models.Model]) -> tuple[str, ...]:
     )
 
 
+def is_history(*, model: Any) -> bool:
+    """Whether a model keeps what rows of another were, and who changed them."""
+    return hasattr(model, "history_id")
+
+
 def used(*, customer_ids: Iterable[int]) -> list[Table]:
     """The tables that have rows of these customers at all, found in one statement."""
     every = all_tables()
@@ -109,7 +114,7 @@ def _is_live(relation: models.ForeignObjectRel) -> bool:
     """Not the tables of history, and not the pairs, which are of two customers each."""
     if relation.related_model is DuplicateCandidate or relation.many_to_many:
         return False
-    return bool(getattr(relation.field, "db_constraint", True))
+    return not is_history(model=relation.related_model)
 
 
 def _table(

@@ -38,11 +38,11 @@ def _company(fact: Fact) -> companies.NewCompany:
 
 
 def _key(fact: Fact) -> str:
-    return wire.text_of(value=fact.entry.call.group_id)
+    return wire.text_of(value=fact.call.group_id)
 
 
 def _traits(fact: Fact) -> Mapping[str, Any]:
-    raw = bytes(fact.entry.call.traits)
+    raw = bytes(fact.call.traits)
     found = msgspec.json.decode(raw) if raw else None
     return found if isinstance(found, dict) else {}
 

@@ -23,7 +23,7 @@ from crm.ingest.facts import Fact, Reject
 
 logger = logging.getLogger(__name__)
 
-CHUNK_EVENTS = 4_000
+CHUNK_EVENTS = 8_000
 _READ_BYTES = 512 * 1024
 # After a key that was known, more of them are to be expected for some chunks.
 _CAREFUL_CHUNKS = 20

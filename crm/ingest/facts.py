@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 
 from crm import commerce
-from crm.ingest import records, wire
+from crm.ingest import lines, records, wire
 
 # What these calls do is more than a row, and an old one told again must not undo a newer one.
 STATEFUL = frozenset({"identify", "alias", "group"})
-_NAMES = {
+NAMES = {
     "identify": "customer.identified",
     "alias": "customer.linked",
     "group": "company.joined",
@@ -24,8 +24,7 @@ _EMPTY = frozenset({b"", b"null", b"{}"})
 _BEFORE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(slots=True, eq=False)
-class Fact:
+class Fact(msgspec.Struct, gc=False, eq=False):
     """One event that is to be recorded."""
 
     key: str
@@ -37,7 +36,11 @@ class Fact:
     user: str
     anonymous: str
     properties: bytes
-    entry: wire.Entry
+    # What COPY reads of it, all but its number and its customer.
+    line: bytes
+    raw: bytes
+    # Kept where more is to be read in it.
+    call: wire.Call
 
     @property
     def told(self) -> Mapping[str, Any]:
@@ -67,20 +70,23 @@ def of_payload(*, payload: bytes) -> Iterator[Fact | Reject]:
         yield _unknown(payload, str(error))
         return
     skewed = wire.skew(sent_at=reading.sent_at, received_at=record.received_at)
+    received = lines.moment(record.received_at)
     for entry in reading.entries:
-        yield _fact_or_reject(record, skewed, entry)
+        yield _fact_or_reject(record, skewed, received, entry)
 
 
 def aside(*, fact: Fact, detail: str) -> Reject:
     """A fact that the database did not take."""
-    return Reject(fact.key, fact.key_id, "not_recorded", detail, fact.entry.raw, fact.received_at)
+    return Reject(fact.key, fact.key_id, "not_recorded", detail, fact.raw, fact.received_at)
 
 
-def _fact_or_reject(record: records.Record, skewed: timedelta, entry: wire.Entry) -> Fact | Reject:
+def _fact_or_reject(
+    record: records.Record, skewed: timedelta, received: bytes, entry: wire.Entry
+) -> Fact | Reject:
     fault = entry.fault
     if fault is None:
         try:
-            return _fact(record, skewed, entry)
+            return _fact(record, skewed, received, entry)
         except (ValueError, RecursionError) as error:
             fault = wire.Fault("invalid", str(error))
     # Two events with one id may be wrong in two ways: both are kept.
@@ -94,11 +100,11 @@ def _unknown(payload: bytes, detail: str) -> Reject:
     return Reject(key, 0, "unknown_record", detail, payload, _BEFORE)
 
 
-def _fact(record: records.Record, skewed: timedelta, entry: wire.Entry) -> Fact:
+def _fact(record: records.Record, skewed: timedelta, received: bytes, entry: wire.Entry) -> Fact:
     call = entry.call
+    received_at = record.received_at
     key = wire.key_of(call=call, key_id=record.key_id, request=record.request, index=entry.index)
     name, properties = _what(entry)
-    received_at = record.received_at
     if call.sent_at:
         skewed = wire.skew(sent_at=call.sent_at, received_at=received_at)
     occurred_at = wire.moment(call=call, skewed=skewed, received_at=received_at)
@@ -108,11 +114,13 @@ def _fact(record: records.Record, skewed: timedelta, entry: wire.Entry) -> Fact:
         entry.kind,
         name,
         occurred_at,
-        record.received_at,
-        wire.text_of(value=call.user_id),
-        wire.text_of(value=call.anonymous_id),
+        received_at,
+        entry.user,
+        entry.anonymous,
         properties,
-        entry,
+        lines.line(name, lines.moment(occurred_at), received, properties, key),
+        entry.raw,
+        call if entry.kind in STATEFUL else wire.NOTHING,
     )
 
 
@@ -125,14 +133,15 @@ def _what(entry: wire.Entry) -> tuple[str, bytes]:
             return name, _commerce(name, call)
         return told, _with_campaign(call, bytes(call.properties))
     if entry.kind in STATEFUL:
-        return _NAMES[entry.kind], _said(entry)
-    return _NAMES[entry.kind], _with_campaign(call, _page(call))
+        return NAMES[entry.kind], _said(entry)
+    return NAMES[entry.kind], _with_campaign(call, _page(call))
 
 
 def _commerce(name: str, call: wire.Call) -> bytes:
-    properties = _object(bytes(call.properties))
-    tidied = commerce.tidied(name=name, properties=properties)
-    return _with_campaign(call, msgspec.json.encode(tidied))
+    properties = bytes(call.properties)
+    said = _object(properties)
+    tidied = commerce.tidied(name=name, properties=said)
+    return _with_campaign(call, properties if tidied == said else msgspec.json.encode(tidied))
 
 
 def _said(entry: wire.Entry) -> bytes:

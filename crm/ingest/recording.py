@@ -1,19 +1,24 @@
 """Writing a chunk of facts: customers, events, what follows from them, in one transaction."""
 
-import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from django.db import IntegrityError, connection, transaction
 
 from crm import commerce
 from crm.ingest import companies_of, people
-from crm.ingest.facts import STATEFUL, Fact, Reject
+from crm.ingest.facts import NAMES, STATEFUL, Fact, Reject
 from crm.models import ApiKey, Event, RejectedEvent
 from crm.signals import announce, events_recorded
 
 _COLUMNS = "(id, customer_id, name, occurred_at, received_at, properties, key)"
-_DRAW = "SELECT nextval('crm_event_id_seq') FROM generate_series(1, %s)"
+_DRAW = "SELECT string_agg(nextval('crm_event_id_seq')::text, ',') FROM generate_series(1, %s)"
+# What follows from the events (roll-ups, webhooks) is drawn soon, from the numbers left here.
+_DRAW_AND_LEAVE = """
+    INSERT INTO crm_eventbatch (event_ids, created_at)
+    SELECT array_agg(nextval('crm_event_id_seq')), %s FROM generate_series(1, %s)
+    RETURNING array_to_string(event_ids, ',')
+"""
 _COPY = f"COPY crm_event {_COLUMNS} FROM STDIN"
 _ASIDE = """
     CREATE TEMPORARY TABLE IF NOT EXISTS told_event (
@@ -29,9 +34,14 @@ _INSERT = f"""
 """  # noqa: S608 - our own column names
 _LEAVE = "INSERT INTO crm_eventbatch (event_ids, created_at) VALUES (%s::bigint[], %s)"
 _KNOWN = "SELECT key FROM crm_event WHERE key = ANY(%s)"
-_Write = Callable[[Sequence[Fact], Sequence[int], Sequence[int]], Collection[int]]
-_SPECIAL = re.compile(r"[\\\t\n\r]")
 _PIECE = 500
+# After these there is more to do than to record them.
+_FOLLOWED = commerce.TELLING | {NAMES["group"]}
+
+
+# Writes facts for their customers, and tells which are new: the number of each by its place.
+_Write = Callable[[Sequence[Fact], Sequence[int], datetime], Mapping[int, int]]
+_Told = tuple[Fact, int]
 
 
 @transaction.atomic
@@ -71,58 +81,63 @@ def is_known_key(*, error: IntegrityError) -> bool:
 
 
 def _record(facts: Sequence[Fact], now: datetime, write: _Write) -> int:
-    distinct = list({fact.key: fact for fact in reversed(facts)}.values())[::-1]
-    new = _without_known(distinct)
+    new = _without_known(_distinct(facts))
     if not new:
         return 0
     customer_ids = people.resolve(facts=new, now=now)
-    event_ids = _draw(len(new))
-    recorded = write(new, event_ids, customer_ids)
+    recorded = write(new, customer_ids, now)
     if not recorded:
         return 0
-    _follow_up(
-        [
-            (fact, customer_id)
-            for fact, event_id, customer_id in zip(new, event_ids, customer_ids, strict=True)
-            if event_id in recorded
-        ],
-        now,
-    )
-    recorded_ids = sorted(recorded)
-    _leave_for_later(recorded_ids, now)
+    telling = [
+        (new[place], customer_ids[place]) for place in recorded if new[place].name in _FOLLOWED
+    ]
+    if telling:
+        _follow_up(telling, now)
     announce(
         events_recorded,
         sender=Event,
-        event_ids=recorded_ids,
-        customer_ids=sorted(set(customer_ids)),
+        event_ids=list(recorded.values()),
+        customer_ids=sorted({customer_ids[place] for place in recorded}),
     )
     return len(recorded)
 
 
-def _leave_for_later(event_ids: Sequence[int], now: datetime) -> None:
-    """Thousands of numbers as one word: quoting each costs more than reading them all."""
-    numbers = ",".join(map(str, event_ids))
-    with connection.cursor() as cursor:
-        cursor.execute(_LEAVE, [f"{{{numbers}}}", now])
+def _distinct(facts: Sequence[Fact]) -> Sequence[Fact]:
+    """Each key once, as it was told first."""
+    first: dict[str, Fact] = {}
+    for fact in facts:
+        first.setdefault(fact.key, fact)
+    return list(first.values())
 
 
-def _follow_up(recorded: Sequence[tuple[Fact, int]], now: datetime) -> None:
-    deeds = [
-        commerce.Deed(
-            customer_id=customer_id,
-            name=fact.name,
-            occurred_at=fact.occurred_at,
-            key=fact.key,
-            properties=fact.told,
-        )
-        for fact, customer_id in recorded
-        if fact.name in commerce.TELLING
-    ]
+def _follow_up(told: Sequence[_Told], now: datetime) -> None:
+    deeds = [_deed(*one) for one in _without_echoes(told) if one[0].name in commerce.TELLING]
     if deeds:
         commerce.take_in(deeds=deeds, now=now)
-    joined = [one for one in recorded if one[0].kind == "group"]
+    joined = [one for one in told if one[0].kind == "group"]
     if joined:
         companies_of.join(told=joined, now=now)
+
+
+def _without_echoes(told: Sequence[_Told]) -> Sequence[_Told]:
+    """Many look at one product: what all of them say about it is read once, the last time."""
+    last: dict[object, _Told] = {}
+    for one in told:
+        fact, _ = one
+        echo = fact.key if fact.name in commerce.ABOUT_ORDERS else (fact.name, fact.properties)
+        last.pop(echo, None)
+        last[echo] = one
+    return list(last.values())
+
+
+def _deed(fact: Fact, customer_id: int) -> commerce.Deed:
+    return commerce.Deed(
+        customer_id=customer_id,
+        name=fact.name,
+        occurred_at=fact.occurred_at,
+        key=fact.key,
+        properties=fact.told,
+    )
 
 
 def _without_known(facts: Sequence[Fact]) -> list[Fact]:
@@ -136,41 +151,42 @@ def _without_known(facts: Sequence[Fact]) -> list[Fact]:
     return [fact for fact in facts if fact.key not in known] if known else list(facts)
 
 
-def _draw(count: int) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(_DRAW, [count])
-        return [event_id for (event_id,) in cursor.fetchall()]
-
-
 # --- Copying ------------------------------------------------------------------------------------
 
 
-def _copy(
-    facts: Sequence[Fact], event_ids: Sequence[int], customer_ids: Sequence[int]
-) -> Collection[int]:
-    _stream(_COPY, facts, event_ids, customer_ids)
-    return set(event_ids)
+def _copy(facts: Sequence[Fact], customer_ids: Sequence[int], now: datetime) -> Mapping[int, int]:
+    numbers = _numbers(_DRAW_AND_LEAVE, now, len(facts))
+    _stream(_COPY, facts, numbers, customer_ids)
+    return dict(enumerate(map(int, numbers)))
 
 
-def _insert(
-    facts: Sequence[Fact], event_ids: Sequence[int], customer_ids: Sequence[int]
-) -> Collection[int]:
+def _insert(facts: Sequence[Fact], customer_ids: Sequence[int], now: datetime) -> Mapping[int, int]:
+    numbers = _numbers(_DRAW, len(facts))
     with connection.cursor() as cursor:
         cursor.execute(_ASIDE)
-    _stream(_COPY_ASIDE, facts, event_ids, customer_ids)
+    _stream(_COPY_ASIDE, facts, numbers, customer_ids)
     with connection.cursor() as cursor:
         cursor.execute(_INSERT)
-        return {event_id for (event_id,) in cursor.fetchall()}
+        new = {event_id for (event_id,) in cursor.fetchall()}
+        if new:
+            cursor.execute(_LEAVE, [sorted(new), now])
+    return {place: int(number) for place, number in enumerate(numbers) if int(number) in new}
+
+
+def _numbers(statement: str, *parameters: object) -> list[bytes]:
+    """Thousands of numbers as one text: fetching each costs more than splitting them."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        [drawn] = cursor.fetchone() or [""]
+    return str(drawn).encode().split(b",")
 
 
 def _stream(
-    statement: str, facts: Sequence[Fact], event_ids: Sequence[int], customer_ids: Sequence[int]
+    statement: str, facts: Sequence[Fact], numbers: Sequence[bytes], customer_ids: Sequence[int]
 ) -> None:
-    moments: dict[datetime, bytes] = {}
-    words: dict[str, bytes] = {}
     rows = [
-        _row(fact, event_id, customer_id, moments, words)
-        for fact, event_id, customer_id in zip(facts, event_ids, customer_ids, strict=True)
+        b"%b\t%d\t%b" % (number, customer_id, fact.line)
+        for number, customer_id, fact in zip(numbers, customer_ids, facts, strict=True)
     ]
     with (
         connection.cursor() as cursor,
@@ -180,51 +196,3 @@ def _stream(
         # In pieces, so that the driver keeps no second copy of the whole chunk.
         for start in range(0, len(rows), _PIECE):
             copy.write(b"".join(rows[start : start + _PIECE]))
-
-
-def _row(
-    fact: Fact,
-    event_id: int,
-    customer_id: int,
-    moments: dict[datetime, bytes],
-    words: dict[str, bytes],
-) -> bytes:
-    """One line of COPY; moments and names come again and again and are written once."""
-    received = moments.get(fact.received_at)
-    if received is None:
-        received = moments[fact.received_at] = _moment(fact.received_at)
-    name = words.get(fact.name)
-    if name is None:
-        name = words[fact.name] = _escaped(fact.name)
-    return b"%d\t%d\t%b\t%b\t%b\t%b\t%b\n" % (
-        event_id,
-        customer_id,
-        name,
-        _moment(fact.occurred_at),
-        received,
-        _json(fact.properties),
-        _escaped(fact.key),
-    )
-
-
-def _moment(at: datetime) -> bytes:
-    return at.isoformat().encode()
-
-
-def _escaped(text: str) -> bytes:
-    if _SPECIAL.search(text):
-        text = text.replace("\\", "\\\\").replace("\t", "\\t")
-        text = text.replace("\n", "\\n").replace("\r", "\\r")
-    return text.encode()
-
-
-def _json(raw: bytes) -> bytes:
-    """JSON for COPY's text format; between its parts white space is white space."""
-    if b"\\" in raw:
-        raw = raw.replace(b"\\", b"\\\\")
-    if b"\n" in raw or b"\t" in raw or b"\r" in raw:
-        raw = raw.translate(_ONE_LINE)
-    return raw
-
-
-_ONE_LINE = bytes.maketrans(b"\n\t\r", b"   ")

@@ -20,6 +20,7 @@ RESERVED: Final = ("message.", "consent.", "order.")
 _LONGEST_NAME = 200
 _LONGEST_ID = 320
 _LONGEST_MESSAGE_ID = 150
+_OBJECT_OR_NOTHING = frozenset({b"", b"{", b"n"})
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 
 Identifier = str | int | float | None
@@ -77,15 +78,16 @@ class Fault:
     detail: str
 
 
-@dataclass(slots=True)
-class Entry:
-    """One event of a body: what it says, or what is wrong with it."""
+class Entry(msgspec.Struct, gc=False, eq=False):
+    """One event of a body: what it says and of whom, or what is wrong with it."""
 
     index: int
     raw: bytes
     kind: str
     call: Call
-    fault: Fault | None = None
+    user: str
+    anonymous: str
+    fault: Fault | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class Reading:
 _CALL = msgspec.json.Decoder(Call)
 _ENVELOPE = msgspec.json.Decoder(Envelope)
 _KEY_HOLDER = msgspec.json.Decoder(_KeyHolder)
-_NOTHING = Call()
+NOTHING = Call()
 
 
 def tidy(*, body: bytes) -> bytes:
@@ -196,28 +198,28 @@ def text_of(*, value: Identifier) -> str:
 def _entry(index: int, kind: str, raw: bytes) -> Entry:
     if len(raw) > LARGEST_EVENT:
         limit = f"An event has at most {LARGEST_EVENT // 1024} kB, not {len(raw)} bytes."
-        return Entry(index, raw, kind, _NOTHING, Fault("too_large", limit))
+        return Entry(index, raw, kind, NOTHING, "", "", Fault("too_large", limit))
     try:
         call = _CALL.decode(raw)
     except msgspec.DecodeError as error:
-        return Entry(index, raw, kind, _NOTHING, Fault("invalid", f"{error}"))
+        return Entry(index, raw, kind, NOTHING, "", "", Fault("invalid", f"{error}"))
     kind = kind or call.type or ""
-    return Entry(index, raw, kind, call, _fault(kind, call))
+    user, anonymous = text_of(value=call.user_id), text_of(value=call.anonymous_id)
+    return Entry(index, raw, kind, call, user, anonymous, _fault(kind, call, user, anonymous))
 
 
-def _fault(kind: str, call: Call) -> Fault | None:
+def _fault(kind: str, call: Call, user: str, anonymous: str) -> Fault | None:
     if kind not in KINDS:
         return Fault("unknown_type", f"The type is one of {', '.join(KINDS)}.")
-    return _who(kind, call) or _what(kind, call) or _when(call) or _shape(call)
+    return _who(kind, call, user, anonymous) or _what(kind, call) or _when(call) or _shape(call)
 
 
-def _who(kind: str, call: Call) -> Fault | None:
-    user, anonymous = text_of(value=call.user_id), text_of(value=call.anonymous_id)
-    if kind == "alias" and not (user and text_of(value=call.previous_id)):
+def _who(kind: str, call: Call, user: str, anonymous: str) -> Fault | None:
+    previous = "" if call.previous_id is None else text_of(value=call.previous_id)
+    if kind == "alias" and not (user and previous):
         return Fault("no_identity", "An alias needs userId and previousId.")
     if not user and not anonymous:
         return Fault("no_identity", "An event needs userId or anonymousId.")
-    previous = text_of(value=call.previous_id) if call.previous_id else ""
     if len(user) > _LONGEST_ID or len(anonymous) > _LONGEST_ID or len(previous) > _LONGEST_ID:
         return Fault("id_too_long", f"An id has at most {_LONGEST_ID} characters.")
     return None
@@ -252,7 +254,7 @@ def _when(call: Call) -> Fault | None:
 
 def _shape(call: Call) -> Fault | None:
     for name, raw in (("properties", call.properties), ("traits", call.traits)):
-        if bytes(raw)[:1] not in {b"", b"{", b"n"}:
+        if bytes(raw)[:1] not in _OBJECT_OR_NOTHING:
             return Fault("invalid", f"Expected an object - at `$.{name}`")
     return None
 

@@ -28,6 +28,9 @@ IDLE_PAUSE = 0.25
 AWAY_PAUSE = 1.0
 # Without work for so long, the spool is looked at less often.
 IDLE_AFTER = 2.0
+# The thread that reads ahead gives way to the one that feeds the database within so many seconds:
+# the interpreter's own five milliseconds are as long as a statement takes.
+GIVE_WAY = 0.0003
 # In a rush events are taken down first; what follows from them waits no longer than this.
 LATEST_ROLLUP = 10.0
 MARK_EVERY = 5.0
@@ -137,6 +140,8 @@ def main() -> int:
     # A chunk is thousands of small objects without circles: looking for circles costs a third.
     gc.freeze()
     gc.set_threshold(200_000, 20, 20)
+    sys.setswitchinterval(GIVE_WAY)
+    sys.setswitchinterval(0.0003)
     ingest = Ingest()
     signal.signal(signal.SIGTERM, ingest.stop)
     signal.signal(signal.SIGINT, ingest.stop)

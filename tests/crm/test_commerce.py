@@ -56,6 +56,19 @@ def test_a_view_takes_nothing_from_what_is_known(tell: Tell, drained: Any) -> No
     assert (product.name, product.category, product.price) == ("Sencha", "Tea", Decimal("12.50"))
 
 
+def test_what_was_told_last_of_a_product_counts_though_it_was_told_before(
+    tell: Tell, drained: Any
+) -> None:
+    dear = {**TEA, "price": 14}
+    told = (TEA, dear, TEA, dear, TEA)
+    tell(*(said("Product Viewed", **one) for one in told))
+
+    drained()
+
+    assert Product.objects.get().price == Decimal("12.50")
+    assert Event.objects.count() == len(told)
+
+
 def test_an_order_counts_with_what_the_shop_says_it_comes_to(tell: Tell, drained: Any) -> None:
     tell(bought(total=34.90), bought(total=99))
 
