@@ -62,6 +62,12 @@
     part.click();
   });
 
+  /* The frame looks for a text field beside every file field; ours stand alone. */
+  const keepToItself = (event) => {
+    if (event.target.matches?.("input[type=file].rp-input")) event.stopPropagation();
+  };
+  document.addEventListener("change", keepToItself, true);
+
   /* The search keeps the keyboard while it is open, and gives it back. */
   const reachable = (box) =>
     [...box.querySelectorAll("a[href], button, input")].filter((part) => part.offsetParent !== null);

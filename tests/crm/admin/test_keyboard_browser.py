@@ -172,3 +172,15 @@ def test_every_control_of_the_pages_has_a_name(page: Any, shop: None, ada: Custo
         nameless[address] = page.evaluate(NAMELESS)
 
     assert nameless == {address: [] for address in addresses}
+
+
+def test_a_file_is_chosen_and_refused_without_a_fault_on_the_page(page: Any) -> None:
+    page.goto(reverse("admin:crm_importrun_upload"))
+
+    file = {"name": "customers.xlsx", "mimeType": "text/plain", "buffer": b"this is no workbook"}
+    page.set_input_files("input[type=file]", file)
+    page.get_by_text("Upload and look at it").click()
+    refusal = page.get_by_role("alert").inner_text()
+
+    assert "not what its name says" in refusal
+    assert page.problems == []
