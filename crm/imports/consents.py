@@ -83,7 +83,7 @@ def write(
         return set()
     with connection.cursor() as cursor:
         cursor.execute(_STAGE)
-        cursor.execute("TRUNCATE import_consent")
+        cursor.execute("DELETE FROM import_consent")
         with cursor.copy("COPY import_consent FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)

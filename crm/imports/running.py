@@ -30,10 +30,12 @@ from crm.signals import customers_changed
 
 from . import consents, tables, taking
 from .mapping import Plan
+from .pacing import Pace
 from .people import Batch, Reader
 from .reading import UnusableFile
 
 KIND = "customers"
+# Rows of a batch at most; how many it takes is a matter of its pace.
 BATCH = 20_000
 LEASE = timedelta(seconds=60)
 _TRIES = 3
@@ -115,10 +117,14 @@ def _work(run: ImportRun, clock: Clock, until: float) -> None:
     reader = Reader(plan=plan, is_typed=form.kind == "jsonl")
     path = settings.VAR_DIR / "imports" / run.path
     with tables.rows(path=path, form=form, skip=run.rows_done) as rows:
+        # A check locks nothing.
+        pace = None if is_check else Pace(most=BATCH)
         started = time.monotonic()
-        for count, batch in _ahead(reader, rows):
-            _take_with_retries(run, plan, count, batch, clock(), started)
+        for count, batch in _ahead(reader, rows, pace):
+            locked_at = _take_with_retries(run, plan, count, batch, clock(), started)
             started = time.monotonic()
+            if pace and locked_at:
+                pace.took(rows=count, seconds=started - locked_at)
             # A check keeps nothing between its workers, so it is not handed on.
             if started > until and not is_check:
                 _let_go(run)
@@ -126,11 +132,13 @@ def _work(run: ImportRun, clock: Clock, until: float) -> None:
     _finish(run, clock())
 
 
-def _ahead(reader: Reader, rows: Iterator[tables.Numbered]) -> Iterator[tuple[int, Batch]]:
+def _ahead(
+    reader: Reader, rows: Iterator[tables.Numbered], pace: Pace | None
+) -> Iterator[tuple[int, Batch]]:
     """Batches, the next one read while the database is busy with this one."""
 
     def read() -> tuple[int, Batch] | None:
-        some = list(islice(rows, BATCH))
+        some = list(islice(rows, pace.rows if pace else BATCH))
         return (len(some), reader.read(some)) if some else None
 
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -142,13 +150,17 @@ def _ahead(reader: Reader, rows: Iterator[tables.Numbered]) -> Iterator[tuple[in
 
 def _take_with_retries(
     run: ImportRun, plan: Plan, count: int, batch: Batch, now: datetime, started: float
-) -> None:
-    """Somebody else may just have taken a handle: then the batch is looked at again."""
-    for left in reversed(range(_TRIES)):
+) -> float:
+    """Somebody else may just have taken a handle: then the batch is looked at again.
+
+    Gives the moment since which other writers waited for it.
+    """
+    left = _TRIES
+    while True:
+        left -= 1
         try:
             with transaction.atomic():
-                _take(run, plan, count, batch, now, started)
-            return
+                return _take(run, plan, count, batch, now, started).locked_at
         except IntegrityError:
             if not left:
                 raise
@@ -157,7 +169,7 @@ def _take_with_retries(
 
 def _take(
     run: ImportRun, plan: Plan, count: int, batch: Batch, now: datetime, started: float
-) -> None:
+) -> taking.Outcome:
     existing = plan.options.existing
     if run.state == ImportState.CHECKING:
         outcome = taking.foresee(batch=batch, existing=existing, now=now)
@@ -182,6 +194,7 @@ def _take(
     run.rejected += len(batch.rejected)
     _note(run, batch, time.monotonic() - started)
     _keep_progress(run, now)
+    return outcome
 
 
 def _note(run: ImportRun, batch: Batch, seconds: float) -> None:

@@ -1,5 +1,6 @@
 """Taking a batch in: wave by wave, the plain rows set-wise, the odd ones by the general rule."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -43,6 +44,8 @@ class Outcome:
     updated: set[int] = field(default_factory=set)
     # Whose each row is; rows that were left alone are not in it.
     customers: dict[int, int] = field(default_factory=dict)
+    # Since when other writers of handles wait, by the clock that never goes back.
+    locked_at: float = 0.0
 
 
 def take_in(*, batch: Batch, existing: str, now: datetime) -> Outcome:
@@ -54,10 +57,15 @@ def take_in(*, batch: Batch, existing: str, now: datetime) -> Outcome:
     if not batch.lines:
         return outcome
     staging.prepare()
-    staging.lock()
     waves = staging.waves(batch=batch)
-    for places in waves[:_MOST_WAVES]:
-        _take_wave(batch, places, existing, now, outcome)
+    # What can be done before the others have to wait is done before.
+    staging.stage(batch=batch, places=waves[0])
+    staging.lock()
+    outcome.locked_at = time.monotonic()
+    _take_wave(batch, existing, now, outcome)
+    for places in waves[1:_MOST_WAVES]:
+        staging.stage(batch=batch, places=places)
+        _take_wave(batch, existing, now, outcome)
     rest = sorted(place for wave in waves[_MOST_WAVES:] for place in wave)
     _take_odd(batch, rest, existing, now, outcome)
     return outcome
@@ -92,10 +100,8 @@ def forget() -> None:
         cursor.execute("TRUNCATE import_seen")
 
 
-def _take_wave(
-    batch: Batch, places: Sequence[int], existing: str, now: datetime, outcome: Outcome
-) -> None:
-    staging.stage(batch=batch, places=places)
+def _take_wave(batch: Batch, existing: str, now: datetime, outcome: Outcome) -> None:
+    """Take in what is staged."""
     found = staging.match()
     taken = {*found.new, *found.same}
     if found.same and existing == mapping.SKIP:
