@@ -162,7 +162,7 @@ class PrivacyRequestAdmin(LedgerAdmin):
 
     @display(description=_("what was done"))
     def what_was_done(self, row: PrivacyRequest) -> str:
-        return json_block(row.report)
+        return json_block(row.report) if row.report else "–"
 
 
 def _typed(data: dict[str, Any]) -> str:
