@@ -18,7 +18,7 @@ SLICE = 5_000
 _STAGE = """
     CREATE TEMP TABLE IF NOT EXISTS import_consent (
         customer_id bigint, channel text, state text, source text, decided_at timestamptz, line int
-    ) ON COMMIT DELETE ROWS
+    )
 """
 
 # The same decision told twice is one row.

@@ -28,13 +28,15 @@ from crm.choices import ImportState
 from crm.models import Customer, ImportRun, RejectedRow
 from crm.signals import customers_changed
 
-from . import consents, tables, taking
+from . import consents, staging, tables, taking
 from .mapping import Plan
 from .pacing import Pace
 from .people import Batch, Reader
 from .reading import UnusableFile
 
 KIND = "customers"
+# So many batches go through the staging tables until they are emptied.
+CLEARED_EVERY = 20
 # Rows of a batch at most; how many it takes is a matter of its pace.
 BATCH = 20_000
 LEASE = timedelta(seconds=60)
@@ -78,15 +80,19 @@ def run_due(*, owner: str, clock: Clock, seconds: float) -> bool:
     run = ImportRun.objects.get(pk=run_id)
     try:
         _work(run, clock, time.monotonic() + seconds)
+        staging.clear()
     except LostRun:
+        staging.clear()
         _logger.info("Import %s was stopped or taken over.", run.pk)
     except UnusableFile as error:
         _fail(run, str(error), clock())
+        staging.clear()
     except (OperationalError, MemoryError):
         # The database or this process is in trouble, not the file: another worker tries again.
         raise
     except Exception as error:
         _fail(run, type(error).__name__, clock())
+        staging.clear()
         raise
     return True
 
@@ -120,7 +126,9 @@ def _work(run: ImportRun, clock: Clock, until: float) -> None:
         # A check locks nothing.
         pace = None if is_check else Pace(most=BATCH)
         started = time.monotonic()
-        for count, batch in _ahead(reader, rows, pace):
+        for place, (count, batch) in enumerate(_ahead(reader, rows, pace)):
+            if place % CLEARED_EVERY == 0:
+                staging.clear()
             locked_at = _take_with_retries(run, plan, count, batch, clock(), started)
             started = time.monotonic()
             if pace and locked_at:

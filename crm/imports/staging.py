@@ -14,16 +14,18 @@ from crm.customers.handles import _LOCK_SPACE, _STRIPES
 from .people import TEXTS, Batch
 from .targets import HANDLES
 
+# Emptied by `clear`, not with every commit: that makes new files while others wait.
 _TABLES = f"""
     CREATE TEMP TABLE import_person (
         place int PRIMARY KEY, {", ".join(f"{name} text" for name in TEXTS)},
         attributes jsonb, created_at timestamptz
-    ) ON COMMIT DELETE ROWS;
+    );
     CREATE TEMP TABLE import_match (
         place int PRIMARY KEY, by_external bigint, by_email bigint, by_phone bigint,
         customer_id bigint, verdict text
-    ) ON COMMIT DELETE ROWS
+    )
 """
+_STAGED = ("import_person", "import_match", "import_consent")
 # Rows and progress are one transaction: what the last moment before a power cut wrote is read
 # again. So nobody has to wait for the disk while the handles are locked.
 # Statements below go from the staged rows to the record by its indexes; without statistics the
@@ -94,6 +96,15 @@ def prepare() -> None:
         cursor.execute(_SETTINGS)
 
 
+def clear() -> None:
+    """Leave nothing of anybody on this connection, nor the room that their rows took."""
+    with connection.cursor() as cursor:
+        for name in _STAGED:
+            cursor.execute("SELECT to_regclass(%s)", [f"pg_temp.{name}"])
+            if cursor.fetchone()[0] is not None:
+                cursor.execute(f"TRUNCATE {name}")
+
+
 def lock() -> None:
     """Keep all other writers of handles waiting until the transaction ends: a batch is short."""
     with connection.cursor() as cursor:
@@ -109,7 +120,6 @@ def stage(*, batch: Batch, places: Sequence[int]) -> None:
     created = [text or "\\N" for text in _at(batch.created_at, places)]
     rows = zip(map(str, places), *columns, created, strict=True)
     with connection.cursor() as cursor:
-        # They are empty but for a second wave, and truncating makes new files every time.
         cursor.execute("DELETE FROM import_person; DELETE FROM import_match")
         with cursor.copy("COPY import_person FROM STDIN") as copy:
             copy.write("\n".join(map("\t".join, rows)) + "\n")

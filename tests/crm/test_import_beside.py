@@ -116,6 +116,19 @@ def test_a_file_comes_in_by_batches_that_are_over_soon(monkeypatch: pytest.Monke
     assert taken[:2] == [0, pacing.FIRST]
 
 
+@pytest.mark.django_db
+def test_nothing_of_anybody_stays_on_the_connection_of_the_worker() -> None:
+    heading = "id,email,phone,name,newsletter,consent_source,consent_date"
+
+    imported(table((*row(1), "yes", "form", "2026-01-05"), heading=heading))
+
+    assert Customer.objects.count() == 1
+    with connection.cursor() as cursor:
+        for name in ("import_person", "import_match", "import_consent"):
+            cursor.execute(f"SELECT count(*) FROM pg_temp.{name}")
+            assert cursor.fetchone() == (0,), name
+
+
 def test_a_batch_that_was_slow_is_followed_by_smaller_ones_down_to_a_floor() -> None:
     pace = pacing.Pace(most=20_000)
 
