@@ -77,3 +77,13 @@ def test_a_search_is_measured_among_customers_of_its_own() -> None:
 
     assert report["limit"]
     assert not databases()
+
+
+@pytest.mark.django_db
+def test_rules_are_counted_beside_statements_by_hand_that_find_the_same() -> None:
+    report = report_of("segments", "--customers", "400", "--events", "4000", "--rounds", "1")
+
+    assert len(report["shapes"]) >= 30
+    assert {"a city", "lapsed"} <= {one["shape"] for one in report["shapes"] if one["found"]}
+    assert report["limit"]
+    assert not databases()

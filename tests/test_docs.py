@@ -11,7 +11,7 @@ from django.conf import settings
 from django.test import Client
 from django.urls import Resolver404, resolve
 
-from benchmarks import ingest, send
+from benchmarks import ingest, segments, send
 from campaigns import choices as campaign_choices
 from crm import choices, orders, rendering, variables
 from crm.channels.registry import PROVIDERS
@@ -203,6 +203,16 @@ def test_the_limits_of_events_in_are_those_they_are_held_against():
     assert f"| growth of memory | at most {ingest.MOST_GROWTH:.2f} |" in page
 
 
+def test_the_limits_of_segments_are_those_they_are_held_against():
+    page = documented.page("benchmarks.md")
+
+    assert f"| ratio of segments | at most {segments.MOST_RATIO} |" in page
+    assert f"| worst ratio of segments | at most {segments.MOST_RATIO_OF_ANY} |" in page
+    simple, cruel = segments.MOST_MILLISECONDS_SIMPLE, segments.MOST_MILLISECONDS_CRUEL
+    assert f"| preview of simple rules | p95 within {simple:.0f} ms |" in page
+    assert f"| preview of cruel rules | p95 within {cruel:.0f} ms |" in page
+
+
 # --- Addresses and commands ---------------------------------------------------------------------
 
 
@@ -323,6 +333,7 @@ def rule_examples() -> list[tuple[str, Any]]:
     ]
 
 
+@pytest.mark.django_db
 def test_every_example_of_a_rule_compiles_and_can_be_said(now: datetime):
     examples = rule_examples()
 

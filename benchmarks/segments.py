@@ -1,0 +1,165 @@
+"""How soon a rule is counted, and its segment refreshed, beside the best statement by hand."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median, quantiles
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from benchmarks import history, scratch
+from benchmarks.shapes import SHAPES, Shape
+from marketing import rules, segments
+from marketing.choices import SegmentKind
+from marketing.models import Segment
+
+# Times of our statement by those of the one by hand: for the shapes as a whole, and for any.
+MOST_RATIO = 1.1
+MOST_RATIO_OF_ANY = 1.5
+# What staff who build a rule wait for its count, in milliseconds.
+MOST_MILLISECONDS_SIMPLE = 300.0
+MOST_MILLISECONDS_CRUEL = 1500.0
+# Below this the difference between two statements is the network's, not the plan's.
+LEAST_SECONDS = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One shape: how many it finds, and how long each way took, in seconds."""
+
+    shape: Shape
+    found: int
+    ours: Sequence[float]
+    by_hand: Sequence[float]
+    previews: Sequence[float]
+    refreshes: Sequence[float]
+
+    @property
+    def ratio(self) -> float:
+        """Our time by that of the statement by hand."""
+        return (median(self.ours) + LEAST_SECONDS) / (median(self.by_hand) + LEAST_SECONDS)
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The figures in milliseconds."""
+        return {
+            "shape": self.shape.name,
+            "is_simple": self.shape.is_simple,
+            "found": self.found,
+            "milliseconds": _milliseconds(self.ours),
+            "by_hand_milliseconds": _milliseconds(self.by_hand),
+            "ratio": round(self.ratio, 2),
+            "preview_milliseconds": _milliseconds(self.previews),
+            "refresh_milliseconds": _milliseconds(self.refreshes),
+        }
+
+
+def run(*, customers: int, events: int, rounds: int) -> dict[str, Any]:
+    """Fill a throw-away database, ask every shape in both ways several times, and report."""
+    with scratch.database():
+        known = Segment.objects.create(name="Every seventh", kind=SegmentKind.LIST)
+        history.fill(customers=customers, events=events, segment_id=known.pk)
+        now = timezone.now()
+        measured = [_measure(shape, rounds, now) for shape in SHAPES]
+        size = _value("SELECT pg_database_size(current_database()) / 1000000")
+    return _report(measured, customers, events, rounds, size)
+
+
+def _measure(shape: Shape, rounds: int, now: datetime) -> Measured:
+    found = _check(shape, now)
+    compiled = rules.compile_rules(rules=shape.rules, now=now)
+    ours, by_hand = [], []
+    for _ in range(rounds):
+        ours.append(_seconds(lambda: _ids(compiled.sql, compiled.params)))
+        by_hand.append(_seconds(lambda: _ids(shape.by_hand, {"now": now})))
+    previews = [
+        _seconds(lambda: segments.preview(rules=shape.rules, now=now)) for _ in range(rounds)
+    ]
+    segment = Segment.objects.create(name=shape.name, rules=shape.rules)
+    refreshes = [
+        _seconds(lambda: segments.refresh(segment_id=segment.pk, now=now)) for _ in range(2)
+    ]
+    segment.delete()
+    return Measured(shape, found, ours, by_hand, previews, refreshes)
+
+
+def _check(shape: Shape, now: datetime) -> int:
+    """Two ways are compared only if they find the same people."""
+    compiled = rules.compile_rules(rules=shape.rules, now=now)
+    ours = _sum(compiled.sql, compiled.params)
+    by_hand = _sum(shape.by_hand, {"now": now})
+    if ours != by_hand:
+        raise RuntimeError(f"“{shape.name}” finds {ours[0]} people, and {by_hand[0]} by hand.")
+    return ours[0]
+
+
+def _sum(statement: str, params: Any) -> tuple[int, int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(*), coalesce(sum(hashint8(id)), 0) FROM ({statement}) AS found",
+            params,
+        )
+        count, hashed = cursor.fetchone()
+    return int(count), int(hashed)
+
+
+def _ids(statement: str, params: Any) -> None:
+    """What a refresh does with the statement before it compares: all ids, in one place."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH base AS MATERIALIZED ({statement}) SELECT count(*) FROM base",
+            params,
+        )
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def _milliseconds(seconds: Sequence[float]) -> float:
+    return round(median(seconds) * 1000, 1)
+
+
+def _value(query: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return int(cursor.fetchone()[0])
+
+
+def _p95(measured: Sequence[Measured], *, is_simple: bool) -> float:
+    taken = [one for each in measured if each.shape.is_simple is is_simple for one in each.previews]
+    return round(quantiles(taken, n=20)[-1] * 1000, 1)
+
+
+def _report(
+    measured: Sequence[Measured], customers: int, events: int, rounds: int, size: int
+) -> dict[str, Any]:
+    ratios = [one.ratio for one in measured]
+    figures = {
+        "ratio": round(median(ratios), 3),
+        "worst_ratio": round(max(ratios), 3),
+        "simple_p95_milliseconds": _p95(measured, is_simple=True),
+        "cruel_p95_milliseconds": _p95(measured, is_simple=False),
+    }
+    limits = {
+        "ratio": MOST_RATIO,
+        "worst_ratio": MOST_RATIO_OF_ANY,
+        "simple_p95_milliseconds": MOST_MILLISECONDS_SIMPLE,
+        "cruel_p95_milliseconds": MOST_MILLISECONDS_CRUEL,
+    }
+    return {
+        "bench": "segments",
+        "customers": customers,
+        "events": events,
+        "rounds": rounds,
+        "database_megabytes": size,
+        **figures,
+        "shapes": [one.report for one in measured],
+        "limit": limits,
+        "is_within_limit": all(figures[name] <= limit for name, limit in limits.items()),
+    }
