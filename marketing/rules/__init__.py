@@ -1,6 +1,18 @@
 """Segment rules: a JSON tree becomes one SQL statement, and one sentence."""
 
+from .base import Sql
+from .compiling import Compiled, compile_rules, crossed
 from .errors import RuleError
-from .tree import Compiled, compile_rules, explain, leaves, validate
+from .sentences import explain
+from .tree import leaves, validate
 
-__all__ = ["Compiled", "RuleError", "compile_rules", "explain", "leaves", "validate"]
+__all__ = [
+    "Compiled",
+    "RuleError",
+    "Sql",
+    "compile_rules",
+    "crossed",
+    "explain",
+    "leaves",
+    "validate",
+]

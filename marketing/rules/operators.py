@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import eq, ge, gt, le, lt
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -35,6 +36,7 @@ MOMENT = {
     "before": (" < %s", _("%(what)s is before %(value)s")),
     "after": (" >= %s", _("%(what)s is %(value)s or later")),
 }
+_COMPARE = {"is": eq, "at_least": ge, "at_most": le, "more_than": gt, "less_than": lt}
 WINDOW = ("within_days", "not_within_days")
 NEGATIVE = ("is_not", "not_in", "unknown", "not_within_days")
 
@@ -49,7 +51,16 @@ class Question:
 
     def sql(self, left: Sql, now: datetime) -> Sql:
         """Ask the question of an expression that may be null; the answer never is."""
+        unknown = "true" if self.op in NEGATIVE else "false"
+        return wrap("coalesce(", self.bare(left, now), f", {unknown})")
+
+    def bare(self, left: Sql, now: datetime) -> Sql:
+        """Ask the question so that an index can answer; null of a null expression."""
         return wrap("(", _ASK[self.family](self, left, now), ")")
+
+    def is_true_of(self, number: float) -> bool:
+        """Whether a number that is known already answers yes."""
+        return bool(_COMPARE[self.op](number, self.value))
 
     def sentence(self, what: str) -> str:
         """The question in words about `what`."""
@@ -118,11 +129,15 @@ def json_sql(question: Question, column: str, name: str, now: datetime) -> Sql:
         )
         return question.sql(wrap("(", guarded, ")"), now)
     if question.family in ("moment", "window"):
-        guarded = wrap("CASE WHEN pg_input_is_valid(", as_text, ", 'timestamptz') THEN ") + wrap(
-            "", as_text, "::timestamptz END"
-        )
-        return question.sql(wrap("(", guarded, ")"), now)
+        return question.sql(json_moment(column, name), now)
     return question.sql(as_text, now)
+
+
+def json_moment(column: str, name: str) -> Sql:
+    """One name in a jsonb column as a moment, null where it is none."""
+    as_text = Sql(f"({column} ->> %s)", (name,))
+    guarded = wrap("(CASE WHEN pg_input_is_valid(", as_text, ", 'timestamptz') THEN ")
+    return guarded + wrap("", as_text, "::timestamptz END)")
 
 
 def _read_text(op: str, payload: Payload, path: str) -> Question:
@@ -146,7 +161,7 @@ def _text(question: Question, left: Sql, now: datetime) -> Sql:
     pattern = TEXT[question.op][0]
     value = list(question.value) if isinstance(question.value, tuple) else question.value
     asked = pattern.replace("{}", left.text) if "{}" in pattern else left.text + pattern
-    return _settled(question, Sql(asked, (*left.params, value)))
+    return Sql(asked, (*left.params, value))
 
 
 def _presence(question: Question, left: Sql, now: datetime) -> Sql:
@@ -154,18 +169,16 @@ def _presence(question: Question, left: Sql, now: datetime) -> Sql:
 
 
 def _number(question: Question, left: Sql, now: datetime) -> Sql:
-    return _settled(question, left + Sql(NUMBER[question.op][0], (question.value,)))
+    return left + Sql(NUMBER[question.op][0], (question.value,))
 
 
 def _json(question: Question, left: Sql, now: datetime) -> Sql:
     equal = left + Sql(" = to_jsonb(%s)", (question.value,))
-    if question.op == "is_not":
-        return wrap("NOT coalesce(", equal, ", false)")
-    return _settled(question, equal)
+    return wrap("NOT ", equal) if question.op == "is_not" else equal
 
 
 def _moment(question: Question, left: Sql, now: datetime) -> Sql:
-    return _settled(question, left + Sql(MOMENT[question.op][0], (question.value,)))
+    return left + Sql(MOMENT[question.op][0], (question.value,))
 
 
 def _moment_presence(question: Question, left: Sql, now: datetime) -> Sql:
@@ -175,14 +188,7 @@ def _moment_presence(question: Question, left: Sql, now: datetime) -> Sql:
 def _window(question: Question, left: Sql, now: datetime) -> Sql:
     since = now - timedelta(days=question.value)
     within = left + Sql(" BETWEEN %s AND %s", (since, now))
-    if question.op == "not_within_days":
-        return wrap("NOT coalesce(", within, ", false)")
-    return _settled(question, within)
-
-
-def _settled(question: Question, asked: Sql) -> Sql:
-    """Make null into the answer that an unknown value deserves."""
-    return wrap("coalesce(", asked, ", true)" if question.op in NEGATIVE else ", false)")
+    return wrap("NOT ", within) if question.op == "not_within_days" else within
 
 
 def _window_sentence(question: Question, what: str) -> str:

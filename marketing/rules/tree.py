@@ -1,14 +1,13 @@
-"""The rule tree: JSON checked into nodes, nodes into one SQL statement and one sentence."""
+"""The rule tree: JSON, read and checked into groups and conditions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, cast
 
 from django.utils.translation import gettext as _
 
 from . import values
-from .base import Condition, Sql, join, wrap
+from .base import Condition
 from .errors import RuleError
 from .registry import conditions
 
@@ -29,14 +28,6 @@ class Group:
 Node = Group | Condition
 
 
-@dataclass(frozen=True)
-class Compiled:
-    """One parameterised statement that selects the ids of the customers."""
-
-    sql: str
-    params: tuple[Any, ...]
-
-
 def validate(*, rules: Any) -> Group:
     """Check a rule tree and return it parsed; a RuleError names the path and the fix."""
     if not isinstance(rules, dict) or rules.get("version") != VERSION:
@@ -55,21 +46,6 @@ def validate(*, rules: Any) -> Group:
             _("Keep to %(n)d, or split the segment in two.") % {"n": MAX_CONDITIONS},
         )
     return root
-
-
-def compile_rules(*, rules: Any, now: datetime) -> Compiled:
-    """Compile a rule tree into one SELECT of customer ids; values only travel as parameters."""
-    where = _sql(validate(rules=rules), now)
-    statement = Sql("SELECT c.id FROM crm_customer c WHERE ") + where
-    return Compiled(statement.text, statement.params)
-
-
-def explain(*, rules: Any) -> str:
-    """Say a rule tree as one sentence in the reader's language."""
-    root = validate(rules=rules)
-    if not root.nodes:
-        return _("All customers.")
-    return _("Customers for whom: %(conditions)s.") % {"conditions": _say(root, outer=True)}
 
 
 def leaves(node: Node) -> Iterator[Condition]:
@@ -122,26 +98,3 @@ def _parse_group(payload: dict[str, Any], how: str, path: str, depth: int) -> Gr
         _parse(entry, f"{where}[{position}]", depth + 1) for position, entry in enumerate(inner)
     )
     return Group(how, nodes)
-
-
-def _sql(node: Node, now: datetime) -> Sql:
-    if not isinstance(node, Group):
-        return node.sql(now)
-    if not node.nodes:
-        return Sql("true")
-    parts = [_sql(inner, now) for inner in node.nodes]
-    joined = wrap("(", join(" AND " if node.how == "all" else " OR ", parts), ")")
-    return wrap("NOT ", joined) if node.how == "not" else joined
-
-
-def _say(node: Node, *, outer: bool = False) -> str:
-    if not isinstance(node, Group):
-        return node.sentence()
-    parts = [_say(inner) for inner in node.nodes]
-    if node.how == "all":
-        said = _(" and ").join(parts)
-    elif node.how == "any":
-        said = _(" or ").join(parts)
-    else:
-        return _("not (%(conditions)s)") % {"conditions": _(" or ").join(parts)}
-    return said if outer or len(parts) == 1 else f"({said})"

@@ -1,16 +1,16 @@
 """Conditions about what customers did, or never did."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from crm import rollups
 from marketing.rules import operators, values
-from marketing.rules.base import Payload, Sql, join
+from marketing.rules.base import Asked, Payload, Sql, exists, join, wrap
 from marketing.rules.errors import RuleError
+from marketing.rules.windows import moved
 
 MAX_COUNT = 1_000_000
 
@@ -50,46 +50,48 @@ class Did:
             _filters(payload.get("where", []), f"{path}.where"),
         )
 
-    def sql(self, now: datetime) -> Sql:
-        """Count per customer in one pass over the days of that event, or over the events."""
-        chosen = self._events(now) if self.where else self._days(now)
-        parts = []
-        if self.at_least is not None:
-            parts.append(Sql("c.id IN (") + chosen + _having(self.at_least))
-        if self.at_most is not None:
-            parts.append(Sql("c.id NOT IN (") + chosen + _having(self.at_most + 1))
-        return Sql("(") + join(" AND ", parts) + Sql(")")
+    def ask(self, now: datetime) -> Asked:
+        """Count all events of that name per customer, or those of one customer."""
+        told = self._told(now)
+        mine = Sql("SELECT 1 FROM crm_event e WHERE e.customer_id = c.id AND ") + told
+        rows = Sql("SELECT e.customer_id FROM crm_event e WHERE ") + told
+        low, high = self.at_least or 0, self.at_most
+        if high is None and low == 1:
+            return Asked(exists(mine), rows, effort=2)
+        if high == 0:
+            return Asked(wrap("NOT ", exists(mine)), rows, inside=False, effort=2)
+        # No more are counted than it takes to know.
+        enough = Sql(" LIMIT %s", (low if high is None else high + 1,))
+        count = wrap("(SELECT count(*) FROM (", mine + enough, ") AS e)")
+        grouped = rows + Sql(" GROUP BY e.customer_id HAVING ")
+        if high is None:
+            bound = Sql(" >= %s", (low,))
+            members = grouped + Sql("count(*)") + bound
+            return Asked(wrap("(", count + bound, ")"), members, names_once=True, effort=2.5)
+        bound = Sql(" BETWEEN %s AND %s", (low, high))
+        test = wrap("(", count + bound, ")")
+        if low == 0:
+            members = grouped + Sql("count(*) > %s", (high,))
+            return Asked(test, members, inside=False, names_once=True, effort=2.5)
+        members = grouped + Sql("count(*)") + bound
+        return Asked(test, members, names_once=True, effort=2.5)
 
-    def _events(self, now: datetime) -> Sql:
-        """Properties are known of single events only."""
+    def subjects(self) -> frozenset[str]:
+        """The events of that name."""
+        return frozenset({f"event:{self.name}"})
+
+    def crossed(self, since: datetime, until: datetime) -> Sql | None:
+        """Whose events came into the window or left it."""
+        rows = Sql("SELECT e.customer_id FROM crm_event e WHERE e.name = %s", (self.name,))
+        return moved(rows, Sql("e.occurred_at"), since, until, self.within_days)
+
+    def _told(self, now: datetime) -> Sql:
         asked = [Sql("e.name = %s AND e.occurred_at <= %s", (self.name, now))]
         if self.within_days is not None:
             since = now - timedelta(days=self.within_days)
             asked.append(Sql("e.occurred_at >= %s", (since,)))
         asked += [operators.json_sql(q, "e.properties", name, now) for name, q in self.where]
-        chosen = "SELECT e.customer_id FROM (SELECT *, 1 AS count FROM crm_event) e WHERE "
-        return Sql(chosen) + join(" AND ", asked)
-
-    def _days(self, now: datetime) -> Sql:
-        """Whole days as they are rolled up; of the days that are cut, single events."""
-        today = datetime.combine(now.astimezone(UTC).date(), time(), UTC)
-        whole = Sql("d.name = %s AND d.date < %s", (self.name, today.date()))
-        single = Sql("occurred_at BETWEEN %s AND %s", (today, now))
-        if self.within_days is not None:
-            since = now - timedelta(days=self.within_days)
-            first = today - timedelta(days=self.within_days)
-            whole += Sql(" AND d.date > %s", (first.date(),))
-            cut = (since, first + timedelta(days=1))
-            single += Sql(" OR (occurred_at >= %s AND occurred_at < %s)", cut)
-        return (
-            Sql("SELECT e.customer_id FROM (SELECT d.customer_id, d.count FROM ")
-            + Sql(f"{rollups.DAYS} AS d WHERE ")
-            + whole
-            + Sql(" UNION ALL SELECT customer_id, 1 FROM crm_event WHERE name = %s", (self.name,))
-            + Sql(" AND (")
-            + single
-            + Sql(")) AS e")
-        )
+        return join(" AND ", asked)
 
     def sentence(self) -> str:
         """Say it."""
@@ -132,12 +134,6 @@ def _count(payload: Payload, key: str, path: str, *, low: int) -> int | None:
     if key not in payload:
         return None
     return values.whole(payload[key], f"{path}.{key}", low, MAX_COUNT)
-
-
-def _having(at_least: int) -> Sql:
-    if at_least == 1:
-        return Sql(")")
-    return Sql(" GROUP BY e.customer_id HAVING sum(e.count) >= %s)", (at_least,))
 
 
 def _filters(found: Any, path: str) -> tuple[tuple[str, operators.Question], ...]:

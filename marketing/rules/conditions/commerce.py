@@ -9,8 +9,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from marketing.rules import operators, values
-from marketing.rules.base import Payload, Sql, wrap
+from marketing.rules.base import ORDER, Asked, Payload, Sql, exists, wrap
 from marketing.rules.errors import RuleError
+from marketing.rules.windows import moved
 
 from .behaviour import windowed
 
@@ -19,17 +20,17 @@ FIGURES: Mapping[str, tuple[str, str, object]] = {
     "count": ("s.orders", "count(o.id)", gettext_lazy("number of orders")),
     "revenue": ("s.revenue", "coalesce(sum(o.total), 0)", gettext_lazy("revenue")),
     "average": ("s.revenue / nullif(s.orders, 0)", "avg(o.total)", gettext_lazy("average order")),
-    "recency_days": (
-        "extract(epoch FROM %s - s.last_order_at) / 86400",
-        "",
-        gettext_lazy("days since the last order"),
-    ),
-    "tenure_days": (
-        "extract(epoch FROM %s - s.first_order_at) / 86400",
-        "",
-        gettext_lazy("days since the first order"),
-    ),
+    "recency_days": ("s.last_order_at", "", gettext_lazy("days since the last order")),
+    "tenure_days": ("s.first_order_at", "", gettext_lazy("days since the first order")),
 }
+# Kept as the moment from which the days are counted.
+AGES = ("recency_days", "tenure_days")
+_OLDER = {"is": "=", "at_least": "<=", "at_most": ">=", "more_than": "<", "less_than": ">"}
+# More days than any order is old, and as many as a date can be moved by.
+_ETERNITY = 700_000
+_ORDERS = Sql(
+    "SELECT o.customer_id FROM crm_order o WHERE o.state = 'placed' AND o.customer_id IS NOT NULL"
+)
 # What nobody has who never ordered: zero orders and zero revenue, but no average and no recency.
 COUNTS_FROM_ZERO = ("count", "revenue")
 
@@ -56,42 +57,65 @@ class OrderFigure:
             )
         return cls(figure, operators.parse_number(payload, path), within)
 
-    def sql(self, now: datetime) -> Sql:
+    def ask(self, now: datetime) -> Asked:
         """Ask the kept statistics, or the orders of the window."""
-        return self._kept(now) if self.within_days is None else self._windowed(now)
+        if self.within_days is None:
+            return self._kept(now)
+        return self._windowed(now, self.within_days)
+
+    def subjects(self) -> frozenset[str]:
+        """The orders."""
+        return frozenset({ORDER})
+
+    def crossed(self, since: datetime, until: datetime) -> Sql | None:
+        """Whose orders came into the window or left it, or came to be so many days old."""
+        if self.within_days is not None:
+            return moved(_ORDERS, Sql("o.placed_at"), since, until, self.within_days)
+        if self.figure not in AGES:
+            return None
+        age = self._age()
+        return _ORDERS + Sql(" AND o.placed_at BETWEEN %s AND %s", (since - age, until - age))
 
     def sentence(self) -> str:
         """Say it."""
         what = windowed(str(FIGURES[self.figure][2]), self.within_days)
         return self.question.sentence(what)
 
-    def _kept(self, now: datetime) -> Sql:
-        expression = FIGURES[self.figure][0]
-        left = Sql(expression, (now,) if "%s" in expression else ())
-        asked = Sql("SELECT s.customer_id FROM crm_orderstatistics s WHERE ")
-        inside = wrap("c.id IN (", asked + self.question.sql(left, now), ")")
-        if self.figure not in COUNTS_FROM_ZERO:
-            return inside
-        zero = Sql("c.id NOT IN (SELECT s.customer_id FROM crm_orderstatistics s) AND ")
-        return wrap("(", inside + Sql(" OR (") + zero + self._zero(now), "))")
+    def _kept(self, now: datetime) -> Asked:
+        left = FIGURES[self.figure][0]
+        mine = " FROM crm_orderstatistics s WHERE s.customer_id = c.id)"
+        value = wrap("(SELECT ", Sql(left), mine)
+        if self.figure in COUNTS_FROM_ZERO:
+            value = wrap("coalesce(", value, ", 0)")
+        rows = Sql("SELECT s.customer_id FROM crm_orderstatistics s WHERE ")
+        return self._asked(value, rows, Sql(left), now)
 
-    def _windowed(self, now: datetime) -> Sql:
-        since = now - timedelta(days=self.within_days or 0)
-        orders = Sql(
-            "SELECT o.customer_id FROM crm_order o WHERE o.state = 'placed'"
-            " AND o.customer_id IS NOT NULL AND o.placed_at BETWEEN %s AND %s",
-            (since, now),
-        )
-        having = self.question.sql(Sql(FIGURES[self.figure][1]), now)
-        counted = orders + Sql(" GROUP BY o.customer_id HAVING ") + having
-        inside = wrap("c.id IN (", counted, ")")
-        if self.figure not in COUNTS_FROM_ZERO:
-            return inside
-        zero = wrap("c.id NOT IN (", orders, ") AND ") + self._zero(now)
-        return wrap("(", inside + Sql(" OR (") + zero, "))")
+    def _windowed(self, now: datetime, days: int) -> Asked:
+        placed = Sql(" AND o.placed_at BETWEEN %s AND %s", (now - timedelta(days=days), now))
+        figure = FIGURES[self.figure][1]
+        mine = " FROM crm_order o WHERE o.state = 'placed' AND o.customer_id = c.id"
+        value = wrap("(SELECT ", Sql(figure + mine) + placed, ")")
+        rows = _ORDERS + placed + Sql(" GROUP BY o.customer_id HAVING ")
+        return self._asked(value, rows, Sql(figure), now)
 
-    def _zero(self, now: datetime) -> Sql:
-        return self.question.sql(Sql("0"), now)
+    def _asked(self, value: Sql, rows: Sql, left: Sql, now: datetime) -> Asked:
+        """Where nothing at all answers yes, those are kept who answer no."""
+        test = wrap("coalesce(", self._question(value, now), ", false)")
+        found = self._question(left, now)
+        if self.figure in COUNTS_FROM_ZERO and self.question.is_true_of(0):
+            members = rows + wrap("NOT ", found)
+            return Asked(test, members, inside=False, names_once=True, effort=1.2)
+        return Asked(test, rows + found, names_once=True, effort=1.2)
+
+    def _question(self, left: Sql, now: datetime) -> Sql:
+        if self.figure not in AGES:
+            return self.question.bare(left, now)
+        # So many days ago, rather than how many days ago: an index knows moments.
+        older = Sql(f" {_OLDER[self.question.op]} %s", (now - self._age(),))
+        return wrap("(", left + older, ")")
+
+    def _age(self) -> timedelta:
+        return timedelta(days=max(-_ETERNITY, min(self.question.value, _ETERNITY)))
 
 
 @dataclass(frozen=True)
@@ -121,22 +145,32 @@ class Bought:
             values.optional_days(payload, path),
         )
 
-    def sql(self, now: datetime) -> Sql:
-        """Go from the few products to their orders."""
-        statement = Sql(
-            "c.id IN (SELECT o.customer_id FROM crm_product p"
-            " JOIN crm_orderline l ON l.product_id = p.id AND l.quantity > 0"
-            " JOIN crm_order o ON o.id = l.order_id"
-            " WHERE o.state = 'placed' AND o.customer_id IS NOT NULL AND o.placed_at <= %s"
-            " AND p.",
-            (now,),
-        ) + Sql(self.BY[self.by][0] + " = ANY(%s)", (list(self.wanted),))
+    def ask(self, now: datetime) -> Asked:
+        """Go from the few products to their orders, or from the orders of one customer."""
+        rows = Sql(
+            " FROM crm_product p JOIN crm_orderline l ON l.product_id = p.id AND l.quantity > 0"
+            " JOIN crm_order o ON o.id = l.order_id WHERE o.state = 'placed'"
+            f" AND p.{self.BY[self.by][0]} = ANY(%s) AND o.placed_at <= %s",
+            (list(self.wanted), now),
+        )
         if self.within_days is not None:
             since = now - timedelta(days=self.within_days)
-            statement += Sql(" AND o.placed_at >= %s", (since,))
-        return statement + Sql(
-            " GROUP BY o.customer_id HAVING count(DISTINCT o.id) >= %s)", (self.at_least,)
-        )
+            rows += Sql(" AND o.placed_at >= %s", (since,))
+        mine = rows + Sql(" AND o.customer_id = c.id")
+        all_of_them = wrap("SELECT o.customer_id", rows, " AND o.customer_id IS NOT NULL")
+        if self.at_least == 1:
+            return Asked(exists(wrap("SELECT 1", mine)), all_of_them, effort=4)
+        counted = wrap("(SELECT count(DISTINCT o.id)", mine, ")") + Sql(" >= %s", (self.at_least,))
+        many = Sql(" GROUP BY o.customer_id HAVING count(DISTINCT o.id) >= %s", (self.at_least,))
+        return Asked(wrap("(", counted, ")"), all_of_them + many, names_once=True, effort=4)
+
+    def subjects(self) -> frozenset[str]:
+        """The orders."""
+        return frozenset({ORDER})
+
+    def crossed(self, since: datetime, until: datetime) -> Sql | None:
+        """Whose orders came into the window or left it."""
+        return moved(_ORDERS, Sql("o.placed_at"), since, until, self.within_days)
 
     def sentence(self) -> str:
         """Say it."""

@@ -8,7 +8,19 @@ from django.utils.translation import gettext as _
 
 from crm.choices import Channel, ConsentState, Purpose
 from marketing.rules import values
-from marketing.rules.base import Payload, Sql, join, wrap
+from marketing.rules.base import (
+    CONSENT,
+    PERSON,
+    SUPPRESSION,
+    Asked,
+    Payload,
+    Sql,
+    Timeless,
+    exists,
+    join,
+    row_test,
+    wrap,
+)
 
 NEVER = "never"
 # Where a channel's address stands on the customer row.
@@ -16,7 +28,7 @@ ADDRESSES = {Channel.EMAIL: "c.email", Channel.SMS: "c.phone"}
 
 
 @dataclass(frozen=True)
-class HasConsent:
+class HasConsent(Timeless):
     """Where a consent stands: `{"consent": "granted", "channel": "email"}`.
 
     The purpose is marketing unless another is given; `never` asks for no decision at all.
@@ -38,12 +50,22 @@ class HasConsent:
             ),
         )
 
-    def sql(self, now: datetime) -> Sql:
+    def ask(self, now: datetime) -> Asked:
         """Look where the consent stands."""
-        rows = "SELECT k.customer_id FROM crm_consent k WHERE k.channel = %s AND k.purpose = %s"
+        rows = Sql(
+            "SELECT k.customer_id FROM crm_consent k WHERE k.channel = %s AND k.purpose = %s",
+            (self.channel, self.purpose),
+        )
+        if self.state != NEVER:
+            rows += Sql(" AND k.state = %s", (self.state,))
+        found = exists(rows + Sql(" AND k.customer_id = c.id"))
         if self.state == NEVER:
-            return Sql(f"c.id NOT IN ({rows})", (self.channel, self.purpose))
-        return Sql(f"c.id IN ({rows} AND k.state = %s)", (self.channel, self.purpose, self.state))
+            return Asked(wrap("NOT ", found), rows, inside=False, names_once=True)
+        return Asked(found, rows, names_once=True)
+
+    def subjects(self) -> frozenset[str]:
+        """The consents."""
+        return frozenset({CONSENT})
 
     def sentence(self) -> str:
         """Say it."""
@@ -74,29 +96,52 @@ class Reachable:
         values.only_keys(payload, ("reach",), path)
         return cls(values.choice(payload["reach"], f"{path}.reach", Channel.values))
 
-    def sql(self, now: datetime) -> Sql:
-        """Ask what the gate asks."""
+    def ask(self, now: datetime) -> Asked:
+        """Ask what the gate asks, each part by itself."""
         address = Sql(ADDRESSES[Channel(self.channel)])
-        hashed = wrap(
-            "encode(sha256(convert_to(%s || ':' || lower(", address, "), 'UTF8')), 'hex')"
-        )
-        consent = Sql(
-            "c.id IN (SELECT k.customer_id FROM crm_consent k WHERE k.channel = %s"
-            " AND k.purpose = 'marketing' AND k.state = 'granted')",
-            (self.channel,),
-        )
-        pause = Sql(
-            "c.id NOT IN (SELECT p.customer_id FROM crm_marketingpause p"
-            " WHERE p.lifted_at IS NULL AND p.expires_at > %s)",
+        consent = HasConsent(ConsentState.GRANTED, self.channel, Purpose.MARKETING)
+        paused = Sql(
+            "SELECT p.customer_id FROM crm_marketingpause p"
+            " WHERE p.lifted_at IS NULL AND p.expires_at > %s",
             (now,),
         )
-        suppression = Sql(
-            "NOT EXISTS (SELECT 1 FROM crm_suppression u WHERE u.channel = %s"
+        not_paused = wrap("NOT ", exists(paused + Sql(" AND p.customer_id = c.id")))
+        parts = (
+            row_test(address + Sql(" <> ''")),
+            consent.ask(now),
+            Asked(not_paused, paused, inside=False, names_once=True),
+            Asked(wrap("NOT ", self._suppressed(now)), reads_row=True, effort=1.5),
+        )
+        test = wrap("(", join(" AND ", [part.test for part in parts]), ")")
+        return Asked(test, reads_row=True, parts=parts)
+
+    def subjects(self) -> frozenset[str]:
+        """The address, the consents, what is suppressed and who is left in peace."""
+        return frozenset({PERSON, CONSENT, SUPPRESSION})
+
+    def crossed(self, since: datetime, until: datetime) -> Sql | None:
+        """Whose pause or suppression ended."""
+        span = (since, until)
+        ended = "EXISTS (SELECT FROM crm_suppression WHERE expires_at BETWEEN %s AND %s)"
+        hashes = "SELECT address_hash FROM crm_suppression WHERE expires_at BETWEEN %s AND %s"
+        paused = "SELECT customer_id FROM crm_marketingpause WHERE expires_at BETWEEN %s AND %s"
+        # Asked first whether any ended at all, as hashing everybody's address takes long.
+        freed = Sql(f"SELECT c.id FROM crm_customer c WHERE {ended} AND ", span) + self._hash()  # noqa: S608
+        return Sql(f"{paused} UNION ALL ", span) + freed + Sql(f" IN ({hashes})", span)
+
+    def _hash(self) -> Sql:
+        address = ADDRESSES[Channel(self.channel)]
+        text = f"encode(sha256(convert_to(%s || ':' || lower({address}), 'UTF8')), 'hex')"
+        return Sql(text, (self.channel,))
+
+    def _suppressed(self, now: datetime) -> Sql:
+        """Left to the planner: reading all suppressions once may be less than asking of each."""
+        rows = Sql(
+            "EXISTS (SELECT FROM crm_suppression u WHERE u.channel = %s"
             " AND (u.expires_at IS NULL OR u.expires_at > %s) AND u.address_hash = ",
             (self.channel, now),
-        ) + Sql(hashed.text + ")", (self.channel,))
-        known = address + Sql(" <> ''")
-        return wrap("(", join(" AND ", [known, consent, pause, suppression]), ")")
+        )
+        return rows + wrap("", self._hash(), ")")
 
     def sentence(self) -> str:
         """Say it."""

@@ -9,8 +9,20 @@ from django.utils.translation import gettext_lazy
 
 from crm.choices import IdentityKind
 from marketing.rules import operators, values
-from marketing.rules.base import Payload, Sql
+from marketing.rules.base import (
+    IDENTITY,
+    PERSON,
+    SEEN,
+    Asked,
+    Payload,
+    Sql,
+    Timeless,
+    exists,
+    row_test,
+    wrap,
+)
 from marketing.rules.errors import RuleError
+from marketing.rules.windows import window_crossed
 
 TEXT_FIELDS = {
     "first_name": gettext_lazy("first name"),
@@ -43,9 +55,20 @@ class Field:
         parse = operators.parse_text if name in TEXT_FIELDS else operators.parse_moment
         return cls(name, parse(payload, path))
 
-    def sql(self, now: datetime) -> Sql:
+    def ask(self, now: datetime) -> Asked:
         """Ask the column; its name is one of ours, never the payload's."""
-        return self.question.sql(Sql(f"c.{self.name}"), now)
+        column = Sql(f"c.{self.name}")
+        if self.name != "last_seen_at":
+            return row_test(self.question.bare(column, now))
+        return row_test(self.question.sql(column, now))
+
+    def subjects(self) -> frozenset[str]:
+        """The person; when they were last seen moves by itself."""
+        return frozenset({SEEN if self.name == "last_seen_at" else PERSON})
+
+    def crossed(self, since: datetime, until: datetime) -> Sql | None:
+        """Whose moment came into the window, or went out of it."""
+        return window_crossed(self.question, Sql(f"c.{self.name}"), since, until)
 
     def sentence(self) -> str:
         """Say it."""
@@ -66,9 +89,18 @@ class Attribute:
         name = values.text(payload["attribute"], f"{path}.attribute")
         return cls(name, operators.parse_json(payload, path))
 
-    def sql(self, now: datetime) -> Sql:
+    def ask(self, now: datetime) -> Asked:
         """Ask the JSON value."""
-        return operators.json_sql(self.question, "c.attributes", self.name, now)
+        return row_test(operators.json_sql(self.question, "c.attributes", self.name, now))
+
+    def subjects(self) -> frozenset[str]:
+        """That attribute."""
+        return frozenset({f"attribute:{self.name}"})
+
+    def crossed(self, since: datetime, until: datetime) -> Sql | None:
+        """Whose moment came into the window, or went out of it."""
+        left = operators.json_moment("c.attributes", self.name)
+        return window_crossed(self.question, left, since, until)
 
     def sentence(self) -> str:
         """Say it."""
@@ -76,7 +108,7 @@ class Attribute:
 
 
 @dataclass(frozen=True)
-class HasIdentity:
+class HasIdentity(Timeless):
     """A handle we know the customer by: `{"identity": "phone", "op": "known"}`."""
 
     kind: str
@@ -90,10 +122,16 @@ class HasIdentity:
         op = values.choice(payload.get("op", "known"), f"{path}.op", ["known", "unknown"])
         return cls(kind, op == "known")
 
-    def sql(self, now: datetime) -> Sql:
+    def ask(self, now: datetime) -> Asked:
         """Look for a row of that kind."""
-        inner = "IN (SELECT i.customer_id FROM crm_identity i WHERE i.kind = %s)"
-        return Sql(f"c.id {'' if self.known else 'NOT '}{inner}", (self.kind,))
+        rows = Sql("SELECT i.customer_id FROM crm_identity i WHERE i.kind = %s", (self.kind,))
+        found = exists(rows + Sql(" AND i.customer_id = c.id"))
+        test = found if self.known else wrap("NOT ", found)
+        return Asked(test, rows, inside=self.known)
+
+    def subjects(self) -> frozenset[str]:
+        """The handles."""
+        return frozenset({IDENTITY})
 
     def sentence(self) -> str:
         """Say it."""
@@ -102,7 +140,7 @@ class HasIdentity:
 
 
 @dataclass(frozen=True)
-class Share:
+class Share(Timeless):
     """A stable random share in percent: `{"share": 10}` or `{"share": 10, "from": 50}`."""
 
     percent: float
@@ -120,10 +158,14 @@ class Share:
             )
         return cls(percent, start)
 
-    def sql(self, now: datetime) -> Sql:
+    def ask(self, now: datetime) -> Asked:
         """Cut the permanent bucket (0–9999)."""
         low, high = round(self.start * 100), round((self.start + self.percent) * 100)
-        return Sql("(c.bucket >= %s AND c.bucket < %s)", (low, high))
+        return row_test(Sql("(c.bucket >= %s AND c.bucket < %s)", (low, high)))
+
+    def subjects(self) -> frozenset[str]:
+        """Nothing: the bucket is permanent."""
+        return frozenset()
 
     def sentence(self) -> str:
         """Say it."""

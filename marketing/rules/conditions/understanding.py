@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from marketing.choices import ScoreKind
 from marketing.rules import operators, values
-from marketing.rules.base import Payload, Sql, wrap
+from marketing.rules.base import CLUSTER, Asked, Payload, Sql, Timeless, exists, wrap
 from marketing.wording import TRAITS, cluster_name
 
 MAX_ID = 2**63 - 1
@@ -28,17 +28,40 @@ class HasScore:
         kind = values.choice(payload["score"], f"{path}.score", ScoreKind.values)
         return cls(kind, operators.parse_number(payload, path))
 
-    def sql(self, now: datetime) -> Sql:
+    def ask(self, now: datetime) -> Asked:
         """Ask the override in force, else the computed value."""
-        effective = Sql(
-            "c.id IN (SELECT coalesce(h.customer_id, a.customer_id) FROM"
-            " (SELECT customer_id, value FROM marketing_scoreoverride WHERE kind = %s"
-            " AND lifted_at IS NULL AND (expires_at IS NULL OR expires_at > %s)) h FULL JOIN"
-            " (SELECT customer_id, value FROM marketing_score WHERE kind = %s) a"
-            " ON a.customer_id = h.customer_id WHERE ",
-            (self.kind, now, self.kind),
+        forced = Sql(
+            " FROM marketing_scoreoverride h WHERE h.kind = %s AND h.lifted_at IS NULL"
+            " AND (h.expires_at IS NULL OR h.expires_at > %s)",
+            (self.kind, now),
         )
-        return effective + self.question.sql(Sql("coalesce(h.value, a.value)"), now) + Sql(")")
+        computed = Sql(" FROM marketing_score a WHERE a.kind = %s", (self.kind,))
+        effective = wrap("coalesce((SELECT h.value", forced, " AND h.customer_id = c.id), ") + wrap(
+            "(SELECT a.value", computed, " AND a.customer_id = c.id))"
+        )
+        by_hand = wrap("SELECT h.customer_id", forced, " AND ")
+        by_itself = wrap(" UNION ALL SELECT a.customer_id", computed, " AND NOT EXISTS (SELECT")
+        members = (
+            by_hand
+            + self.question.bare(Sql("h.value"), now)
+            + by_itself
+            + wrap("", forced, " AND h.customer_id = a.customer_id) AND ")
+            + self.question.bare(Sql("a.value"), now)
+        )
+        test = self.question.sql(effective, now)
+        return Asked(test, members, names_once=True, effort=2)
+
+    def subjects(self) -> frozenset[str]:
+        """That score."""
+        return frozenset({f"score:{self.kind}"})
+
+    def crossed(self, since: datetime, until: datetime) -> Sql | None:
+        """Whose override ended."""
+        return Sql(
+            "SELECT customer_id FROM marketing_scoreoverride"
+            " WHERE kind = %s AND expires_at BETWEEN %s AND %s",
+            (self.kind, since, until),
+        )
 
     def sentence(self) -> str:
         """Say it."""
@@ -47,7 +70,7 @@ class HasScore:
 
 
 @dataclass(frozen=True)
-class InCluster:
+class InCluster(Timeless):
     """Customer clusters that show all the traits: `{"cluster": ["recent", "big_spender"]}`.
 
     Traits stay the same words from one training run to the next; numbers of clusters do not.
@@ -68,13 +91,18 @@ class InCluster:
             )
         )
 
-    def sql(self, now: datetime) -> Sql:
+    def ask(self, now: datetime) -> Asked:
         """Look among the clusters of the run in use."""
-        return Sql(
-            "c.id IN (SELECT m.customer_id FROM marketing_clustermembership m"
-            " JOIN marketing_cluster k ON k.id = m.cluster_id WHERE k.traits ?& %s)",
+        rows = Sql(
+            "SELECT m.customer_id FROM marketing_clustermembership m"
+            " JOIN marketing_cluster k ON k.id = m.cluster_id WHERE k.traits ?& %s",
             (list(self.traits),),
         )
+        return Asked(exists(rows + Sql(" AND m.customer_id = c.id")), rows, names_once=True)
+
+    def subjects(self) -> frozenset[str]:
+        """The clusters."""
+        return frozenset({CLUSTER})
 
     def sentence(self) -> str:
         """Say it."""
@@ -82,7 +110,7 @@ class InCluster:
 
 
 @dataclass(frozen=True)
-class InSegment:
+class InSegment(Timeless):
     """Members of another segment, as it was last computed: `{"segment": 3}`."""
 
     segment_id: int
@@ -95,13 +123,19 @@ class InSegment:
         op = values.choice(payload.get("op", "in"), f"{path}.op", ["in", "not_in"])
         return cls(values.whole(payload["segment"], f"{path}.segment", 1, MAX_ID), op == "in")
 
-    def sql(self, now: datetime) -> Sql:
+    def ask(self, now: datetime) -> Asked:
         """Look among the memberships."""
-        inner = Sql(
+        rows = Sql(
             "SELECT m.customer_id FROM marketing_membership m WHERE m.segment_id = %s",
             (self.segment_id,),
         )
-        return wrap("c.id IN (" if self.inside else "c.id NOT IN (", inner, ")")
+        found = exists(rows + Sql(" AND m.customer_id = c.id"))
+        test = found if self.inside else wrap("NOT ", found)
+        return Asked(test, rows, inside=self.inside, names_once=True)
+
+    def subjects(self) -> frozenset[str]:
+        """The members of that segment."""
+        return frozenset({f"segment:{self.segment_id}"})
 
     def sentence(self) -> str:
         """Say it."""
