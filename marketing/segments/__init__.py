@@ -3,7 +3,7 @@
 from .base import queryset
 from .nesting import check
 from .overrides import lift, put
-from .previews import Preview, members, preview
+from .previews import Preview, estimate, members, preview
 from .refreshing import Refreshed, due, refresh, refresh_due, request_refresh, want_touched
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Refreshed",
     "check",
     "due",
+    "estimate",
     "lift",
     "members",
     "preview",

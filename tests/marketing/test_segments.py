@@ -11,6 +11,7 @@ from marketing import segments, signals
 from marketing.choices import OverrideMode, SegmentKind
 from marketing.models import Cluster, ClusterMembership, Membership, Segment, TrainingRun
 from marketing.rules import RuleError
+from marketing.segments import previews
 from tests import making
 
 pytestmark = pytest.mark.django_db
@@ -218,4 +219,33 @@ def test_a_preview_counts_reach_and_shows_five_people(now: datetime) -> None:
     assert preview.reach["email"].reachable == 6
     assert preview.reach["email"].refused == {"no_consent": 1}
     assert len(preview.sample) == 5
+
+
+def test_a_share_of_many_customers_says_how_many_there_are_and_how_sure_that_is(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [
+        Customer(country="DE" if number % 4 == 0 else "FR", bucket=number * 25, created_at=now)
+        for number in range(400)
+    ]
+    Customer.objects.bulk_create(people)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE crm_customer")
+    monkeypatch.setattr(previews, "ASKED", 40)
+    rules = {"version": 1, "all": [GERMANS]}
+
+    estimated = segments.estimate(rules=rules, now=now)
+    counted = segments.preview(rules=rules, now=now)
+
+    assert (counted.total, counted.margin) == (100, 0)
+    assert 0 < estimated.margin < 100
+    assert abs(estimated.total - counted.total) <= estimated.margin
+    assert estimated.reach["email"].total == estimated.total
+    assert len(estimated.sample) == 5
+
+
+def test_few_customers_are_counted_and_not_estimated(now: datetime) -> None:
+    making.customer(now=now, country="DE")
+
+    assert segments.estimate(rules={"version": 1, "all": [GERMANS]}, now=now).margin == 0
     assert not Membership.objects.exists()
