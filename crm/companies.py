@@ -1,14 +1,14 @@
 """Companies: what is known about them, who belongs to them, what their people come to."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
 
-from crm import normalise
+from crm import changes, normalise
 from crm.models import CompanyMember
 
 _LARGEST_CROWD = 2_000_000_000
@@ -97,7 +97,16 @@ def record_many(*, companies: Sequence[NewCompany], now: datetime) -> dict[str, 
     ]
     with connection.cursor() as cursor:
         cursor.execute(_RECORD, [now, json.dumps(rows)])
-        return dict(cursor.fetchall())
+        ids = dict(cursor.fetchall())
+    note_changed(company_ids=ids.values(), now=now)
+    return ids
+
+
+def note_changed(*, company_ids: Iterable[int], now: datetime) -> None:
+    """Tell whoever asks where people work that these companies are not what they were."""
+    whose = "SELECT customer_id FROM crm_companymember WHERE company_id = ANY(%s)"
+    asked = [list(company_ids)]
+    changes.note_selected(select=whose, params=asked, subjects=(changes.COMPANY,), now=now)
 
 
 @transaction.atomic
@@ -111,7 +120,9 @@ def join_many(*, memberships: Sequence[Membership], now: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_JOIN, [now, json.dumps(rows)])
         changed = int(cursor.rowcount)
-    refresh_statistics(customer_ids={one.customer_id for one in memberships})
+    joined = {one.customer_id for one in memberships}
+    changes.note(customer_ids=joined, subjects=(changes.COMPANY,), now=now)
+    refresh_statistics(customer_ids=joined)
     return changed
 
 

@@ -10,7 +10,16 @@ from django.db import transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from crm import consent, customers, events, keywords, messages, normalise, variables
+from crm import (
+    changes,
+    consent,
+    customers,
+    events,
+    keywords,
+    messages,
+    normalise,
+    variables,
+)
 from crm.choices import (
     Author,
     Channel,
@@ -298,6 +307,7 @@ def _record(message: Message, inbound: NewInbound, now: datetime) -> None:
         },
     )
     events.record(event=event, now=now)
+    changes.note(customer_ids=[message.customer_id], subjects=(changes.MESSAGE,), now=now)
     replied = messages.find(key=inbound.in_reply_to)
     if replied is not None and replied.state == MessageState.IN_DOUBT:
         # Who answers a message has got it.

@@ -1,6 +1,7 @@
 """Events: append-only facts about customers, each recorded once."""
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 
+from crm import changes
 from crm.models import Event, EventBatch
 from crm.signals import announce, events_recorded
 
@@ -37,10 +39,11 @@ _RECORD = """
     FROM json_to_recordset(%s) AS new (customer_id bigint, name text, occurred_at timestamptz,
         properties jsonb, key text)
     ON CONFLICT (key) DO NOTHING
-    RETURNING id, customer_id
+    RETURNING id, customer_id, name
 """
 
 _SEE = """
+    WITH moved_on AS (
     UPDATE crm_customer SET last_seen_at = seen.at
     FROM (SELECT customer_id, max(occurred_at) AS at FROM crm_event
           WHERE id = ANY(%s) AND NOT name = ANY(%s) GROUP BY customer_id) AS seen
@@ -49,6 +52,10 @@ _SEE = """
     )
       AND crm_customer.id = seen.customer_id
       AND (crm_customer.last_seen_at IS NULL OR crm_customer.last_seen_at < seen.at)
+    RETURNING crm_customer.id
+    )
+    INSERT INTO crm_change (customer_ids, subjects, created_at)
+    SELECT array_agg(id), %s, %s FROM moved_on HAVING count(*) > 0
 """
 
 
@@ -79,24 +86,29 @@ def record_many(*, events: Sequence[NewEvent], now: datetime) -> list[int]:
     Raises `CustomerGone` where one of the customers is not there.
     """
     _hold({event.customer_id for event in events})
-    rows: list[tuple[int, int]] = []
+    rows: list[tuple[int, int, str]] = []
     for chunk in _chunks(events):
         rows += _insert(chunk, now)
     if not rows:
         return []
-    event_ids = [event_id for event_id, _ in rows]
-    customer_ids = sorted({customer_id for _, customer_id in rows})
+    event_ids = [event_id for event_id, *_ in rows]
+    by_name: defaultdict[str, set[int]] = defaultdict(set)
+    for _, customer_id, name in rows:
+        by_name[name].add(customer_id)
+    customer_ids = sorted(set().union(*by_name.values()))
     if any(event.name not in NOT_SEEN for event in events):
-        note_seen(event_ids=event_ids, customer_ids=customer_ids)
+        note_seen(event_ids=event_ids, customer_ids=customer_ids, now=now)
+    changes.note_events(by_name=by_name, now=now)
     _leave_for_later(event_ids, now)
     announce(events_recorded, sender=Event, event_ids=event_ids, customer_ids=customer_ids)
     return event_ids
 
 
-def note_seen(*, event_ids: Sequence[int], customer_ids: Sequence[int]) -> None:
+def note_seen(*, event_ids: Sequence[int], customer_ids: Sequence[int], now: datetime) -> None:
     """Let these events move on when their customers were last seen; locks the customers."""
     with connection.cursor() as cursor:
-        cursor.execute(_SEE, [list(event_ids), list(NOT_SEEN), list(customer_ids)])
+        asked: list[Any] = [list(event_ids), list(NOT_SEEN), list(customer_ids)]
+        cursor.execute(_SEE, [*asked, [changes.SEEN], now])
 
 
 def _hold(customer_ids: Collection[int]) -> None:
@@ -120,7 +132,7 @@ def _chunks(rows: Sequence[T]) -> Iterator[Sequence[T]]:
         yield rows[start : start + _CHUNK]
 
 
-def _insert(events: Sequence[NewEvent], now: datetime) -> list[tuple[int, int]]:
+def _insert(events: Sequence[NewEvent], now: datetime) -> list[tuple[int, int, str]]:
     # Sorted by key, so that two writers of the same events wait and never deadlock. One text of
     # JSON, as quoting five arrays takes the driver longer than PostgreSQL takes to insert them.
     rows = [

@@ -1,4 +1,4 @@
-"""Orders and products: take them in, cancel, and keep each customer's statistics true."""
+"""Orders: take them in, cancel, give back, and keep each customer's statistics true."""
 
 import hashlib
 import json
@@ -11,31 +11,16 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 
-from crm import companies, events
+from crm import changes, companies, events
 from crm.choices import OrderState
 from crm.models import Event, Order, OrderLine, Product
+from crm.products import NewProduct as NewProduct  # noqa: PLC0414 - said to be ours too
+from crm.products import record_products as record_products  # noqa: PLC0414 - said to be ours too
 from crm.signals import announce, orders_recorded
 
 
 class UnknownProduct(LookupError):  # noqa: N818 - it names what is missing
     """An order names a product that has not been recorded."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewProduct:
-    """A product as the shop describes it."""
-
-    sku: str
-    name: str
-    price: Decimal
-    currency: str
-    description: str = ""
-    category: str = ""
-    brand: str = ""
-    url: str = ""
-    image_url: str = ""
-    is_active: bool = True
-    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,45 +74,6 @@ class Refund:
 
 
 @transaction.atomic
-def record_products(*, products: Sequence[NewProduct], now: datetime) -> dict[str, int]:
-    """Add or renew products and give their ids by SKU."""
-    latest = {product.sku: product for product in products}
-    rows = Product.objects.bulk_create(
-        [
-            Product(
-                sku=product.sku,
-                name=product.name,
-                description=product.description,
-                category=product.category,
-                brand=product.brand,
-                price=product.price,
-                currency=product.currency,
-                url=product.url,
-                image_url=product.image_url,
-                is_active=product.is_active,
-                created_at=product.created_at or now,
-            )
-            for _, product in sorted(latest.items())
-        ],
-        update_conflicts=True,
-        unique_fields=["sku"],
-        update_fields=[
-            "name",
-            "description",
-            "category",
-            "brand",
-            "price",
-            "currency",
-            "url",
-            "image_url",
-            "is_active",
-        ],
-        batch_size=2000,
-    )
-    return {row.sku: row.pk for row in rows}
-
-
-@transaction.atomic
 def record_many(*, orders: Sequence[NewOrder], now: datetime) -> dict[str, int]:
     """Take orders in with their lines and give their ids by number.
 
@@ -167,7 +113,7 @@ def cancel_many(*, numbers: Collection[str], cancelled_at: datetime, now: dateti
         ],
         now=now,
     )
-    _refresh({order.customer_id for order in orders})
+    _refresh({order.customer_id for order in orders}, now)
     return len(orders)
 
 
@@ -193,7 +139,7 @@ def refund_many(*, refunds: Sequence[Refund], now: datetime) -> int:
         recorded.append((order, _give_back(order, refund), refund.refunded_at, key))
     Order.objects.bulk_update(known.values(), ["state", "total"])
     events.record_many(events=[_refunded(*one) for one in recorded if one[0].customer_id], now=now)
-    _refresh({order.customer_id for order, *_ in recorded})
+    _refresh({order.customer_id for order, *_ in recorded}, now)
     return len(recorded)
 
 
@@ -305,14 +251,15 @@ def _finish(orders: Sequence[NewOrder], touched: set[int | None], now: datetime)
         if order.state == OrderState.CANCELLED
     ]
     events.record_many(events=placed + cancelled, now=now)
-    _refresh(touched)
+    _refresh(touched, now)
 
 
-def _refresh(customer_ids: set[int | None]) -> None:
+def _refresh(customer_ids: set[int | None], now: datetime) -> None:
     known = sorted(customer_id for customer_id in customer_ids if customer_id is not None)
     if not known:
         return
     refresh_statistics(customer_ids=known)
+    changes.note(customer_ids=known, subjects=(changes.ORDER,), now=now)
     announce(orders_recorded, sender=Order, customer_ids=known)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
-from crm import customers
+from crm import changes, customers
 from crm.choices import IdentityKind, RetainedKind
 from crm.models import Customer, Identity, RetentionRule
 
@@ -26,7 +26,19 @@ DEFAULTS: Mapping[RetainedKind, tuple[int, bool]] = {
     RetainedKind.ACCESS: (1095, True),
 }
 
-Deletion = Callable[[datetime], int]
+_FORGET_EVENTS = """
+    WITH gone AS (
+        DELETE FROM crm_event WHERE id IN (
+            SELECT id FROM crm_event WHERE occurred_at < %s ORDER BY id LIMIT %s
+        ) RETURNING customer_id, name
+    ), told AS (
+        INSERT INTO crm_change (customer_ids, subjects, created_at)
+        SELECT array_agg(DISTINCT customer_id), ARRAY[%s || name], %s FROM gone GROUP BY name
+    )
+    SELECT count(*) FROM gone
+"""
+
+Deletion = Callable[[datetime, datetime], int]
 
 
 def fill_in() -> None:
@@ -53,7 +65,7 @@ def _run(rule: RetentionRule, now: datetime) -> int:
     delete = _DELETIONS[RetainedKind(rule.what)]
     deleted = 0
     for _ in range(_SLICES):
-        gone = delete(before)
+        gone = delete(before, now)
         deleted += gone
         if not gone:
             break
@@ -62,7 +74,7 @@ def _run(rule: RetentionRule, now: datetime) -> int:
 
 
 def _rows(table: str, condition: str) -> Deletion:
-    def delete(before: datetime) -> int:
+    def delete(before: datetime, now: datetime) -> int:
         return _execute(
             f"DELETE FROM {table} WHERE id IN ("  # noqa: S608 - our own tables
             f"SELECT id FROM {table} WHERE {condition} ORDER BY id LIMIT {_SLICE})",
@@ -72,7 +84,14 @@ def _rows(table: str, condition: str) -> Deletion:
     return delete
 
 
-def _blank_messages(before: datetime) -> int:
+def _forget_events(before: datetime, now: datetime) -> int:
+    """Old events go, and whoever asks for them is told whose they were."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FORGET_EVENTS, [before, _SLICE, changes.event(""), now])
+        return int(cursor.fetchone()[0])
+
+
+def _blank_messages(before: datetime, now: datetime) -> int:
     """What a message said goes; that it was sent, and how it fared, stays."""
     return _execute(
         f"""
@@ -87,11 +106,11 @@ def _blank_messages(before: datetime) -> int:
     )
 
 
-def _forget_strangers(before: datetime) -> int:
+def _forget_strangers(before: datetime, now: datetime) -> int:
     """Visitors who never said who they are and did not come back."""
     ids = list(_strangers(before).values_list("pk", flat=True)[:_PEOPLE])
     if ids:
-        customers.forget_many(customer_ids=ids, now=before)
+        customers.forget_many(customer_ids=ids, now=now)
     return len(ids)
 
 
@@ -112,7 +131,7 @@ def _execute(statement: str, before: datetime) -> int:
 
 
 _DELETIONS: Mapping[RetainedKind, Deletion] = {
-    RetainedKind.EVENTS: _rows("crm_event", "occurred_at < %s"),
+    RetainedKind.EVENTS: _forget_events,
     RetainedKind.MESSAGES: _blank_messages,
     RetainedKind.CALLBACKS: _rows("crm_callback", "received_at < %s AND state <> 'received'"),
     RetainedKind.CAUGHT_MAIL: _rows("crm_caughtmessage", "caught_at < %s"),

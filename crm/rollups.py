@@ -95,7 +95,7 @@ def run_due(*, now: datetime) -> int:
         customer_ids = [customer_id for (customer_id,) in cursor.fetchall()]
         # A statement of its own: it must see what the locks waited for.
         cursor.execute(_COUNT, [event_ids])
-    events.note_seen(event_ids=event_ids, customer_ids=customer_ids)
+    events.note_seen(event_ids=event_ids, customer_ids=customer_ids, now=now)
     webhooks.plan(event_ids=event_ids, now=now)
     return len(event_ids)
 

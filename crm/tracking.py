@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.db.models import F, Func
 
-from crm import consent, events, messages, templates
+from crm import changes, consent, events, messages, templates
 from crm.choices import MessageState, Purpose
 from crm.models import Message, TrackedLink
 from crm.rendering import RenderError
@@ -38,7 +39,7 @@ def open_message(*, message_id: int, user_agent: str, now: datetime) -> None:
     found = Message.objects.filter(pk=message_id).values("customer_id", "state", "channel").first()
     if found is None:
         return
-    _first(message_id, "opened_at", now)
+    _first(message_id, "opened_at", found["customer_id"], now)
     _note(message_id, found, "opened", "", {}, now)
 
 
@@ -58,7 +59,7 @@ def click(*, message_id: int, position: int, user_agent: str, now: datetime) -> 
         raise NotFound("The message has no such link.")
     url = _address(message_id, position, found["url"])
     if not is_machine(user_agent=user_agent):
-        _first(message_id, "clicked_at", now)
+        _first(message_id, "clicked_at", found["customer_id"], now)
         detail = {"url": url, "position": position}
         _note(message_id, found, "clicked", f":{position}", detail, now)
     return url
@@ -123,9 +124,11 @@ def _address(message_id: int, position: int, url: str) -> str:
     return url
 
 
-def _first(message_id: int, column: str, now: datetime) -> None:
+@transaction.atomic
+def _first(message_id: int, column: str, customer_id: int, now: datetime) -> None:
     first = Func(F(column), now, function="COALESCE")
     Message.objects.filter(pk=message_id).update(**{column: first})
+    changes.note(customer_ids=[customer_id], subjects=(changes.MESSAGE,), now=now)
 
 
 def _note(

@@ -200,7 +200,7 @@ class SuppressionAdmin(ModelAdmin):
             channel, address = request.POST.get("channel", ""), request.POST.get("address", "")
             if channel not in Channel.values or not address:
                 raise ValidationError(gettext("Name a channel and an address."))
-            if not consent.unsuppress(channel=channel, address=address):
+            if not consent.unsuppress(channel=channel, address=address, now=timezone.now()):
                 raise ValidationError(gettext("This address is not suppressed."))
             return gettext("The address may be written to again.")
 

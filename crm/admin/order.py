@@ -6,12 +6,14 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import DecimalField, F, QuerySet, Sum
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
+from crm import products
 from crm.admin.parts import LedgerAdmin
 from crm.admin.tags import moment, money, state
 from crm.models import Order, OrderLine, Product
@@ -92,6 +94,11 @@ class ProductAdmin(SimpleHistoryAdmin, ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Product | None = None) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if {"category", "brand"} & set(form.changed_data):
+            products.note_moved(product_ids=[obj.pk], now=timezone.now())
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)

@@ -98,7 +98,9 @@ class SuppressionLift(Endpoint):
     def post(self, request: Request) -> Response:
         """Let an address be written to again."""
         told = self.body(AddressSerializer)
-        if not consent.unsuppress(channel=told["channel"], address=told["address"]):
+        if not consent.unsuppress(
+            channel=told["channel"], address=told["address"], now=timezone.now()
+        ):
             raise NotFound("This address is not suppressed.")
         return Response(status=204)
 

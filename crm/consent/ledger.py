@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from crm import events
+from crm import changes, events
 from crm.choices import ConsentState, Purpose
 from crm.models import Consent, ConsentDecision
 from crm.signals import announce, consent_changed
@@ -113,6 +113,7 @@ def decide_many(*, decisions: Sequence[NewDecision], now: datetime) -> list[int]
     _bring_up_to_date(fresh)
     events.record_many(events=[_event(row) for row in rows], now=now)
     customer_ids = sorted({decision.customer_id for decision in fresh})
+    changes.note(customer_ids=customer_ids, subjects=(changes.CONSENT,), now=now)
     announce(consent_changed, sender=Consent, customer_ids=customer_ids)
     return [row.pk for row in rows]
 

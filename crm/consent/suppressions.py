@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection
+from django.db import connection, transaction
 
-from crm import normalise
-from crm.choices import DecisionSource
+from crm import changes, normalise
+from crm.choices import Channel, DecisionSource, IdentityKind
 from crm.models import Suppression
 
 
@@ -30,10 +30,12 @@ def suppress(*, suppression: NewSuppression, now: datetime) -> None:
 
 def suppress_many(*, suppressions: Sequence[NewSuppression], now: datetime) -> None:
     """Keep addresses from being written to; of two terms for an address the longer holds."""
+    if not suppressions:
+        return
     rows = {
         _hash(suppression.channel, suppression.address): suppression for suppression in suppressions
     }
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.executemany(
             _SUPPRESS,
             [
@@ -49,12 +51,17 @@ def suppress_many(*, suppressions: Sequence[NewSuppression], now: datetime) -> N
                 for hash_, row in sorted(rows.items())
             ],
         )
+        _note([(row.channel, row.address) for row in rows.values()], now)
 
 
-def unsuppress(*, channel: str, address: str) -> bool:
+@transaction.atomic
+def unsuppress(*, channel: str, address: str, now: datetime) -> bool:
     """Let an address be written to again; says whether it was suppressed."""
     found = Suppression.objects.filter(channel=channel, address_hash=_hash(channel, address))
-    return bool(found.delete()[0])
+    is_gone = bool(found.delete()[0])
+    if is_gone:
+        _note([(channel, address)], now)
+    return is_gone
 
 
 _SUPPRESS = """
@@ -67,6 +74,23 @@ _SUPPRESS = """
     WHERE held.expires_at IS NOT NULL
       AND (excluded.expires_at IS NULL OR excluded.expires_at > held.expires_at)
 """
+
+
+_KINDS = {Channel.EMAIL.value: IdentityKind.EMAIL, Channel.SMS.value: IdentityKind.PHONE}
+_WHOSE = """
+    SELECT held.customer_id FROM unnest(%s::text[], %s::text[]) AS told (kind, value)
+    JOIN crm_identity held ON held.kind = told.kind AND held.value = told.value
+"""
+
+
+def _note(addresses: Sequence[tuple[str, str]], now: datetime) -> None:
+    """Tell of whom this is the address, as long as anybody is known by it."""
+    kinds = [_KINDS[str(channel)].value for channel, _ in addresses]
+    values = [normalise.address(channel=channel, text=text) for channel, text in addresses]
+    if values:
+        changes.note_selected(
+            select=_WHOSE, params=[kinds, values], subjects=(changes.SUPPRESSION,), now=now
+        )
 
 
 def _hash(channel: str, address: str) -> str:

@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from crm import normalise
+from crm import changes, normalise
 from crm.choices import IdentityKind
 from crm.customers import handles
 from crm.models import Customer, Identity
@@ -40,6 +40,8 @@ def readdress(*, customer_id: int, kind: IdentityKind, value: str, now: datetime
         )
     setattr(customer, field_name, address)
     customer.save(update_fields=[field_name])
+    subjects = (changes.PERSON, changes.IDENTITY)
+    changes.note(customer_ids=[customer_id], subjects=subjects, now=now)
     return address
 
 

@@ -1,6 +1,6 @@
 """One customer changed by hand or by a program: facts, handles."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from crm import normalise, webhooks
+from crm import changes, normalise, webhooks
 from crm.choices import IdentityKind
 from crm.customers import handles
 from crm.customers.addresses import read, readdress
@@ -54,7 +54,8 @@ def correct(*, customer_id: int, values: Mapping[str, Any], now: datetime) -> Cu
         if name in values:
             readdress(customer_id=customer_id, kind=kind, value=values[name], now=now)
     customer.refresh_from_db(fields=list(_ADDRESSES))
-    _tell(customer_id, now)
+    attributes = {changes.attribute(name) for name in values.get("attributes", {})}
+    _tell(customer_id, {changes.PERSON, *attributes}, now)
     return customer
 
 
@@ -73,7 +74,7 @@ def add_identity(*, customer_id: int, kind: str, value: str, now: datetime) -> I
     if kind in _ADDRESSES and not getattr(customer, kind):
         setattr(customer, kind, written)
         customer.save(update_fields=[kind])
-    _tell(customer_id, now)
+    _tell(customer_id, {changes.PERSON, changes.IDENTITY}, now)
     return found
 
 
@@ -92,10 +93,11 @@ def remove_identity(*, identity_id: int, now: datetime) -> None:
         other = customer.identities.filter(kind=found.kind).first()
         setattr(customer, found.kind, other.value if other else "")
         customer.save(update_fields=[found.kind])
-    _tell(customer.pk, now)
+    _tell(customer.pk, {changes.PERSON, changes.IDENTITY}, now)
 
 
-def _tell(customer_id: int, now: datetime) -> None:
+def _tell(customer_id: int, subjects: Collection[str], now: datetime) -> None:
+    changes.note(customer_ids=[customer_id], subjects=subjects, now=now)
     webhooks.tell_changed(customer_ids=[customer_id], now=now)
     announce(customers_changed, sender=Customer, customer_ids=[customer_id])
 

@@ -9,7 +9,7 @@ from django.apps import apps
 from django.db import connection, models, transaction
 from django.db.models import Min
 
-from crm import companies
+from crm import changes, companies
 from crm.customers import checking, tables
 from crm.models import Customer, CustomerAlias, Merge
 from crm.signals import announce, customers_erased
@@ -61,6 +61,7 @@ def forget_many(*, customer_ids: Collection[int], now: datetime) -> dict[str, in
     firms = companies.of(customer_ids=ids)
     _delete(Customer, "SELECT unnest(%s::bigint[])", [ids], counts)
     companies.recount(company_ids=firms)
+    changes.note(customer_ids=ids, subjects=(changes.EXISTENCE, changes.GONE), now=now)
     announce(customers_erased, sender=Customer, customer_ids=ids, known_since_at=known_since_at)
     return dict(sorted(counts.items()))
 

@@ -47,6 +47,8 @@ class Known:
     # Fields that staff keep as they are, a column or attributes.<name>.
     locked: set[str] = field(default_factory=set)
     changed: bool = False
+    # What of them changes, in the words of changes.py.
+    subjects: set[str] = field(default_factory=set)
     # Who this visitor turned out to be.
     turned_out: "Known | None" = None
 
@@ -54,6 +56,11 @@ class Known:
     def is_new(self) -> bool:
         """Whether the row is still to be written."""
         return self.customer.pk is None
+
+    @property
+    def gains(self) -> bool:
+        """Whether a handle is to be written, or is verified now."""
+        return bool(self.handles - self.stored or self.verified & self.unverified_before)
 
     @property
     def today(self) -> "Known":

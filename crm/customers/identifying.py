@@ -1,5 +1,6 @@
 """Find or create the customer of everybody who is reported, by the handles they come with."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -7,7 +8,7 @@ from functools import partial
 from django.db import connection, transaction
 from django.db.models.expressions import RawSQL
 
-from crm import attributes, webhooks
+from crm import attributes, changes, webhooks
 from crm.customers import contested, handles, merging, writing
 from crm.customers.handles import Known
 from crm.customers.people import (
@@ -115,6 +116,7 @@ class _Batch:
         new = [known.customer for known in found if known.is_new]
         Customer.objects.bulk_create(new, batch_size=2000)
         handles.add(found=found, now=self.now)
+        self._note(found, {customer.pk for customer in new})
         pairs = [(k.customer.pk, self.owners[h].customer.pk, h[1]) for k, h in self.contested]
         contested.note(pairs=pairs, now=self.now)
         merging.merge_visitors(
@@ -126,6 +128,15 @@ class _Batch:
         if touched:
             webhooks.tell_changed(customer_ids=sorted(touched), now=self.now)
             announce(customers_changed, sender=Customer, customer_ids=sorted(touched))
+
+    def _note(self, found: Sequence[Known], new: set[int]) -> None:
+        told: defaultdict[frozenset[str], list[int]] = defaultdict(list)
+        for known in found:
+            subjects = known.subjects | ({changes.IDENTITY} if known.gains else set())
+            if known.customer.pk in new:
+                subjects = {changes.EXISTENCE}
+            told[frozenset(subjects)].append(known.customer.pk)
+        changes.note_many(told=told.items(), now=self.now)
 
     def _take_visitors_in(self, reading: Reading, known: Known) -> None:
         if is_nameless(handles=known.handles | set(reading.handles)):
@@ -148,6 +159,7 @@ class _Batch:
         if visitor.is_new:
             _fill(known.customer, visitor.customer)
             known.changed = True
+            known.subjects |= {changes.PERSON, *map(changes.attribute, visitor.customer.attributes)}
             visitor.changed = False
         else:
             self.visitors.append(visitor)
@@ -217,6 +229,7 @@ def _take_over(known: Known, reading: Reading, is_their_address: bool) -> None:
         if value and getattr(customer, name) != value:
             setattr(customer, name, value)
             known.changed = True
+            known.subjects.add(changes.PERSON)
     new = {
         name: value
         for name, value in reading.attributes.items()
@@ -224,6 +237,11 @@ def _take_over(known: Known, reading: Reading, is_their_address: bool) -> None:
     }
     facts = {**customer.attributes, **new}
     if facts != customer.attributes:
+        known.subjects |= {
+            changes.attribute(name)
+            for name in new
+            if name not in customer.attributes or customer.attributes[name] != new[name]
+        }
         customer.attributes = facts
         known.changed = True
 

@@ -8,6 +8,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, transaction
 
 from crm import audit, webhooks
+from crm.changes import EXISTENCE, GONE, note
 from crm.choices import AccessKind, MergeCause
 from crm.customers import checking, ledger, refreshing, writing
 from crm.customers.folding import Folding, Pair
@@ -102,6 +103,7 @@ def _merge_round(pairs: list[Pair], told: Merge, now: datetime) -> list[Merge]:
     _apply(people, changes, told, now)
     _leave_aliases(pairs, now)
     refreshing.refresh(customer_ids=[kept_id for kept_id, _ in pairs], used=used)
+    note(customer_ids=people, subjects=(EXISTENCE, GONE), now=now)
     entries = ledger.enter(told=told, undo=undo, now=now)
     webhooks.tell_merges(merges=entries, now=now)
     announce(customers_merged, sender=Merge, pairs=pairs)

@@ -11,6 +11,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from crm import audit, webhooks
+from crm.changes import EXISTENCE, note
 from crm.choices import AccessKind
 from crm.customers import checking, refreshing, tables
 from crm.customers.checking import MergeRefused
@@ -66,6 +67,8 @@ def unmerge(*, merge_id: int, by: AbstractBaseUser | None, now: datetime) -> Mer
     _take_fields_back(kept, undo["kept"])
     CustomerAlias.objects.filter(pk=row.merged_id).delete()
     refreshing.refresh(customer_ids=[row.kept_id, row.merged_id], used=_touched(undo))
+    both = (row.kept_id, row.merged_id)
+    note(customer_ids=both, subjects=(EXISTENCE,), now=now)
     row.undone_at, row.undone_by_id = now, by.pk if by else None
     row.save(update_fields=["undone_at", "undone_by"])
     access = audit.Access(AccessKind.CHANGED, "unmerge", by=by, detail=str(row))

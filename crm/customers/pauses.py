@@ -5,6 +5,7 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
+from crm import changes
 from crm.models import Customer, MarketingPause
 
 
@@ -20,6 +21,7 @@ def pause(
     with transaction.atomic():
         Customer.objects.select_for_update().get(pk=customer_id)
         lift_pause(customer_id=customer_id, by=by, now=now)
+        changes.note(customer_ids=[customer_id], subjects=(changes.CONSENT,), now=now)
         return MarketingPause.objects.create(
             customer_id=customer_id,
             reason=reason,
@@ -29,9 +31,12 @@ def pause(
         )
 
 
+@transaction.atomic
 def lift_pause(*, customer_id: int, by: AbstractBaseUser | None, now: datetime) -> bool:
     """Let marketing through again; says whether there was anything to lift."""
     lifted = MarketingPause.objects.filter(customer_id=customer_id, lifted_at=None).update(
         lifted_at=now, lifted_by_id=by.pk if by else None
     )
+    if lifted:
+        changes.note(customer_ids=[customer_id], subjects=(changes.CONSENT,), now=now)
     return bool(lifted)

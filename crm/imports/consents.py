@@ -7,7 +7,8 @@ from functools import partial
 
 from django.db import connection, transaction
 
-from crm.choices import DecisionSource, Purpose
+from crm import changes
+from crm.choices import ConsentState, DecisionSource, Purpose
 from crm.models import Consent, Event
 from crm.signals import consent_changed, events_recorded
 
@@ -54,6 +55,11 @@ _WRITE = """
     FROM ledger
     RETURNING id, customer_id
 """
+
+_SUBJECTS = (
+    changes.CONSENT,
+    *(changes.event(f"consent.{state}") for state in ConsentState.values),
+)
 
 _BATCH = "INSERT INTO crm_eventbatch (event_ids, created_at) VALUES (%s, %s)"
 
@@ -108,6 +114,7 @@ def _tell(written: Sequence[tuple[int, int]], now: datetime) -> None:
         customer_ids = sorted({customer_id for _, customer_id in some})
         with connection.cursor() as cursor:
             cursor.execute(_BATCH, [event_ids, now])
+        changes.note(customer_ids=customer_ids, subjects=_SUBJECTS, now=now)
         news = {"event_ids": event_ids, "customer_ids": customer_ids}
         transaction.on_commit(partial(events_recorded.send, sender=Event, **news), robust=True)
         announce = partial(consent_changed.send, sender=Consent, customer_ids=customer_ids)

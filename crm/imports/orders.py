@@ -10,7 +10,7 @@ from pathlib import Path
 
 from django.db import connection, transaction
 
-from crm import consent, customers, orders, rollups
+from crm import changes, consent, customers, orders, rollups
 from crm.choices import Channel, ConsentState, DecisionSource, ImportState, Purpose
 from crm.models import ImportRun, Order
 from crm.signals import orders_recorded
@@ -96,6 +96,7 @@ def _import(path: Path, options: Options, now: datetime, progress: Progress) -> 
     placed, cancelled, nobodys, revenue, customer_ids = writing.summary()
     orders.refresh_statistics(customer_ids=customer_ids)
     rollups.rebuild(customer_ids=customer_ids or ())
+    changes.note(customer_ids=customer_ids, subjects=_SUBJECTS, now=now)
     writing.tell_the_planner()
     announce = partial(orders_recorded.send, sender=Order, customer_ids=customer_ids)
     transaction.on_commit(announce, robust=True)
@@ -154,6 +155,12 @@ def _match_returns() -> list[TakenBack]:
     return taken
 
 
+_SUBJECTS = (
+    changes.ORDER,
+    changes.SEEN,
+    changes.event("order.placed"),
+    changes.event("order.cancelled"),
+)
 _CUSTOMERS = """
     SELECT customer, (array_agg(country ORDER BY placed_at DESC))[1], min(placed_at)
     FROM import_row WHERE kind = 'kept' GROUP BY customer ORDER BY customer

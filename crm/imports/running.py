@@ -11,7 +11,7 @@ import secrets
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,12 +23,12 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, connection, transaction
 
-from crm import attributes
+from crm import attributes, changes
 from crm.choices import ImportState
 from crm.models import Customer, ImportRun, RejectedRow
 from crm.signals import customers_changed
 
-from . import consents, staging, tables, taking
+from . import consents, staging, tables, taking, targets
 from .mapping import Plan
 from .pacing import Pace
 from .people import Batch, Reader
@@ -193,6 +193,7 @@ def _take(
         outcome.updated |= changed - outcome.created
         _note_attributes(batch, now)
         _keep_rejected(run, batch)
+        _note_changes(outcome, plan, now)
         _announce(outcome)
     created, updated = len(outcome.created), len(outcome.updated - outcome.created)
     run.rows_done += count
@@ -249,9 +250,28 @@ def _storable(cell: Any) -> Any:
     return cell.replace("\x00", "\ufffd").encode(errors="replace").decode()
 
 
+def _note_changes(outcome: taking.Outcome, plan: Plan, now: datetime) -> None:
+    told = {
+        changes.attribute(column.target.removeprefix(targets.ATTRIBUTE))
+        for column in plan.columns
+        if column.target.startswith(targets.ATTRIBUTE)
+    }
+    updated = _ids(outcome, outcome.updated - outcome.created)
+    changes.note_many(
+        told=[
+            ((changes.EXISTENCE,), _ids(outcome, outcome.created)),
+            ({changes.PERSON, changes.IDENTITY, *told}, updated),
+        ],
+        now=now,
+    )
+
+
+def _ids(outcome: taking.Outcome, places: Collection[int]) -> list[int]:
+    return sorted({outcome.customers[at] for at in places if at in outcome.customers})
+
+
 def _announce(outcome: taking.Outcome) -> None:
-    touched = outcome.created | outcome.updated
-    ids = sorted({outcome.customers[at] for at in touched if at in outcome.customers})
+    ids = _ids(outcome, outcome.created | outcome.updated)
     for start in range(0, len(ids), consents.SLICE):
         some = ids[start : start + consents.SLICE]
         send = partial(customers_changed.send, sender=Customer, customer_ids=some)

@@ -1,11 +1,13 @@
 """Writing a chunk of facts: customers, events, what follows from them, in one transaction."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
-from crm import commerce
+from crm import changes, commerce
 from crm.ingest import companies_of, people
 from crm.ingest.facts import NAMES, STATEFUL, Fact, Reject
 from crm.models import ApiKey, Event, RejectedEvent
@@ -93,11 +95,15 @@ def _record(facts: Sequence[Fact], now: datetime, write: _Write) -> int:
     ]
     if telling:
         _follow_up(telling, now)
+    by_name: defaultdict[str, set[int]] = defaultdict(set)
+    for place in recorded:
+        by_name[new[place].name].add(customer_ids[place])
+    changes.note_events(by_name=by_name, now=now)
     announce(
         events_recorded,
         sender=Event,
         event_ids=list(recorded.values()),
-        customer_ids=sorted({customer_ids[place] for place in recorded}),
+        customer_ids=sorted(set().union(*by_name.values())),
     )
     return len(recorded)
 
@@ -173,7 +179,7 @@ def _insert(facts: Sequence[Fact], customer_ids: Sequence[int], now: datetime) -
     return {place: int(number) for place, number in enumerate(numbers) if int(number) in new}
 
 
-def _numbers(statement: str, *parameters: object) -> list[bytes]:
+def _numbers(statement: str, *parameters: Any) -> list[bytes]:
     """Thousands of numbers as one text: fetching each costs more than splitting them."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)

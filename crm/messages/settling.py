@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from crm import consent, events
+from crm import changes, consent, events
 from crm.choices import (
     DecisionSource,
     FailureReason,
@@ -141,6 +141,8 @@ def settle_many(*, outcomes: Sequence[Settlement], now: datetime) -> list[int]:
     events.record_many(events=list(_events(steps)), now=now)
     _close_addresses(steps, now)
     changed = sorted({step.row.id for step in steps})
+    whose = {step.row.customer_id for step in steps}
+    changes.note(customer_ids=whose, subjects=(changes.MESSAGE,), now=now)
     if changed:
         announce(messages_settled, sender=Message, message_ids=changed)
     return changed

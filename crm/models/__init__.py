@@ -3,6 +3,7 @@
 from .api_key import ApiKey, IdempotentCall
 from .attribute import AttributeDefinition
 from .callback import Callback
+from .change import Change
 from .company import Company, CompanyMember, CompanyStatistics
 from .consent import Consent, ConsentDecision, ContactPreference, MarketingPause, Suppression
 from .conversation import Conversation, Note
@@ -25,6 +26,7 @@ __all__ = [
     "AttributeDefinition",
     "Callback",
     "CaughtMessage",
+    "Change",
     "Company",
     "CompanyMember",
     "CompanyStatistics",

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from crm import customers
+from crm import changes, customers
 from crm.choices import AttributeType, QualityCheck
 from crm.models import AttributeDefinition, Customer, QualityFinding, QualityRepair
 
@@ -118,6 +118,7 @@ def _put_back(change: dict[str, Any], by: AbstractBaseUser | None, now: datetime
     except ValidationError:
         # An address that could not be right cannot be typed again: it goes back as it was.
         Customer.objects.filter(pk=customer.pk).update(**{change["field"]: change["before"]})
+        changes.note(customer_ids=[customer.pk], subjects=(changes.PERSON,), now=now)
     return True
 
 

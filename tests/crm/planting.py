@@ -31,7 +31,7 @@ _OURS = frozenset(
         *("ApiKey", "AttributeDefinition", "Product", "Template", "TemplateVersion"),
         *("TrackedLink", "RetentionRule", "Webhook", "Intent", "Cluster", "Segment", "Campaign"),
         *("Step", "CampaignAction", "Answer", "CannedReply", "TrainingRun", "Score"),
-        *("EventBatch", "AccessRecord", "Company", "PrivacyRequest"),
+        *("EventBatch", "Change", "AccessRecord", "Company", "PrivacyRequest"),
     }
 )
 # Names that mean something to the program, on rows about people.

@@ -127,7 +127,7 @@ def test_lifting_a_suppression_opens_the_address_again(now: datetime) -> None:
     customer = making.subscriber(now=now)
     suppressed(customer, now)
 
-    lifted = consent.unsuppress(channel="email", address=customer.email)
+    lifted = consent.unsuppress(channel="email", address=customer.email, now=now)
 
     assert lifted
     assert asked(customer, now) is None

@@ -40,7 +40,7 @@ from marketing.models import (
 from tests import making
 
 # Told of beside the customers: the ledger of merges and who changed what.
-_ASIDE = ("crm_merge", "crm_historical")
+_ASIDE = ("crm_merge", "crm_historical", "crm_change")
 
 
 def dump() -> dict[str, list[str]]:
