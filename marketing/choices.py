@@ -19,6 +19,16 @@ class OverrideMode(models.TextChoices):
     EXCLUDE = "exclude", _("Never in")
 
 
+class MoveCause(models.TextChoices):
+    """Why a customer came into a segment, or left it."""
+
+    CHANGE = "change", _("Something about the customer changed")
+    CLOCK = "clock", _("Time went by")
+    RULES = "rules", _("The rules were changed")
+    REFRESH = "refresh", _("All members were computed anew")
+    STAFF = "staff", _("Put by hand")
+
+
 class ScoreKind(models.TextChoices):
     """What a score is about."""
 

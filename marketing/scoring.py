@@ -11,9 +11,11 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 
+from crm import changes
 from marketing import signals
 from marketing.choices import RunKind, RunState, ScoreKind
 from marketing.models import Cluster, ClusterMembership, Score, ScoreOverride, TrainingRun
+from marketing.rules.base import CLUSTER
 from marketing.wording import reason_sentence
 
 if TYPE_CHECKING:
@@ -87,6 +89,8 @@ def score_all(*, kind: str, now: datetime) -> int:
         write(run, estimator, found, now)
         run.parameters["scored_at"] = now.isoformat()
         run.save(update_fields=["parameters"])
+        subject = CLUSTER if kind == RunKind.CLUSTERS else f"score:{kind}"
+        changes.note_anybody(subjects=(subject,), now=now)
         announce = partial(
             signals.scores_computed.send, sender=TrainingRun, kind=kind, run_id=run.pk
         )
@@ -125,10 +129,11 @@ def set_by_hand(  # noqa: PLR0913 - who, when and why belong to every override
         created_at=now,
         expires_at=expires_at,
     )
-    _announce_by_hand(kind)
+    _tell_by_hand(customer_id, kind, now)
     return made
 
 
+@transaction.atomic
 def lift_by_hand(
     *, customer_id: int, kind: str, by: AbstractBaseUser | None, now: datetime
 ) -> bool:
@@ -137,7 +142,7 @@ def lift_by_hand(
         customer_id=customer_id, kind=kind, lifted_at__isnull=True
     ).update(lifted_at=now, lifted_by_id=by.pk if by else None)
     if lifted:
-        _announce_by_hand(kind)
+        _tell_by_hand(customer_id, kind, now)
     return bool(lifted)
 
 
@@ -207,6 +212,7 @@ def _lock(kind: str) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK_SPACE, kind])
 
 
-def _announce_by_hand(kind: str) -> None:
+def _tell_by_hand(customer_id: int, kind: str, now: datetime) -> None:
+    changes.note(customer_ids=[customer_id], subjects=(f"score:{kind}",), now=now)
     announce = partial(signals.scores_computed.send, sender=ScoreOverride, kind=kind, run_id=None)
     transaction.on_commit(announce, robust=True)

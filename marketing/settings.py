@@ -139,7 +139,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "files": {"task": "crm.tasks.tidy_files", "schedule": 3600.0},
     "answers": {"task": "campaigns.tasks.answer_conversations", "schedule": 10.0},
     "campaigns": {"task": "campaigns.tasks.advance_campaigns", "schedule": 5.0},
-    "segments": {"task": "marketing.tasks.refresh_segments", "schedule": 60.0},
+    "changes": {"task": "marketing.tasks.follow_changes", "schedule": 1.0},
+    "segments": {"task": "marketing.tasks.refresh_segments", "schedule": 15.0},
     "reading": {"task": "marketing.tasks.read_messages", "schedule": 60.0},
     "training": {"task": "marketing.tasks.train_due", "schedule": 3600.0},
     "webhooks": {"task": "crm.tasks.deliver_webhooks", "schedule": 10.0},
@@ -173,7 +174,7 @@ CONSENT_KEEP_IP = env.bool("CONSENT_KEEP_IP", default=False)
 # How long a link that confirms a sign-up works.
 CONSENT_CONFIRM_DAYS = env.int("CONSENT_CONFIRM_DAYS", default=14)
 # How old a segment may grow before it is computed again, and how long one may take.
-SEGMENT_REFRESH_MINUTES = env.int("SEGMENT_REFRESH_MINUTES", default=15)
+SEGMENT_REFRESH_MINUTES = env.int("SEGMENT_REFRESH_MINUTES", default=1440)
 SEGMENT_TIMEOUT_SECONDS = env.int("SEGMENT_TIMEOUT_SECONDS", default=60)
 # How old a training run may grow before a new one is made.
 TRAINING_REFRESH_DAYS = env.int("TRAINING_REFRESH_DAYS", default=7)

@@ -12,11 +12,22 @@ def heartbeat() -> None:
     heartbeats.mark("worker")
 
 
+# One bell follows this often before the next one does, which beat rings every second.
+_TURNS = 20
+
+
+@shared_task
+def follow_changes() -> None:
+    """Bring segments up to what changed."""
+    for _ in range(_TURNS):
+        if not segments.follow(now=timezone.now()).is_more:
+            return
+
+
 @shared_task
 def refresh_segments() -> None:
-    """Ring once for every segment that is due."""
-    for segment_id in segments.due(now=timezone.now()):
-        refresh_segment.delay(segment_id)
+    """Compute the segments that are due."""
+    segments.refresh_due(clock=timezone.now)
 
 
 @shared_task

@@ -12,11 +12,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import F
 
+from crm import changes
 from crm.choices import Direction
 from crm.models import Message
 from marketing.models import Insight, Intent
+from marketing.rules.base import INSIGHT
 
 # Below this closeness, or closer to the runner-up than the margin, the reading is not sure.
 SURE = 0.55
@@ -73,10 +76,12 @@ def read(*, message_id: int, now: datetime) -> Insight:
     message = Message.objects.get(pk=message_id)
     reading = read_text(text=message.text or message.subject)
     intent = Intent.objects.filter(code=reading.intent_code).first()
-    insight, _ = Insight.objects.update_or_create(
-        message=message,
-        defaults={"intent": intent, "confidence": reading.confidence, "read_at": now},
-    )
+    with transaction.atomic():
+        insight, _ = Insight.objects.update_or_create(
+            message=message,
+            defaults={"intent": intent, "confidence": reading.confidence, "read_at": now},
+        )
+        changes.note(customer_ids=[message.customer_id], subjects=(INSIGHT,), now=now)
     return insight
 
 

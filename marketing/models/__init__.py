@@ -2,8 +2,9 @@
 
 from .feature import Feature
 from .insight import Insight, Intent
+from .movement import SegmentMove, SegmentRecheck, SegmentSize
 from .score import Score, ScoreOverride
-from .segment import Membership, Segment, SegmentOverride
+from .segment import ListEntry, Membership, Segment, SegmentOverride
 from .training import Cluster, ClusterMembership, TrainingRun
 
 __all__ = [
@@ -12,10 +13,14 @@ __all__ = [
     "Feature",
     "Insight",
     "Intent",
+    "ListEntry",
     "Membership",
     "Score",
     "ScoreOverride",
     "Segment",
+    "SegmentMove",
     "SegmentOverride",
+    "SegmentRecheck",
+    "SegmentSize",
     "TrainingRun",
 ]

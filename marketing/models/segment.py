@@ -1,5 +1,7 @@
 """Saved groups of customers: segments, who is in them since when, and staff's overrides."""
 
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
@@ -28,8 +30,15 @@ class Segment(models.Model):
     refreshed_at = models.DateTimeField(_("computed at"), null=True, blank=True, editable=False)
     refresh_seconds = models.FloatField(_("took (s)"), null=True, blank=True, editable=False)
     error = models.CharField(_("error"), max_length=500, blank=True, editable=False)
-    # Asked for by staff or by news from below; cleared by the refresh that saw it.
+    failing_since_at = models.DateTimeField(_("fails since"), null=True, blank=True, editable=False)
+    # Asked for by staff or by changes too wide to follow; cleared by the refresh that saw it.
     refresh_wanted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # A hash of what the members were computed from; other rules want a refresh.
+    basis = models.CharField(max_length=64, blank=True, default="", editable=False)
+    # Whom the clock alone moves is looked at from here on.
+    clocked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Members went away with their customers: the count is taken again.
+    recount_wanted_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     history = HistoricalRecords(
@@ -38,7 +47,11 @@ class Segment(models.Model):
             "refreshed_at",
             "refresh_seconds",
             "error",
+            "failing_since_at",
             "refresh_wanted_at",
+            "basis",
+            "clocked_at",
+            "recount_wanted_at",
         ]
     )
 
@@ -49,6 +62,16 @@ class Segment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, **options: Any) -> None:
+        """Write what staff edit; what is computed has changed meanwhile and stays."""
+        if self.pk and not self._state.adding and options.get("update_fields") is None:
+            options["update_fields"] = [
+                field.name
+                for field in self._meta.local_concrete_fields
+                if field.editable and not field.primary_key
+            ]
+        super().save(**options)
 
 
 class Membership(models.Model):
@@ -61,8 +84,14 @@ class Membership(models.Model):
         db_index=False,
         verbose_name=_("segment"),
     )
+    # Whoever writes memberships holds their customers by one lock for all (segments/writing.py),
+    # so that the database need not check each by itself.
     customer = models.ForeignKey(
-        Customer, models.CASCADE, related_name="memberships", verbose_name=_("customer")
+        Customer,
+        models.CASCADE,
+        related_name="memberships",
+        db_constraint=False,
+        verbose_name=_("customer"),
     )
     entered_at = models.DateTimeField(_("since"))
 
@@ -103,3 +132,29 @@ class SegmentOverride(Override):
 
     def __str__(self) -> str:
         return f"{self.segment_id}: {self.customer_id} {self.mode}"
+
+
+class ListEntry(models.Model):
+    """A customer on a fixed list, by a file or as a copy of another segment's members."""
+
+    segment = models.ForeignKey(
+        Segment,
+        models.CASCADE,
+        related_name="entries",
+        db_index=False,
+        verbose_name=_("segment"),
+    )
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="list_entries", verbose_name=_("customer")
+    )
+    added_at = models.DateTimeField(_("added at"))
+
+    class Meta:
+        verbose_name = _("entry of a list")
+        verbose_name_plural = _("entries of lists")
+        constraints = [
+            models.UniqueConstraint(fields=["segment", "customer"], name="one_entry_per_list")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.segment_id}: {self.customer_id}"

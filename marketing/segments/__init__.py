@@ -1,17 +1,20 @@
 """Segments: refresh members by one statement, preview rules, put people in or out by hand."""
 
 from .base import queryset
+from .following import Followed, follow
 from .nesting import check
 from .overrides import lift, put
 from .previews import Preview, estimate, members, preview
-from .refreshing import Refreshed, due, refresh, refresh_due, request_refresh, want_touched
+from .refreshing import Refreshed, due, refresh, refresh_due, request_refresh, want_refresh
 
 __all__ = [
+    "Followed",
     "Preview",
     "Refreshed",
     "check",
     "due",
     "estimate",
+    "follow",
     "lift",
     "members",
     "preview",
@@ -20,5 +23,5 @@ __all__ = [
     "refresh",
     "refresh_due",
     "request_refresh",
-    "want_touched",
+    "want_refresh",
 ]

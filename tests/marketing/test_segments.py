@@ -71,13 +71,13 @@ def test_a_rule_that_takes_too_long_is_stopped(
     making.customer(now=now)
     everyone = segment("Everyone")
     settings.SEGMENT_TIMEOUT_SECONDS = 1
-    slow = segments.refreshing.base
+    slow = segments.writing.base
 
     def with_a_nap(**known: Any) -> Any:
         compiled = slow(**known)
         return type(compiled)(compiled.sql + " AND pg_sleep(3) IS NOT NULL", compiled.params)
 
-    monkeypatch.setattr(segments.refreshing, "base", with_a_nap)
+    monkeypatch.setattr(segments.writing, "base", with_a_nap)
 
     segments.refresh(segment_id=everyone.pk, now=now)
 
@@ -155,15 +155,16 @@ def test_a_cluster_segment_follows_its_cluster(now: datetime) -> None:
     assert members(best) == members(by_traits) == {customer.pk}
 
 
-def test_news_marks_the_segments_it_touches(now: datetime) -> None:
-    germans, viewers = segment("Germans", GERMANS), segment("Viewers", {"event": "product.viewed"})
-    deep = segment("Deep", {"not": [{"any": [{"event": "a.b"}, GERMANS]}]})
-    Segment.objects.update(refresh_wanted_at=None, refreshed_at=now)
+def test_other_rules_make_a_segment_due(now: datetime) -> None:
+    germans, french = segment("Germans", GERMANS), segment("French", GERMANS)
+    segments.refresh_due(clock=lambda: now)
+    assert segments.due(now=now + timedelta(hours=1)) == []
 
-    segments.want_touched(kinds=("event",), now=now)
+    french.rules = {"version": 1, "all": [{"field": "country", "op": "is", "value": "FR"}]}
+    french.save()
 
-    assert set(segments.due(now=now)) == {viewers.pk, deep.pk}
-    assert germans.pk in segments.due(now=now + timedelta(hours=1))
+    assert segments.due(now=now) == [french.pk]
+    assert germans.pk in segments.due(now=now + timedelta(days=2))
 
 
 def test_nested_segments_are_refreshed_after_what_they_speak_of(now: datetime) -> None:
@@ -172,7 +173,7 @@ def test_nested_segments_are_refreshed_after_what_they_speak_of(now: datetime) -
     inner = segment("Inner", GERMANS)
     Segment.objects.filter(pk=outer.pk).update(rules={"version": 1, "all": [{"segment": inner.pk}]})
 
-    segments.refresh_due(now=now)
+    segments.refresh_due(clock=lambda: now)
 
     assert members(outer) == members(inner) == {customer.pk}
 
