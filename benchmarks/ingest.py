@@ -267,7 +267,10 @@ def _servers(address: str) -> Iterator[Servers]:
             (sys.executable, "-m", "marketing.runtime.ingest"),
             programs.granian("127.0.0.1", ports[1], "benchmarks.plain_drf:application"),
         )
-        running = [subprocess.Popen(one, cwd=_ROOT, env=environment) for one in commands]
+        # What they say must not stand in the report.
+        running = [
+            subprocess.Popen(one, cwd=_ROOT, env=environment, stdout=sys.stderr) for one in commands
+        ]
         try:
             for port in ports:
                 _await_port(port)

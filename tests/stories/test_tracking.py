@@ -100,9 +100,14 @@ def test_every_acknowledged_event_is_there_once(tmp_path: Path, node_client: Pat
 
 
 def kill_when(clients: list[Client], started: running.RunningSet, count: int) -> None:
-    """Kill everything once every client has been thanked for so many."""
+    """Kill everything once all have begun and the fastest was thanked for so many."""
+
+    def are_amid() -> bool:
+        thanked = [client.acknowledged for client in clients]
+        return min(thanked) >= EVENTS // 50 and max(thanked) >= count
+
     running.until(
-        lambda: min(client.acknowledged for client in clients) >= count,
+        are_amid,
         seconds=PATIENCE,
         what=f"{count} events are acknowledged",
         tell=lambda: str([client.acknowledged for client in clients]),
