@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.humanize.templatetags.humanize import intcomma
+from django.forms import Script
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -19,6 +20,7 @@ from marketing.choices import SegmentKind
 from marketing.models import Segment
 
 from . import segment_page, segment_preview, segment_verbs
+from .builder import completion
 from .history import HistoryAdmin
 from .segment_form import SegmentForm
 
@@ -46,7 +48,8 @@ class SegmentAdmin(HistoryAdmin, ModelAdmin):
     ]
 
     class Media:
-        js = ["marketing/rules.js"]
+        js = [Script("marketing/builder/builder.js", type="module")]
+        css = {"all": ["marketing/builder.css"]}
 
     @display(description=_("segment"), ordering="name")
     def link(self, obj: Segment) -> str:
@@ -103,6 +106,7 @@ class SegmentAdmin(HistoryAdmin, ModelAdmin):
         ]
         others = [
             path("preview/", view(segment_preview.show), name="marketing_segment_preview"),
+            path("values/", view(completion.show), name="marketing_segment_values"),
             path("put/", view(segment_verbs.put_one), name="marketing_segment_put_one"),
         ]
         return [*others, *mine, *super().get_urls()]

@@ -15,7 +15,7 @@ from marketing.choices import RunState, SegmentKind
 from marketing.models import Cluster, Segment
 from marketing.rules import RuleError
 
-from . import catalogue
+from . import builder
 
 NOTHING = {"version": 1, "all": []}
 
@@ -28,7 +28,8 @@ class RulesWidget(forms.Textarea):
             "name": name,
             "id": (attrs or {}).get("id", f"id_{name}"),
             "value": _readable(value),
-            "catalogue": catalogue.build(),
+            "catalogue": builder.build(),
+            "values": reverse("admin:marketing_segment_values"),
             "preview": reverse("admin:marketing_segment_preview"),
         }
         return mark_safe(  # noqa: S308 (a template of ours)

@@ -5,6 +5,8 @@ import json
 import pytest
 from django.db import connections
 from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
 
 from marketing.models import Segment
 from tests import making
@@ -23,14 +25,21 @@ def _beside_a_browser(monkeypatch):
 
 
 @pytest.fixture
-def page(live_server, admin, settings):
+def language():
+    return "en"
+
+
+@pytest.fixture
+def page(live_server, admin, settings, language):
     """A signed-in browser."""
     settings.ALLOWED_HOSTS = ["*"]
     session = admin.cookies["sessionid"].value
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         context = browser.new_context(viewport={"width": 1500, "height": 1000})
-        context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+        cookies = {"sessionid": session, settings.LANGUAGE_COOKIE_NAME: language}
+        for name, value in cookies.items():
+            context.add_cookies([{"name": name, "value": value, "url": live_server.url}])
         page = context.new_page()
         page.problems = []
         page.on("pageerror", lambda error: page.problems.append(str(error)))
@@ -45,6 +54,7 @@ def page(live_server, admin, settings):
 def adding(page, live_server, greta, ben):
     """An empty form for a new segment."""
     page.goto(live_server.url + reverse("admin:marketing_segment_add"))
+    page.locator(f"{TREE} .rp-group").wait_for()
     page.fill("#id_name", "Clicked together")
     return page
 
@@ -54,8 +64,9 @@ def written(page):
 
 
 def counted(page, number):
-    figure = page.locator("[data-rules-preview] .rp-figure", has_text=str(number))
-    figure.wait_for(timeout=8000)
+    """Wait for the exact count, and return everything that the preview says."""
+    exact = page.locator("[data-rules-count=exact] .rp-figure", has_text=str(number))
+    exact.wait_for(timeout=8000)
     return page.inner_text("[data-rules-preview]")
 
 
@@ -67,24 +78,54 @@ def choose(page, number, label):
     row(page, number).locator("select").first.select_option(label=label)
 
 
-def test_a_segment_is_clicked_together_counted_and_kept(adding):
-    adding.click("text=Add a condition")
-    choose(adding, 0, "country")
-    row(adding, 0).locator("select").nth(1).select_option(label="is one of")
-    chips = row(adding, 0).locator(".rp-chips input")
-    chips.fill("DE")
-    chips.press("Enter")
-    said = counted(adding, 1)
+def field(page, key):
+    """What stands at a place of the tree; places are named like `r.1.0.value`."""
+    return page.locator(f'{TREE} [data-key="{key}"]')
 
+
+NESTED = {
+    "version": 1,
+    "all": [
+        {"field": "country", "op": "in", "value": ["DE"]},
+        {
+            "any": [
+                {"orders": "revenue", "op": "at_least", "value": 300},
+                {"not": [{"event": "product.viewed", "at_least": 2, "within_days": 30}]},
+            ]
+        },
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"), [("en", "Customers for whom: country is one of"), ("zh-hans", "DE")]
+)
+def test_a_nested_rule_is_clicked_together_counted_and_kept(adding, language, sentence):
+    with translation.override(language):
+        words = [str(_("country")), str(_("revenue")), str(_("did …")), str(_("is one of"))]
+    country, revenue, did, is_one_of = words
+
+    field(adding, "r.add").click()
+    choose(adding, 0, country)
+    field(adding, "r.0.op").select_option(label=is_one_of)
+    field(adding, "r.0.value").fill("DE")
+    field(adding, "r.0.value").press("Enter")
+    field(adding, "r.add_group").click()
+    choose(adding, 1, revenue)
+    field(adding, "r.1.0.value").fill("300")
+    field(adding, "r.1.add_group").click()
+    field(adding, "r.1.1.how").select_option("not")
+    choose(adding, 2, did)
+    field(adding, "r.1.1.0.event").fill("product.viewed")
+    field(adding, "r.1.1.0.at_least").fill("2")
+    field(adding, "r.1.1.0.within_days").fill("30")
+    said = counted(adding, 1)
     adding.click("[name=_save]")
     adding.wait_for_url("**/marketing/segment/*/")
 
-    assert "Customers for whom: country is one of “DE”." in said
+    assert sentence in said
     assert "Greta" in said
-    assert Segment.objects.get().rules == {
-        "version": 1,
-        "all": [{"field": "country", "op": "in", "value": ["DE"]}],
-    }
+    assert Segment.objects.get().rules == NESTED
 
 
 def test_groups_nest_and_conditions_leave_again(adding):
@@ -94,7 +135,7 @@ def test_groups_nest_and_conditions_leave_again(adding):
     row(adding, 1).locator("input[type=number]").first.fill("300")
     nested = written(adding)
 
-    row(adding, 0).locator("button[aria-label=Remove]").click()
+    row(adding, 0).locator("button[aria-label=Remove]").last.click()
 
     group = {"any": [{"orders": "revenue", "op": "at_least", "value": 300}]}
     assert nested["all"][1] == group
@@ -112,15 +153,13 @@ def test_events_count_within_days_and_ask_for_properties(adding, greta, now):
         properties={"category": "Tea"},
     )
     events.record_many(events=[seen], now=now)
-    adding.reload()
     adding.click("text=Add a condition")
     choose(adding, 0, "did …")
-    row(adding, 0).locator("input").first.fill("product.viewed")
-    row(adding, 0).locator("input[type=number]").nth(2).fill("30")
+    field(adding, "r.0.event").fill("product.viewed")
+    field(adding, "r.0.within_days").fill("30")
     adding.click("text=Add a property")
-    where = adding.locator(".rp-where").first
-    where.locator("input").first.fill("category")
-    where.locator("input").last.fill("Tea")
+    field(adding, "r.0.where.0.property").fill("category")
+    field(adding, "r.0.where.0.value").fill("Tea")
     said = counted(adding, 1)
 
     assert "did “product.viewed”" in said
@@ -148,7 +187,7 @@ def test_json_typed_by_hand_is_drawn_and_what_cannot_be_drawn_is_kept(adding):
     drawn = adding.locator(f"{TREE} .rp-condition").count()
     raw = adding.input_value(f"{TREE} textarea")
 
-    assert drawn == 4
+    assert drawn == 3
     assert json.loads(raw) == rules["any"][2]
     assert written(adding) == rules
 
@@ -159,6 +198,76 @@ def test_what_is_wrong_is_said_while_typing(adding):
     adding.locator("[data-rules-problem]").wait_for(timeout=5000)
 
     assert "not JSON" in adding.inner_text("[data-rules-problem]")
+
+
+def test_steps_are_undone_and_done_again_by_keyboard(adding):
+    adding.click("text=Add a condition")
+    choose(adding, 0, "city")
+    field(adding, "r.0.value").type("Ber")
+    typed = written(adding)["all"]
+    field(adding, "r.0.kind").focus()
+
+    adding.keyboard.press("Control+z")
+    undone = written(adding)["all"]
+    adding.keyboard.press("Control+Shift+z")
+
+    assert typed == [{"field": "city", "op": "is", "value": "Ber"}]
+    assert undone == [{"field": "city", "op": "is", "value": ""}]
+    assert written(adding)["all"] == typed
+
+
+def test_a_row_is_copied_moved_and_removed_by_keyboard(adding):
+    adding.click("text=Start from …")
+    adding.locator("dialog .rp-starter", has_text="Bought once").click()
+    field(adding, "r.1.kind").focus()
+
+    adding.keyboard.press("Alt+ArrowUp")
+    moved = [one["orders"] for one in written(adding)["all"]]
+    field(adding, "r.0.duplicate").press("Enter")
+    doubled = [one["orders"] for one in written(adding)["all"]]
+    field(adding, "r.2.remove").press("Enter")
+
+    assert moved == ["recency_days", "count"]
+    assert doubled == ["recency_days", "recency_days", "count"]
+    assert [one["orders"] for one in written(adding)["all"]] == ["recency_days"] * 2
+    assert adding.evaluate("document.activeElement.dataset.key") == "r.1.kind"
+
+
+def test_rules_are_pasted_as_json_and_anything_else_is_refused(adding):
+    adding.click("text=Paste JSON")
+    area = adding.locator("[data-rules-dialog=paste] textarea")
+    area.fill("Dear all")
+    adding.click("text=Insert")
+    refused = adding.inner_text("[data-rules-wrong]")
+    area.fill(json.dumps(NESTED))
+    adding.click("text=Insert")
+
+    assert "These are no rules" in refused
+    assert written(adding) == NESTED
+    assert counted(adding, 1)
+
+
+def test_values_are_completed_from_real_data_by_keyboard(adding):
+    adding.click("text=Add a condition")
+    choose(adding, 0, "country")
+    field(adding, "r.0.value").focus()
+    adding.locator("[role=option]", has_text="FR").wait_for(timeout=5000)
+    adding.keyboard.type("D")
+    adding.locator("[role=option]", has_text="FR").wait_for(state="detached", timeout=5000)
+    adding.keyboard.press("ArrowDown")
+    adding.keyboard.press("Enter")
+
+    assert written(adding)["all"] == [{"field": "country", "op": "is", "value": "DE"}]
+    assert "Greta" in counted(adding, 1)
+
+
+def test_one_starts_from_the_gallery_and_goes_back(adding):
+    adding.locator(f"{TREE} .rp-starter", has_text="New customers").click()
+    begun = written(adding)["all"]
+    adding.locator("[data-rules-tool=undo]").click()
+
+    assert begun == [{"field": "created_at", "op": "within_days", "value": 30}]
+    assert written(adding)["all"] == []
 
 
 def test_a_person_is_found_and_put_in_by_hand(page, live_server, germans, ben, now):

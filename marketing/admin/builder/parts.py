@@ -1,0 +1,44 @@
+"""The parts that forms of conditions are put together from; the builder's script draws them."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+Part = dict[str, Any]
+# Where values come from while one types: what `values` is asked for.
+Source = dict[str, str]
+
+
+def entry(group: str, label: Any, **more: Any) -> Part:
+    """One choice of the builder's first list.
+
+    `fixed` keys are written as they are; `subject` is typed; `family` asks an operator and a value;
+    `controls` ask for more; `filters` names the key of property filters.
+    """
+    return {"group": group, "label": str(label), **{k: v for k, v in more.items() if v}}
+
+
+def choice(key: str, options: list[list[Any]]) -> Part:
+    """One of a few words."""
+    return {"key": key, "type": "choice", "options": [[v, str(label)] for v, label in options]}
+
+
+def many(key: str, source: Source) -> Part:
+    """Several values, completed while one types."""
+    return {"key": key, "type": "many", "source": source}
+
+
+def number(key: str, **more: Any) -> Part:
+    """A number with words before and after it."""
+    return {"key": key, "type": "number", **more}
+
+
+def window() -> Part:
+    """The last so many days, or any time."""
+    return number(
+        "within_days",
+        before=_("in the last"),
+        after=pgettext("after in the last", "days"),
+        is_optional=True,
+    )
