@@ -6,6 +6,9 @@ from datetime import datetime
 from .base import Asked, Sql, join, wrap
 from .tree import Group, Node
 
+# What is asked of a row alone costs less than this much of a look-up in an index.
+_LIGHT = 0.5
+_CUSTOMERS = "crm_customer"
 EVERYONE = Sql("SELECT c.id FROM crm_customer c")
 
 
@@ -21,6 +24,13 @@ class Atom:
     effort: float
     # Found by reading the rows of customers, rather than by something kept about them.
     is_scan: bool = False
+    # The table of one row per customer that is read, and what is asked of it.
+    kept: tuple[str, Sql] | None = None
+
+    @property
+    def is_light(self) -> bool:
+        """Whether it is answered by the customer's row alone."""
+        return self.is_scan and self.effort < _LIGHT
 
     @property
     def alone(self) -> Sql:
@@ -82,7 +92,8 @@ def _asked(asked: Asked, *, holds: bool) -> Form:
     if asked.members is None:
         return _scan(test, asked.effort)
     inside = asked.inside == holds
-    return Atom(test, asked.members, inside, asked.names_once, asked.reads_row, asked.effort)
+    once, row, effort = asked.names_once, asked.reads_row, asked.effort
+    return Atom(test, asked.members, inside, once, row, effort, kept=asked.kept)
 
 
 def _scan(test: Sql, effort: float) -> Atom:
@@ -90,14 +101,43 @@ def _scan(test: Sql, effort: float) -> Atom:
 
 
 def _gather(forms: tuple[Form, ...], *, is_all: bool) -> Form:
-    """Flatten groups of the same kind, and read the rows of customers once."""
+    """Flatten groups of the same kind, and read once what can be read together."""
     flat = [inner for form in forms for inner in _inner(form, is_all)]
-    scans = [form for form in flat if isinstance(form, Atom) and form.is_scan]
-    if len(scans) > 1:
-        both = Both(tuple(scans), is_all)
-        flat = [form for form in flat if form not in scans]
-        flat.insert(0, _scan(both.test, both.effort))
+    together: dict[str, list[Atom]] = {}
+    for form in flat:
+        if isinstance(form, Atom) and (table := _table(form, is_all)):
+            together.setdefault(table, []).append(form)
+    for table, atoms in together.items():
+        if len(atoms) > 1:
+            flat = [form for form in flat if form not in atoms]
+            flat.insert(0, _at_once(table, atoms, is_all))
     return flat[0] if len(flat) == 1 else Both(tuple(flat), is_all)
+
+
+def _table(atom: Atom, is_all: bool) -> str:
+    """What is read together: the row of a customer, and tables of one row per customer.
+
+    In such a table, all must be in what is asked for, or any out of what is not.
+    """
+    if atom.is_light:
+        return _CUSTOMERS
+    if atom.kept is None:
+        return ""
+    return f"{atom.kept[0]} {'in' if atom.inside else 'out'}"
+
+
+def _at_once(table: str, atoms: list[Atom], is_all: bool) -> Atom:
+    both = Both(tuple(atoms), is_all)
+    if table == _CUSTOMERS:
+        return _scan(both.test, both.effort)
+    first = atoms[0]
+    asked = [atom.kept[1] for atom in atoms if atom.kept]
+    # Out of any of them is out of what they have in common.
+    is_common = is_all == first.inside
+    where = wrap("(", join(" AND " if is_common else " OR ", asked), ")")
+    source = first.kept[0] if first.kept else ""
+    members = wrap(f"SELECT s.customer_id FROM {source} s WHERE ", where)  # noqa: S608
+    return Atom(both.test, members, first.inside, True, False, 1.0, kept=(source, where))
 
 
 def _inner(form: Form, is_all: bool) -> tuple[Form, ...]:

@@ -5,14 +5,16 @@ units, from estimates of each atom by itself; see `estimating`.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import estimating
 from .logic import Atom, Both, Form
 
-# One look-up in an index whose pages are mostly in memory; holding a row against a set.
-LOOK_UP = 2.5
+# Measured against the planner's units: one look-up in an index whose pages are mostly in memory,
+# reading the row of a customer in look-ups, and holding a row against a set.
+LOOK_UP = 0.2
+ROW_EFFORT = 2.0
 HOLD_AGAINST = 0.02
 # Of what cannot be estimated, one half.
 UNKNOWN_SHARE = 0.5
@@ -70,14 +72,14 @@ class Planner:
         self._candidates = candidates
         self._everyone = candidates or 0.0
         self._found: dict[int, Priced] = {}
-        self._left: dict[tuple[int, int], Priced] = {}
+        self._left: dict[tuple[int, int, bool], Priced] = {}
 
     def plan(self, form: Form) -> Plan:
         """The cheapest plan that is found."""
-        if isinstance(form, Atom) and self._candidates is None:
-            return Hold(form)
         if isinstance(form, Both) and not form.forms:
             return Everybody()
+        if isinstance(form, Atom) and self._candidates is None:
+            return Test((form,)) if form.is_scan else Hold(form)
         self._everyone = estimating.everyone()
         if self._candidates is None:
             return self._from_nothing(form).plan
@@ -98,6 +100,8 @@ class Planner:
 
     def _set_alone(self, atom: Atom) -> Priced:
         found = estimating.estimate(select=atom.alone)
+        if atom.is_scan:
+            return Priced(Test((atom,)), found.cost, found.rows)
         if atom.inside:
             return Priced(Hold(atom), found.cost, found.rows)
         cost = found.cost + self._everyone * 2 * HOLD_AGAINST
@@ -113,55 +117,50 @@ class Planner:
         return Priced(Unite(tuple(each.plan for each in found)), united, rows)
 
     def _begun_with(self, form: Both, first: Form) -> Priced:
-        begun = self._from_nothing(first)
         rest = [inner for inner in form.forms if inner is not first]
-        return self._chained(begun, rest)
+        return self._narrowed(self._from_nothing(first), rest)
 
-    def _chained(self, begun: Priced, rest: Sequence[Form]) -> Priced:
-        """Go on with what leaves the fewest for the least."""
+    def _narrowed(self, begun: Priced, rest: Sequence[Form]) -> Priced:
+        """Go on, each time with what leaves the fewest for the least."""
         steps, cost, rows = [begun.plan], begun.cost, begun.rows
-        for form in sorted(rest, key=self._merit(begun.rows), reverse=True):
-            step = self._among(form, rows)
+        left = list(rest)
+        while left:
+            is_open = _reads_row(steps[-1])
+            form, step = max(
+                ((form, self._among(form, rows, is_open=is_open)) for form in left),
+                key=lambda tried: (rows - tried[1].rows + 1) / (tried[1].cost + 1),
+            )
+            left = [other for other in left if other is not form]
             steps.append(step.plan)
             cost, rows = cost + step.cost, step.rows
         return Priced(Chain(tuple(steps)), cost, rows)
 
-    def _merit(self, rows: float) -> Callable[[Form], float]:
-        def merit(form: Form) -> float:
-            step = self._among(form, max(rows, 1.0))
-            return (1 - step.rows / max(rows, 1.0)) / (step.cost + 1e-9)
-
-        return merit
-
-    def _among(self, form: Form, rows: float) -> Priced:
+    def _among(self, form: Form, rows: float, *, is_open: bool = False) -> Priced:
         """Find a form among some candidates; about as many candidates are planned for alike."""
         size = round(math.log(max(rows, 1.0)) * 4)
-        if (id(form), size) not in self._left:
-            self._left[id(form), size] = self._narrow(form, math.exp(size / 4))
-        kept = self._left[id(form), size]
+        key = (id(form), size, is_open)
+        if key not in self._left:
+            self._left[key] = self._narrow(form, math.exp(size / 4), is_open)
+        kept = self._left[key]
         return Priced(kept.plan, kept.cost, rows * self._share(form))
 
-    def _narrow(self, form: Form, rows: float) -> Priced:
+    def _narrow(self, form: Form, rows: float, is_open: bool) -> Priced:
         """Test each candidate, or hold them against a set."""
         left = rows * self._share(form)
-        tested = Priced(Test((form,)), rows * form.effort * LOOK_UP, left)
-        return min([tested, *self._held(form, rows, left)], key=_cost)
+        effort = form.effort + (ROW_EFFORT if form.reads_row and not is_open else 0)
+        tested = Priced(Test((form,)), rows * effort * LOOK_UP, left)
+        return min(tested, self._held(form, rows, left), key=_cost)
 
-    def _held(self, form: Form, rows: float, left: float) -> list[Priced]:
+    def _held(self, form: Form, rows: float, left: float) -> Priced:
         if isinstance(form, Atom):
             found = estimating.estimate(select=form.alone)
             cost = found.cost + (rows + found.rows) * HOLD_AGAINST
-            return [Priced(Hold(form), cost, left)]
+            return Priced(Hold(form), cost, left)
         if form.is_all:
-            ordered = sorted(form.forms, key=self._merit(rows), reverse=True)
-            steps = [self._among(inner, rows) for inner in ordered[:1]]
-            for inner in ordered[1:]:
-                steps.append(self._among(inner, steps[-1].rows))
-            plan: Plan = Chain(tuple(step.plan for step in steps))
-        else:
-            steps = [self._among(inner, rows) for inner in form.forms]
-            plan = Unite(tuple(step.plan for step in steps))
-        return [Priced(plan, sum(step.cost for step in steps), left)]
+            return self._narrowed(Priced(Chain(()), 0.0, rows), form.forms)
+        steps = [self._among(inner, rows) for inner in form.forms]
+        cost = sum(step.cost + step.rows * HOLD_AGAINST for step in steps)
+        return Priced(Unite(tuple(step.plan for step in steps)), cost, left)
 
     def _share(self, form: Form) -> float:
         """Which share of customers a form leaves, each atom taken as independent."""
@@ -182,6 +181,13 @@ def _any_of(shares: Sequence[float]) -> float:
     for share in shares:
         none *= 1 - min(1.0, share)
     return 1 - none
+
+
+def _reads_row(plan: Plan) -> bool:
+    """Whether the next test of the row can be made in the same step."""
+    if isinstance(plan, Chain):
+        return bool(plan.steps) and _reads_row(plan.steps[-1])
+    return isinstance(plan, Test) and any(form.reads_row for form in plan.forms)
 
 
 def _cost(priced: Priced) -> float:

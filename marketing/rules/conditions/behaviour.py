@@ -1,6 +1,6 @@
 """Conditions about what customers did, or never did."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -11,6 +11,8 @@ from marketing.rules import operators, values
 from marketing.rules.base import Asked, Payload, Sql, exists, join, wrap
 from marketing.rules.errors import RuleError
 from marketing.rules.windows import moved
+
+from .days import EventDays
 
 MAX_COUNT = 1_000_000
 
@@ -52,29 +54,34 @@ class Did:
 
     def ask(self, now: datetime) -> Asked:
         """Count all events of that name per customer, or those of one customer."""
+        if self.within_days is None and not self.where:
+            days = EventDays(self.name, now)
+            return self._asked(days.any_of_one(), days.count_of_one(), days.rows(), days.total)
         told = self._told(now)
         mine = Sql("SELECT 1 FROM crm_event e WHERE e.customer_id = c.id AND ") + told
-        rows = Sql("SELECT e.customer_id FROM crm_event e WHERE ") + told
-        low, high = self.at_least or 0, self.at_most
-        if high is None and low == 1:
-            return Asked(exists(mine), rows, effort=2)
-        if high == 0:
-            return Asked(wrap("NOT ", exists(mine)), rows, inside=False, effort=2)
         # No more are counted than it takes to know.
-        enough = Sql(" LIMIT %s", (low if high is None else high + 1,))
-        count = wrap("(SELECT count(*) FROM (", mine + enough, ") AS e)")
-        grouped = rows + Sql(" GROUP BY e.customer_id HAVING ")
-        if high is None:
-            bound = Sql(" >= %s", (low,))
-            members = grouped + Sql("count(*)") + bound
-            return Asked(wrap("(", count + bound, ")"), members, names_once=True, effort=2.5)
-        bound = Sql(" BETWEEN %s AND %s", (low, high))
+        most = Sql(
+            " LIMIT %s", ((self.at_least or 0) if self.at_most is None else self.at_most + 1,)
+        )
+        count = wrap("(SELECT count(*) FROM (", mine + most, ") AS e)")
+        rows = Sql("SELECT e.customer_id FROM crm_event e WHERE ") + told
+        asked = self._asked(exists(mine), count, rows, "count(*)")
+        return replace(asked, effort=8)
+
+    def _asked(self, found: Sql, count: Sql, rows: Sql, total: str) -> Asked:
+        """Where none at all is asked for, those are kept who did more."""
+        low, high = self.at_least or 0, self.at_most
+        if (low, high) == (1, None):
+            return Asked(found, rows, effort=3)
+        if high == 0:
+            return Asked(wrap("NOT ", found), rows, inside=False, effort=3)
+        bound = Sql(" >= %s", (low,)) if high is None else Sql(" BETWEEN %s AND %s", (low, high))
         test = wrap("(", count + bound, ")")
+        grouped = rows + Sql(f" GROUP BY e.customer_id HAVING {total}")
         if low == 0:
-            members = grouped + Sql("count(*) > %s", (high,))
-            return Asked(test, members, inside=False, names_once=True, effort=2.5)
-        members = grouped + Sql("count(*)") + bound
-        return Asked(test, members, names_once=True, effort=2.5)
+            members = grouped + Sql(" > %s", (high,))
+            return Asked(test, members, inside=False, names_once=True, effort=4)
+        return Asked(test, grouped + bound, names_once=True, effort=4)
 
     def subjects(self) -> frozenset[str]:
         """The events of that name."""

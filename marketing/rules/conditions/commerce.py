@@ -1,7 +1,7 @@
 """Conditions about orders: recency, frequency, monetary value, and what was bought."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -88,7 +88,10 @@ class OrderFigure:
         if self.figure in COUNTS_FROM_ZERO:
             value = wrap("coalesce(", value, ", 0)")
         rows = Sql("SELECT s.customer_id FROM crm_orderstatistics s WHERE ")
-        return self._asked(value, rows, Sql(left), now)
+        asked = self._asked(value, rows, Sql(left), now)
+        found = self._question(Sql(left), now)
+        where = found if asked.inside else wrap("NOT ", found)
+        return replace(asked, kept=("crm_orderstatistics", where), effort=1)
 
     def _windowed(self, now: datetime, days: int) -> Asked:
         placed = Sql(" AND o.placed_at BETWEEN %s AND %s", (now - timedelta(days=days), now))
@@ -104,8 +107,8 @@ class OrderFigure:
         found = self._question(left, now)
         if self.figure in COUNTS_FROM_ZERO and self.question.is_true_of(0):
             members = rows + wrap("NOT ", found)
-            return Asked(test, members, inside=False, names_once=True, effort=1.2)
-        return Asked(test, rows + found, names_once=True, effort=1.2)
+            return Asked(test, members, inside=False, names_once=True, effort=5)
+        return Asked(test, rows + found, names_once=True, effort=5)
 
     def _question(self, left: Sql, now: datetime) -> Sql:
         if self.figure not in AGES:
@@ -159,10 +162,10 @@ class Bought:
         mine = rows + Sql(" AND o.customer_id = c.id")
         all_of_them = wrap("SELECT o.customer_id", rows, " AND o.customer_id IS NOT NULL")
         if self.at_least == 1:
-            return Asked(exists(wrap("SELECT 1", mine)), all_of_them, effort=4)
+            return Asked(exists(wrap("SELECT 1", mine)), all_of_them, effort=8)
         counted = wrap("(SELECT count(DISTINCT o.id)", mine, ")") + Sql(" >= %s", (self.at_least,))
         many = Sql(" GROUP BY o.customer_id HAVING count(DISTINCT o.id) >= %s", (self.at_least,))
-        return Asked(wrap("(", counted, ")"), all_of_them + many, names_once=True, effort=4)
+        return Asked(wrap("(", counted, ")"), all_of_them + many, names_once=True, effort=8)
 
     def subjects(self) -> frozenset[str]:
         """The orders."""

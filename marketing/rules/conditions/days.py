@@ -1,0 +1,113 @@
+"""What customers ever did, told by the roll-ups of days, which outlive the events."""
+
+import time as time_module
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from django.db import connection
+
+from crm import rollups
+from marketing.rules.base import Sql, exists, join, wrap
+
+# Of whom something before today was recorded that is not rolled up yet.
+_LATE = """c.id IN (
+    SELECT e.customer_id FROM crm_eventbatch b CROSS JOIN unnest(b.event_ids) AS told (id)
+    JOIN crm_event e ON e.id = told.id WHERE e.name = %s AND e.occurred_at < %s)"""
+
+# The oldest event of a name and the first day of it: each the end of an index.
+_OLDEST = """
+    SELECT (SELECT (min(occurred_at) AT TIME ZONE 'UTC')::date FROM crm_event WHERE name = %s),
+           (SELECT min(date) FROM crm_eventday WHERE name = %s)
+"""
+_KEEP_SECONDS = 60
+_kept: dict[tuple[str, str], tuple[float, date | None]] = {}
+
+
+def forgotten_until(*, name: str, today: date) -> date | None:
+    """The day up to which events of a name are known by their days only; None if by none."""
+    key = (connection.settings_dict["NAME"], name)
+    found = _kept.get(key)
+    if found is None or found[0] < time_module.monotonic():
+        if len(_kept) > 1_000:
+            _kept.clear()
+        found = (time_module.monotonic() + _KEEP_SECONDS, _look(name, today))
+        _kept[key] = found
+    return found[1]
+
+
+def _look(name: str, today: date) -> date | None:
+    with connection.cursor() as cursor:
+        cursor.execute(_OLDEST, [name, name])
+        event, day = cursor.fetchone()
+    if day is None or (event is not None and event <= day):
+        return None
+    # Of the day of the oldest event the rest may be gone.
+    return today if event is None else min(today, event)
+
+
+@dataclass(frozen=True)
+class EventDays:
+    """The events of one name up to a moment: whole days, and of today single events."""
+
+    name: str
+    now: datetime
+
+    def rows(self) -> Sql:
+        """A select of `e.customer_id`, to be grouped by `total`; the index is all it reads.
+
+        Events are counted where there are any, as that needs no look at what waits to be rolled
+        up; days only of the time whose events a retention rule has taken.
+        """
+        events = Sql(
+            " FROM crm_event e WHERE e.name = %s AND e.occurred_at <= %s", (self.name, self.now)
+        )
+        if self._forgotten is None:
+            return wrap("SELECT e.customer_id", events)
+        days = Sql(
+            "SELECT e.customer_id FROM (SELECT d.customer_id, d.count FROM crm_eventday d"
+            " WHERE d.name = %s AND d.date <= %s",
+            (self.name, self._forgotten),
+        )
+        later = datetime.combine(self._forgotten + timedelta(days=1), time(), UTC)
+        told = wrap(" UNION ALL SELECT e.customer_id, 1", events, " AND e.occurred_at >= %s) AS e")
+        return days + Sql(told.text, (*told.params, later))
+
+    @property
+    def total(self) -> str:
+        """The sum of the rows of one customer."""
+        return "count(*)" if self._forgotten is None else "sum(e.count)"
+
+    @property
+    def _forgotten(self) -> date | None:
+        return forgotten_until(name=self.name, today=self._midnight.date())
+
+    def any_of_one(self) -> Sql:
+        """Whether there is any event of the customer `c`."""
+        days = wrap("SELECT 1 FROM crm_eventday d WHERE d.customer_id = c.id AND ", self._before())
+        today = wrap("SELECT 1 FROM crm_event e WHERE e.customer_id = c.id AND ", self._today())
+        return wrap("(", join(" OR ", [exists(days), exists(today), self._late()]), ")")
+
+    def count_of_one(self) -> Sql:
+        """How many events of the customer `c` there are."""
+        total = "(SELECT coalesce(sum(d.count), 0) FROM "
+        mine = wrap(" AS d WHERE d.customer_id = c.id AND ", self._before(), ")")
+        late = wrap("CASE WHEN ", self._late(), f" THEN {total}{rollups.DAYS}") + mine
+        days = late + wrap(f" ELSE {total}crm_eventday", mine, " END")
+        today = wrap(
+            "(SELECT count(*) FROM crm_event e WHERE e.customer_id = c.id AND ", self._today(), ")"
+        )
+        return wrap("(", join(" + ", [wrap("(", days, ")"), today]), ")")
+
+    @property
+    def _midnight(self) -> datetime:
+        return datetime.combine(self.now.astimezone(UTC).date(), time(), UTC)
+
+    def _before(self) -> Sql:
+        return Sql("d.name = %s AND d.date < %s", (self.name, self._midnight.date()))
+
+    def _today(self) -> Sql:
+        span = (self.name, self._midnight, self.now)
+        return Sql("e.name = %s AND e.occurred_at BETWEEN %s AND %s", span)
+
+    def _late(self) -> Sql:
+        return Sql(_LATE, (self.name, self._midnight))
