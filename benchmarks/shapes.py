@@ -299,8 +299,8 @@ SHAPES = (
     ),
     Shape(
         "a text inside a field",
-        _all(_field("email", "contains", "ann"), _field("country", "is", "GB")),
-        _IDS + "strpos(lower(email), 'ann') > 0 AND country = 'GB'",
+        _all(_field("email", "contains", "smith"), _field("country", "is", "GB")),
+        _IDS + "strpos(lower(email), 'smith') > 0 AND country = 'GB'",
     ),
     Shape(
         "nobody",
