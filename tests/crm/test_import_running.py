@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from crm.models import (
     RejectedRow,
 )
 from crm.spreadsheets import quote
+from tests.crm import hostile
 from tests.crm.importing import NOW, imported, plan_of, received, table, work
 
 pytestmark = pytest.mark.django_db
@@ -283,9 +283,13 @@ def test_files_are_deleted_when_their_time_is_over():
     assert not RejectedRow.objects.exists()
 
 
-def test_naughty_strings_come_in_exactly(shared_corpora: Path):
-    strings = json.loads((shared_corpora / "naughty_strings" / "blns.json").read_text())
-    usable = [text for text in strings if text]
+def test_every_odd_text_comes_in_exactly(shared_corpora: Path):
+    # A cell of a file has no carriage return of its own.
+    usable = [
+        text
+        for text in hostile.texts(shared_corpora)
+        if hostile.storable(text) and text == text.strip() and "\r" not in text
+    ]
     rows = [[n, quote(text)] for n, text in enumerate(usable)]
 
     run = imported(table(*rows, heading="id,note"))
@@ -294,5 +298,18 @@ def test_naughty_strings_come_in_exactly(shared_corpora: Path):
         int(c.identities.get(kind="external").value): c.attributes["note"]
         for c in Customer.objects.prefetch_related("identities")
     }
+    assert len(usable) > 1000
     assert run.rejected == 0
     assert [kept[n] for n in range(len(usable))] == usable
+
+
+def test_odd_texts_in_every_column_break_no_import(shared_corpora: Path):
+    texts = [text for text in hostile.texts(shared_corpora) if hostile.storable(text)]
+    heading = "id,email,phone,first name,last name,country,city,language,time zone,created at,note"
+    rows = [[quote(text)] * len(heading.split(",")) for text in texts]
+
+    run = imported(table(*rows, heading=heading))
+
+    assert run.state == ImportState.FINISHED
+    assert balances(run)
+    assert run.rows == len(texts)
