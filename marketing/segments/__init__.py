@@ -1,5 +1,6 @@
 """Segments: refresh members by one statement, preview rules, put people in or out by hand."""
 
+from .base import base as compiled
 from .base import queryset
 from .following import Followed, follow
 from .nesting import check
@@ -12,6 +13,7 @@ __all__ = [
     "Preview",
     "Refreshed",
     "check",
+    "compiled",
     "due",
     "estimate",
     "follow",

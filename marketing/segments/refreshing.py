@@ -178,7 +178,8 @@ def _record(segment: Segment, refreshed: Refreshed, now: datetime) -> None:
 
 def tell(*, segment: Segment, moves: Moves, cause: MoveCause, now: datetime) -> None:
     """Keep and announce who moved; the segment's count is written already."""
-    writing.note_sizes(moved={segment.pk: (moves.entered, moves.left)}, now=now)
+    moved = (moves.entered, moves.left) if segment.basis else (0, 0)
+    writing.note_sizes(moved={segment.pk: moved}, now=now)
     if moves.busy:
         SegmentRecheck.objects.create(
             segment=segment, customer_ids=list(moves.busy), created_at=now
