@@ -1,0 +1,263 @@
+"""What a rule tree means, in plain Python over plain people: knows nothing of the compiler."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from operator import eq, ge, gt, le, lt
+from typing import Any
+
+COMPARE = {"is": eq, "at_least": ge, "at_most": le, "more_than": gt, "less_than": lt}
+
+
+@dataclass
+class Told:
+    """An event: its name, when, and its properties."""
+
+    name: str
+    at: datetime
+    properties: dict[str, Any]
+
+
+@dataclass
+class Bought:
+    """An order: when, how it stands, its total, and its lines as (product, quantity)."""
+
+    at: datetime
+    state: str
+    total: float
+    lines: list[tuple[dict[str, str], int]]
+
+
+@dataclass
+class Forced:
+    """Something set by hand: until when it is in force, and when it was lifted."""
+
+    value: float
+    expires_at: datetime | None
+    is_lifted: bool
+
+    def holds(self, now: datetime) -> bool:
+        return not self.is_lifted and (self.expires_at is None or self.expires_at > now)
+
+
+@dataclass
+class Person:
+    """Everything that a rule can ask about somebody."""
+
+    pk: int
+    fields: dict[str, Any]
+    attributes: dict[str, Any]
+    bucket: int
+    handles: set[str] = field(default_factory=set)
+    consents: dict[tuple[str, str], str] = field(default_factory=dict)
+    suppressed: dict[str, datetime | None] = field(default_factory=dict)
+    pauses: list[Forced] = field(default_factory=list)
+    events: list[Told] = field(default_factory=list)
+    orders: list[Bought] = field(default_factory=list)
+    scores: dict[str, float] = field(default_factory=dict)
+    forced: dict[str, list[Forced]] = field(default_factory=dict)
+    traits: set[str] | None = None
+    segments: set[int] = field(default_factory=set)
+
+
+def answer(tree: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    """Whether a rule tree, a group or a condition holds for a person."""
+    if "all" in tree:
+        return all([answer(inner, person, now) for inner in tree["all"]])
+    if "any" in tree:
+        return any([answer(inner, person, now) for inner in tree["any"]])
+    if "not" in tree:
+        inner = tree["not"] if isinstance(tree["not"], list) else [tree["not"]]
+        return not any([answer(one, person, now) for one in inner])
+    kind = next(key for key in tree if key in ASK)
+    return ASK[kind](tree, person, now)
+
+
+def _field(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    value = person.fields[asked["field"]]
+    if asked["field"].endswith("_at"):
+        return moment(asked, value, now)
+    return text(asked, value)
+
+
+def _attribute(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    return free(asked, person.attributes.get(asked["attribute"]), now)
+
+
+def free(asked: Mapping[str, Any], value: Any, now: datetime) -> bool:
+    """A question of a value of any type."""
+    op, wanted = asked["op"], asked.get("value")
+    if op in ("before", "after", "within_days", "not_within_days"):
+        return moment(asked, _as_moment(value), now)
+    if op in ("is", "is_not") and isinstance(wanted, bool | int | float):
+        same = type(value) in _alike(wanted) and value == wanted
+        return same == (op == "is")
+    if op in ("at_least", "at_most", "more_than", "less_than"):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return is_number and COMPARE[op](value, wanted)
+    return text(asked, _as_text(value))
+
+
+def _alike(wanted: Any) -> tuple[type, ...]:
+    return (bool,) if isinstance(wanted, bool) else (int, float)
+
+
+def _as_text(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return None if value is None else str(value)
+
+
+def _as_moment(value: Any) -> datetime | None:
+    if not isinstance(value, str) or not value.startswith("20"):
+        return None
+    return datetime.fromisoformat(value + "T00:00:00+00:00" if len(value) == 10 else value)
+
+
+def text(asked: Mapping[str, Any], value: str | None) -> bool:
+    """A question of a text that may be unknown."""
+    op, wanted = asked["op"], asked.get("value")
+    if op in ("known", "unknown"):
+        return bool(value) == (op == "known")
+    if value is None:
+        return op in ("is_not", "not_in")
+    answers: dict[str, Callable[[], bool]] = {
+        "is": lambda: value == wanted,
+        "is_not": lambda: value != wanted,
+        "in": lambda: value in wanted,
+        "not_in": lambda: value not in wanted,
+        "contains": lambda: wanted.lower() in value.lower(),
+        "starts_with": lambda: value.lower().startswith(wanted.lower()),
+    }
+    return answers[op]()
+
+
+def moment(asked: Mapping[str, Any], value: datetime | None, now: datetime) -> bool:
+    """A question of a moment that may be unknown."""
+    op, wanted = asked["op"], asked.get("value")
+    if op in ("known", "unknown"):
+        return (value is not None) == (op == "known")
+    if value is None:
+        return bool(op == "not_within_days")
+    if op in ("before", "after"):
+        edge = datetime.fromisoformat(f"{wanted}T00:00:00+00:00")
+        return value < edge if op == "before" else value >= edge
+    return (now - timedelta(days=wanted) <= value <= now) == (op == "within_days")
+
+
+def _identity(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    return (asked["identity"] in person.handles) == (asked.get("op", "known") == "known")
+
+
+def _share(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    low = asked.get("from", 0) * 100
+    return bool(low <= person.bucket < low + asked["share"] * 100)
+
+
+def _consent(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    stands = person.consents.get((asked["channel"], asked.get("purpose", "marketing")), "never")
+    return bool(stands == asked["consent"])
+
+
+def _reach(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    channel = asked["reach"]
+    address = person.fields["email" if channel == "email" else "phone"]
+    until = person.suppressed.get(channel, now)
+    return (
+        bool(address)
+        and person.consents.get((channel, "marketing")) == "granted"
+        and not any(pause.holds(now) for pause in person.pauses)
+        and (until is not None and until <= now)
+    )
+
+
+def _since(asked: Mapping[str, Any], now: datetime) -> datetime | None:
+    days = asked.get("within_days")
+    return None if days is None else now - timedelta(days=days)
+
+
+def _within(asked: Mapping[str, Any], at: datetime, now: datetime) -> bool:
+    since = _since(asked, now)
+    return at <= now and (since is None or at >= since)
+
+
+def told(asked: Mapping[str, Any], person: Person, now: datetime) -> list[Told]:
+    """The events that a condition speaks of."""
+    return [
+        event
+        for event in person.events
+        if event.name == asked["event"]
+        and _within(asked, event.at, now)
+        and all(
+            free(one, event.properties.get(one["property"]), now) for one in asked.get("where", [])
+        )
+    ]
+
+
+def _event(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    count = len(told(asked, person, now))
+    low = asked.get("at_least", 0 if "at_most" in asked else 1)
+    return bool(low <= count <= asked.get("at_most", count))
+
+
+def _placed(person: Person) -> list[Bought]:
+    return [order for order in person.orders if order.state == "placed"]
+
+
+def _orders(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    since = _since(asked, now)
+    orders = [one for one in _placed(person) if since is None or since <= one.at <= now]
+    compare, wanted = COMPARE[asked["op"]], asked["value"]
+    if asked["orders"] == "count":
+        return bool(compare(len(orders), wanted))
+    total = round(sum(order.total for order in orders), 2)
+    if asked["orders"] == "revenue":
+        return bool(compare(total, wanted))
+    if not orders:
+        return False
+    if asked["orders"] == "average":
+        return bool(compare(total / len(orders), wanted))
+    pick = max if asked["orders"] == "recency_days" else min
+    age = now - pick(order.at for order in orders)
+    return bool(compare(age, timedelta(days=wanted)))
+
+
+def _bought(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    key = "sku" if asked["bought"] == "product" else asked["bought"]
+    having = [
+        order
+        for order in _placed(person)
+        if _within(asked, order.at, now)
+        and any(product[key] in asked["value"] and many > 0 for product, many in order.lines)
+    ]
+    return bool(len(having) >= asked.get("at_least", 1))
+
+
+def _score(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    forced = [one for one in person.forced.get(asked["score"], []) if one.holds(now)]
+    value = forced[0].value if forced else person.scores.get(asked["score"])
+    return value is not None and COMPARE[asked["op"]](value, asked["value"])
+
+
+def _cluster(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    return person.traits is not None and set(asked["cluster"]) <= person.traits
+
+
+def _segment(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    return (asked["segment"] in person.segments) == (asked.get("op", "in") == "in")
+
+
+ASK: dict[str, Callable[[Mapping[str, Any], Person, datetime], bool]] = {
+    "field": _field,
+    "attribute": _attribute,
+    "identity": _identity,
+    "share": _share,
+    "consent": _consent,
+    "reach": _reach,
+    "event": _event,
+    "orders": _orders,
+    "bought": _bought,
+    "score": _score,
+    "cluster": _cluster,
+    "segment": _segment,
+}
