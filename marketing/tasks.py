@@ -31,6 +31,12 @@ def refresh_segments() -> None:
 
 
 @shared_task
+def sample_segments() -> None:
+    """Keep how large every segment is this hour."""
+    segments.sample(now=timezone.now())
+
+
+@shared_task
 def refresh_segment(segment_id: int) -> None:
     """Refresh one segment."""
     segments.refresh(segment_id=segment_id, now=timezone.now())

@@ -1,29 +1,46 @@
-"""Segments: refresh members by one statement, preview rules, put people in or out by hand."""
+"""Segments: followed as people change, computed as a whole, previewed, filled, put by hand."""
 
 from .base import base as compiled
 from .base import queryset
 from .following import Followed, follow
+from .history import moves, sample, sizes
+from .lagging import Freshness, freshness, worries
+from .lists import Uploaded, snapshot, upload
 from .nesting import check
 from .overrides import lift, put
 from .previews import Preview, estimate, members, preview
 from .refreshing import Refreshed, due, refresh, refresh_due, request_refresh, want_refresh
+from .uses import SegmentInUse, Use, delete, uses
 
 __all__ = [
     "Followed",
+    "Freshness",
     "Preview",
     "Refreshed",
+    "SegmentInUse",
+    "Uploaded",
+    "Use",
     "check",
     "compiled",
+    "delete",
     "due",
     "estimate",
     "follow",
+    "freshness",
     "lift",
     "members",
+    "moves",
     "preview",
     "put",
     "queryset",
     "refresh",
     "refresh_due",
     "request_refresh",
+    "sample",
+    "sizes",
+    "snapshot",
+    "upload",
+    "uses",
     "want_refresh",
+    "worries",
 ]
