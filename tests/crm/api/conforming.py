@@ -109,16 +109,24 @@ def _phases() -> dict[str, Any]:
 
 
 def _failed(event: events.ScenarioFinished) -> dict[str, str]:
-    nodes: Iterable[Any] = (node for all_ in event.recorder.checks.values() for node in all_)
+    nodes: Iterable[Any] = (
+        (call, node) for call, all_ in event.recorder.checks.items() for node in all_
+    )
     found = {}
-    for node in nodes:
+    for call, node in nodes:
         if node.failure_info is None:
             continue
         failure = node.failure_info.failure
         key = f"{event.label} {node.name} {failure.title}"
         told = f"{event.phase.value}: {key}\n{failure.message}\n{node.failure_info.code_sample}"
-        found[key] = told[:2000]
+        found[key] = f"{told[:2000]}\n{_answer(event, call)}"
     return found
+
+
+def _answer(event: events.ScenarioFinished, call: str) -> str:
+    made: Any = event.recorder.interactions.get(call)
+    answer = made.response if made else None
+    return answer.content.decode("utf-8", "replace")[:1000] if answer else "no answer"
 
 
 def _call_anew(environ: dict[str, Any]) -> None:
