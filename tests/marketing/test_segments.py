@@ -233,7 +233,13 @@ def test_a_share_of_many_customers_says_how_many_there_are_and_how_sure_that_is(
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE crm_customer")
     monkeypatch.setattr(previews, "ASKED", 40)
-    rules = {"version": 1, "all": [GERMANS]}
+    # Nothing is counted within a thousandth of a second where it waits for one.
+    monkeypatch.setattr(previews, "AT_ONCE", 0.001)
+    monkeypatch.setattr(previews, "_COUNT", "SELECT count(*) FROM previewed, pg_sleep(0.01)")
+    rules = {
+        "version": 1,
+        "all": [GERMANS, {"field": "created_at", "op": "within_days", "value": 9}],
+    }
 
     estimated = segments.estimate(rules=rules, now=now)
     counted = segments.preview(rules=rules, now=now)
