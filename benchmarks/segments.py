@@ -35,6 +35,8 @@ class Measured:
     ours: Sequence[float]
     by_hand: Sequence[float]
     previews: Sequence[float]
+    settles: Sequence[float]
+    estimated: segments.Preview
     refreshes: Sequence[float]
 
     @property
@@ -53,6 +55,9 @@ class Measured:
             "by_hand_milliseconds": _milliseconds(self.by_hand),
             "ratio": round(self.ratio, 2),
             "preview_milliseconds": _milliseconds(self.previews),
+            "estimated": self.estimated.total,
+            "margin": self.estimated.margin,
+            "settled_milliseconds": _milliseconds(self.settles),
             "refresh_milliseconds": _milliseconds(self.refreshes),
         }
 
@@ -75,15 +80,17 @@ def _measure(shape: Shape, rounds: int, now: datetime) -> Measured:
     for _ in range(rounds):
         ours.append(_seconds(lambda: _ids(compiled.sql, compiled.params)))
         by_hand.append(_seconds(lambda: _ids(shape.by_hand, {"now": now})))
+    estimated = segments.estimate(rules=shape.rules, now=now)
     previews = [
-        _seconds(lambda: segments.preview(rules=shape.rules, now=now)) for _ in range(rounds)
+        _seconds(lambda: segments.estimate(rules=shape.rules, now=now)) for _ in range(rounds)
     ]
+    settles = [_seconds(lambda: segments.preview(rules=shape.rules, now=now))]
     segment = Segment.objects.create(name=shape.name, rules=shape.rules)
     refreshes = [
         _seconds(lambda: segments.refresh(segment_id=segment.pk, now=now)) for _ in range(2)
     ]
     segment.delete()
-    return Measured(shape, found, ours, by_hand, previews, refreshes)
+    return Measured(shape, found, ours, by_hand, previews, settles, estimated, refreshes)
 
 
 def _check(shape: Shape, now: datetime) -> int:
