@@ -1,28 +1,36 @@
 """Segments: the list, the form with the rule builder, and the addresses of the segment's page."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.humanize.templatetags.humanize import intcomma
+from django.db.models import QuerySet
 from django.forms import Script
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from crm.admin.tags import moment
 from crm.tasks import ring
-from marketing import segments, tasks
+from marketing import overlaps, segments, tasks
 from marketing.choices import SegmentKind
 from marketing.models import Segment
 
-from . import segment_page, segment_preview, segment_verbs
+from . import (
+    segment_form,
+    segment_overlap,
+    segment_page,
+    segment_preview,
+    segment_profile,
+    segment_verbs,
+)
 from .builder import completion
 from .history import HistoryAdmin
-from .segment_form import SegmentForm
 
 KIND_COLOURS = {
     SegmentKind.RULE: "info",
@@ -36,11 +44,12 @@ HEALTH_COLOURS = {"fine": "success", "waiting": "warning", "error": "danger"}
 class SegmentAdmin(HistoryAdmin, ModelAdmin):
     """Saved groups of customers."""
 
-    form = SegmentForm
+    form = segment_form.SegmentForm
     list_display = ["link", "kind_badge", "members", "computed", "health"]
     list_filter = ["kind"]
     list_per_page = 50
     search_fields = ["name", "description"]
+    actions = ["compare"]
     list_before_template = "admin/marketing/segment_list_hint.html"
     fieldsets = [
         (None, {"fields": ["name", "description", ("kind", "cluster")]}),
@@ -80,6 +89,19 @@ class SegmentAdmin(HistoryAdmin, ModelAdmin):
             return "waiting", _("not computed yet")
         return "fine", _("up to date")
 
+    @action(description=_("Compare how they overlap"))
+    def compare(self, request: HttpRequest, queryset: QuerySet[Segment]) -> HttpResponse:
+        chosen = queryset.values_list("pk", flat=True)[: overlaps.MOST]
+        query = urlencode([("segments", pk) for pk in chosen])
+        return HttpResponseRedirect(f"{reverse('admin:marketing_segment_overlap')}?{query}")
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Rules in the address begin a new segment."""
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        if "rules" in initial:
+            initial["rules"] = segment_form.read(str(initial["rules"]))
+        return initial
+
     def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         segments.request_refresh(segment_id=obj.pk, now=timezone.now())
@@ -98,6 +120,7 @@ class SegmentAdmin(HistoryAdmin, ModelAdmin):
             ("export/", segment_page.export, "export"),
             ("refresh/", segment_verbs.refresh, "refresh"),
             ("put/", segment_verbs.put, "put"),
+            ("profile/", segment_profile.show, "profile"),
             ("lift/", segment_verbs.lift, "lift"),
         ]
         mine = [
@@ -107,6 +130,7 @@ class SegmentAdmin(HistoryAdmin, ModelAdmin):
         others = [
             path("preview/", view(segment_preview.show), name="marketing_segment_preview"),
             path("values/", view(completion.show), name="marketing_segment_values"),
+            path("overlap/", view(segment_overlap.show), name="marketing_segment_overlap"),
             path("put/", view(segment_verbs.put_one), name="marketing_segment_put_one"),
         ]
         return [*others, *mine, *super().get_urls()]

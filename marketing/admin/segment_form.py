@@ -53,7 +53,7 @@ class SegmentForm(forms.ModelForm):
         self.fields["rules"].label = _("rules")
         cluster: Any = self.fields["cluster"]
         cluster.queryset = Cluster.objects.filter(run__state=RunState.USED)
-        if not self.instance.rules:
+        if not self.initial.get("rules"):
             self.initial["rules"] = NOTHING
 
     def clean(self) -> dict[str, Any]:
@@ -71,6 +71,15 @@ class SegmentForm(forms.ModelForm):
             segments.check(segment=Segment(pk=self.instance.pk, kind=SegmentKind.RULE, rules=rules))
         except RuleError as error:
             self.add_error("rules", ValidationError(str(error)))
+
+
+def read(text: str) -> Any:
+    """Rules from an address; what cannot be read is no rule yet."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return NOTHING
+    return found if isinstance(found, dict) else NOTHING
 
 
 def _readable(value: Any) -> str:

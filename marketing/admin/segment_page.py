@@ -49,6 +49,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
         "earlier": overrides.not_in_force(now=now)[:OVERRIDES_SHOWN],
         "modes": OverrideMode,
         "users": _users(segment),
+        "senders": _senders(segment, request),
         "can_change": request.user.has_perm("marketing.change_segment"),
     }
     return render(request, "admin/marketing/segment_page.html", context)
@@ -96,6 +97,19 @@ def _users(segment: Segment) -> list[dict[str, Any]]:
         for row in getattr(segment, str(relation.get_accessor_name())).all()[:PAGE]:
             users.append({"row": row, "role": relation.field.verbose_name, "address": _of(row)})
     return users
+
+
+def _senders(segment: Segment, request: HttpRequest) -> list[dict[str, Any]]:
+    """What apps above let staff begin for these people: whatever has `segments` of its own."""
+    senders = []
+    for relation in Segment._meta.related_objects:
+        options = relation.related_model._meta
+        right = f"{options.app_label}.add_{options.model_name}"
+        if relation.field.name != "segments" or not request.user.has_perm(right):
+            continue
+        begin = reverse(f"admin:{options.app_label}_{options.model_name}_add")
+        senders.append({"name": options.verbose_name, "address": f"{begin}?segments={segment.pk}"})
+    return senders
 
 
 def _of(row: Any) -> str:

@@ -51,6 +51,7 @@ def _newcomers() -> list[Starter]:
                     "any": [
                         {"event": "cart.product_added", "within_days": 7},
                         {"event": "checkout.started", "within_days": 7},
+                        {"event": "cart.left", "within_days": 7},
                     ]
                 },
                 _no_order(days=7),

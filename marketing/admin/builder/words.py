@@ -1,6 +1,6 @@
 """The builder's words: operators as one reads them, buttons and hints."""
 
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 
 Operator = dict[str, str]
@@ -53,9 +53,9 @@ def _of_groups() -> dict[str, str]:
         "all": _("All of these hold"),
         "any": _("Any of these holds"),
         "not": _("None of these holds"),
-        "all_joins": _("and"),
-        "any_joins": _("or"),
-        "not_joins": _("nor"),
+        "all_joins": pgettext("between conditions", "and"),
+        "any_joins": pgettext("between conditions", "or"),
+        "not_joins": pgettext("between conditions", "nor"),
         "group": _("Group of conditions"),
         "add_condition": _("Add a condition"),
         "add_group": _("Add a group"),
@@ -69,7 +69,7 @@ def _of_rows() -> dict[str, str]:
         "condition": _("Condition"),
         "kind": _("What it is about"),
         "operator": _("Comparison"),
-        "value": _("Value"),
+        "value": pgettext("of a condition", "Value"),
         "remove": _("Remove"),
         "duplicate": _("Duplicate"),
         "wrap": _("Put into a group of its own"),

@@ -1,6 +1,9 @@
 // A text field that completes itself from real data, by mouse and by keyboard.
 import { el } from "./dom.js";
 
+// So many pixels a list of values wants below its field; the page's own buttons stand there too.
+const ROOM = 340;
+
 let made = 0;
 
 export class Values {
@@ -84,6 +87,7 @@ export const completing = ({ value, find, set, pick, ...more }) => {
         ),
       ),
     );
+    list.classList.toggle("rp-options--above", innerHeight - input.getBoundingClientRect().bottom < ROOM);
     list.hidden = !found.length;
     input.setAttribute("aria-expanded", String(found.length > 0));
     mark(-1);

@@ -1,0 +1,186 @@
+"""What the people of a segment have in common that everybody has less of, or more."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+# As many people of each side tell shares within a percent or two.
+ASKED = 5_000
+# Fewer people say nothing about a group.
+LEAST = 20
+RECENT_DAYS = 90
+# A difference of so many standard errors is no chance, though dozens of traits are looked at.
+SURE = 4.0
+_LEAST_SHARE = 0.01
+# Standard errors mislead where so few have a trait.
+_LEAST_PEOPLE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Trait:
+    """One thing that stands out: shares of 0 to 1, lift is the first over the second."""
+
+    facet: str
+    name: str
+    value: str
+    share: float
+    usual: float
+
+    @property
+    def lift(self) -> float:
+        """How many times as frequent as among everybody."""
+        return self.share / self.usual if self.usual else math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """An average per person, in the segment and among everybody."""
+
+    name: str
+    mean: float
+    usual: float
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A segment beside everybody, told from so many people of each."""
+
+    asked: int
+    usual_asked: int
+    more: tuple[Trait, ...]
+    less: tuple[Trait, ...]
+    figures: tuple[Figure, ...]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there were enough people to say anything."""
+        return min(self.asked, self.usual_asked) >= LEAST
+
+
+_MEMBERS = """
+    SELECT customer_id FROM marketing_membership WHERE segment_id = %s
+    ORDER BY hashint8(customer_id) LIMIT %s
+"""
+_ANYBODY = "SELECT id FROM crm_customer WHERE bucket < %s ORDER BY bucket, id LIMIT %s"
+_SIZE = "SELECT greatest(reltuples, 0) FROM pg_class WHERE oid = 'crm_customer'::regclass"
+
+# Each facet selects name, value and customer once per trait of a customer among %(ids)s.
+_FACETS = {
+    "field": """
+        SELECT f.name, f.value, c.id FROM crm_customer c CROSS JOIN LATERAL (VALUES
+            ('country', c.country), ('language', c.language), ('city', c.city)
+        ) AS f(name, value) WHERE c.id = ANY(%(ids)s)
+    """,
+    "attribute": """
+        SELECT a.key, a.value #>> '{}', c.id
+        FROM crm_customer c CROSS JOIN LATERAL jsonb_each(c.attributes) AS a
+        WHERE c.id = ANY(%(ids)s) AND a.key = ANY(%(attributes)s)
+          AND jsonb_typeof(a.value) IN ('string', 'boolean')
+    """,
+    "event": """
+        SELECT d.name, '', d.customer_id FROM crm_eventday d
+        WHERE d.customer_id = ANY(%(ids)s) AND d.date >= %(since)s GROUP BY 1, 2, 3
+    """,
+    "category": """
+        SELECT p.category, '', o.customer_id FROM crm_order o
+        JOIN crm_orderline l ON l.order_id = o.id JOIN crm_product p ON p.id = l.product_id
+        WHERE o.customer_id = ANY(%(ids)s) AND o.state = 'placed' GROUP BY 1, 2, 3
+    """,
+    "ordered": """
+        SELECT '', '', s.customer_id FROM crm_orderstatistics s
+        WHERE s.customer_id = ANY(%(ids)s) AND s.orders > 0
+    """,
+    "consent": """
+        SELECT k.channel, '', k.customer_id FROM crm_consent k
+        WHERE k.customer_id = ANY(%(ids)s) AND k.purpose = 'marketing' AND k.state = 'granted'
+    """,
+}
+_COUNTED = """
+    SELECT name, value, count(DISTINCT id) FROM ({facet}) AS found(name, value, id)
+    WHERE name || value <> '' OR %(is_bare)s GROUP BY 1, 2
+"""
+_MEANS = """
+    SELECT coalesce(sum(orders), 0), coalesce(sum(revenue), 0) FROM crm_orderstatistics
+    WHERE customer_id = ANY(%s)
+"""
+FIGURES = ("orders", "revenue")
+
+Counted = dict[tuple[str, str, str], int]
+
+
+def describe(
+    *, segment_id: int, attributes: frozenset[str], now: datetime, most: int = 12
+) -> Profile:
+    """Compare the members with everybody, of whom a fixed random share is asked.
+
+    Of `attributes` only these are looked at, for the reader may not see others. A trait stands out
+    where its two shares differ by more than `SURE` standard errors of two proportions.
+    """
+    members, anybody = _ids(_MEMBERS, segment_id, ASKED), _anybody()
+    if min(len(members), len(anybody)) < LEAST:
+        return Profile(len(members), len(anybody), (), (), ())
+    inside, outside = (_count(ids, attributes, now) for ids in (members, anybody))
+    traits = [
+        Trait(*key, inside.get(key, 0) / len(members), outside.get(key, 0) / len(anybody))
+        for key in inside.keys() | outside.keys()
+    ]
+    clear = [trait for trait in traits if _stands_out(trait, len(members), len(anybody))]
+    more = sorted((trait for trait in clear if trait.share > trait.usual), key=_weight)
+    less = sorted((trait for trait in clear if trait.share < trait.usual), key=_weight)
+    figures = _figures(members, anybody)
+    return Profile(len(members), len(anybody), tuple(more[:most]), tuple(less[:most]), figures)
+
+
+def _stands_out(trait: Trait, members: int, anybody: int) -> bool:
+    if max(trait.share, trait.usual) < _LEAST_SHARE:
+        return False
+    if max(trait.share * members, trait.usual * anybody) < _LEAST_PEOPLE:
+        return False
+    pooled = (trait.share * members + trait.usual * anybody) / (members + anybody)
+    error = math.sqrt(pooled * (1 - pooled) * (1 / members + 1 / anybody))
+    return abs(trait.share - trait.usual) > SURE * error
+
+
+def _weight(trait: Trait) -> tuple[float, str, str]:
+    """What tells the two groups apart best comes first, by the difference of arcsines (Cohen)."""
+    apart = abs(math.asin(math.sqrt(trait.share)) - math.asin(math.sqrt(trait.usual)))
+    return -apart, trait.name, trait.value
+
+
+def _anybody() -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(_SIZE)
+        [everybody] = cursor.fetchone() or [0]
+    share = min(1.0, 2 * ASKED / max(1.0, everybody))
+    return _ids(_ANYBODY, math.ceil(share * 10_000), ASKED)
+
+
+def _ids(select: str, *params: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(select, params)
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _count(ids: list[int], attributes: frozenset[str], now: datetime) -> Counted:
+    since = (now - timedelta(days=RECENT_DAYS)).date()
+    params = {"ids": ids, "attributes": sorted(attributes), "since": since}
+    counted: Counted = {}
+    with connection.cursor() as cursor:
+        for facet, select in _FACETS.items():
+            asked = _COUNTED.replace("{facet}", select)
+            cursor.execute(asked, {**params, "is_bare": facet == "ordered"})
+            counted |= {(facet, name, value): count for name, value, count in cursor.fetchall()}
+    return counted
+
+
+def _figures(members: list[int], anybody: list[int]) -> tuple[Figure, ...]:
+    means = [_means(ids) for ids in (members, anybody)]
+    return tuple(Figure(name, *both) for name, *both in zip(FIGURES, *means, strict=True))
+
+
+def _means(ids: list[int]) -> list[float]:
+    with connection.cursor() as cursor:
+        cursor.execute(_MEANS, [ids])
+        return [float(total) / len(ids) for total in cursor.fetchone() or ()]
