@@ -56,6 +56,13 @@ def shop() -> Shop:
     return Shop()
 
 
+def test_a_line_break_behind_an_address_does_no_harm(shop: Shop) -> None:
+    answer = shop.post("customers", {"customers": [{"email": "ann@shop.example\n"}]})
+
+    assert answer.status_code == 200, answer.content
+    assert Customer.objects.get().email == "ann@shop.example"
+
+
 def test_a_batch_of_people_becomes_customers(shop: Shop) -> None:
     response = shop.post("customers", {"customers": [ADA, {"phone": "+441134960001"}, ADA]})
 
