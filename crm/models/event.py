@@ -42,6 +42,12 @@ class Event(Veiled):
         indexes = [
             models.Index(fields=["customer", "-occurred_at"], name="event_timeline"),
             models.Index(fields=["name", "occurred_at", "customer"], name="event_by_name"),
+            # The few that were told before they happened: the clock alone brings them about.
+            models.Index(
+                fields=["name", "occurred_at"],
+                name="event_ahead",
+                condition=models.Q(received_at__lt=models.F("occurred_at")),
+            ),
         ]
 
     def __str__(self) -> str:

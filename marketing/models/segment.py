@@ -37,6 +37,8 @@ class Segment(models.Model):
     basis = models.CharField(max_length=64, blank=True, default="", editable=False)
     # Whom the clock alone moves is looked at from here on.
     clocked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # When changes were last followed here; nobody computes members of an earlier moment.
+    followed_at = models.DateTimeField(null=True, blank=True, editable=False)
     # Members went away with their customers: the count is taken again.
     recount_wanted_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
@@ -51,6 +53,7 @@ class Segment(models.Model):
             "refresh_wanted_at",
             "basis",
             "clocked_at",
+            "followed_at",
             "recount_wanted_at",
         ]
     )

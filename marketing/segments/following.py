@@ -31,6 +31,8 @@ _ROWS = 500
 _MOST = 20_000
 # One segment may not hold up the others for longer.
 _PATIENCE = 5.0
+# So far may the clocks of other machines be ahead of ours.
+_AHEAD = timedelta(seconds=60)
 # People who are gone took their memberships along: a while later the members are counted.
 _RECOUNT_AFTER = timedelta(minutes=10)
 _RECOUNTS = 10
@@ -48,6 +50,9 @@ _TAKE_RECHECKS = """
 _COUNT = """
     UPDATE marketing_segment s SET member_count = greatest(s.member_count + told.change, 0)
     FROM unnest(%s::bigint[], %s::bigint[]) AS told (id, change) WHERE s.id = told.id
+"""
+_FOLLOWED = """
+    UPDATE marketing_segment SET followed_at = greatest(followed_at, %s) WHERE id = ANY(%s)
 """
 _RECOUNT = """
     UPDATE marketing_segment s SET recount_wanted_at = NULL,
@@ -123,6 +128,9 @@ class _Turn:
     def run(self) -> Followed:
         """Take what changed, look, write."""
         told, rechecks = _take()
+        # What somebody told by a clock a little ahead of ours has happened, all the same.
+        newest = max((at for *_, at in told), default=self.now)
+        self.now = max(self.now, min(newest, self.now + _AHEAD))
         # Read after the changes were taken: a segment whose rules are others by now is computed
         # anew after this turn.
         segments = list(Segment.objects.all())
@@ -198,7 +206,7 @@ class _Turn:
             self._bring_in_line(self.held[segment_id], people, todo)
 
     def _bring_in_line(self, segment: Segment, people: set[int], todo: _Todo) -> None:
-        moment = max(self.now, segment.clocked_at or self.now)
+        moment = refreshing.latest(segment=segment, now=self.now)
         try:
             with transaction.atomic():
                 moves = writing.bring_in_line(
@@ -240,6 +248,7 @@ class _Turn:
         with connection.cursor() as cursor:
             if changed:
                 cursor.execute(_COUNT, [list(changed), list(changed.values())])
+            cursor.execute(_FOLLOWED, [self.now, sorted(self.held.keys() & self.todo.keys())])
             cursor.execute(_RECOUNT, [self.now, _RECOUNTS])
         writing.note_sizes(moved=self.moved, now=self.now)
         if done := set(clocked) - self.wanted:

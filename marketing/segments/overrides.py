@@ -67,8 +67,9 @@ def _hold(segment_id: int, customer_id: int) -> None:
 def _place(segment_id: int, customer_id: int, now: datetime, asked: Compiled | None = None) -> None:
     """Let the person be a member or not, as the override or the rules say now."""
     segment = Segment.objects.get(pk=segment_id)
+    moment = refreshing.latest(segment=segment, now=now)
     moves = writing.bring_in_line(
-        segment=segment, now=now, cause=MoveCause.STAFF, among=[customer_id], compiled=asked
+        segment=segment, now=moment, cause=MoveCause.STAFF, among=[customer_id], compiled=asked
     )
     count = Membership.objects.filter(segment_id=segment_id).count()
     Segment.objects.filter(pk=segment_id).update(member_count=count)

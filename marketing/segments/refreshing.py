@@ -63,7 +63,7 @@ def want_refresh(*, segment_ids: Collection[int], now: datetime) -> None:
     """Ask for refreshes of segments that changes touch too widely, with a rest between two."""
     if segment_ids:
         with connection.cursor() as cursor:
-            cursor.execute(_WANT, [now, _REST, _REST_PER_SECOND, sorted(segment_ids)])
+            cursor.execute(_WANT, (now, _REST, _REST_PER_SECOND, sorted(segment_ids)))
 
 
 def due(*, now: datetime) -> list[int]:
@@ -111,7 +111,7 @@ def refresh(*, segment_id: int, now: datetime) -> Refreshed:
             lock(segment_id=segment_id)
             segment = Segment.objects.get(pk=segment_id)
             # Whoever followed changes meanwhile may have been ahead of our clock.
-            moment = max(now, segment.clocked_at or now)
+            moment = latest(segment=segment, now=now)
             cause = _cause(segment)
             moves = writing.bring_in_line(segment=segment, now=moment, cause=cause)
             seconds = time.perf_counter() - started
@@ -138,6 +138,11 @@ def record_error(*, segment_id: int, error: Exception, now: datetime) -> str:
 def is_computed(*, segment: Segment) -> bool:
     """Whether the members were computed from what the segment says now."""
     return segment.basis == basis(segment=segment)
+
+
+def latest(*, segment: Segment, now: datetime) -> datetime:
+    """The moment to compute members of: clocks differ, and answers never go back in time."""
+    return max(now, segment.clocked_at or now, segment.followed_at or now)
 
 
 def _is_due(segment: Segment, old: datetime, now: datetime) -> bool:
