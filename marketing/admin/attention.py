@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from crm.admin.spans import distance
 from crm.choices import Channel
-from marketing import dashboards
+from marketing import dashboards, segments
 from marketing.choices import RunState
 from marketing.models import Segment, TrainingRun
 
@@ -41,7 +41,7 @@ def attention(request: HttpRequest, now: datetime) -> list[Item]:
     if request.user.has_perm("crm.view_callback"):
         items += _callbacks(worries)
     if request.user.has_perm("marketing.view_segment"):
-        items += _segments()
+        items += _segments(now)
     if request.user.has_perm("marketing.view_trainingrun"):
         items += _runs()
     return items
@@ -95,15 +95,23 @@ def _callbacks(worries: dashboards.Worries) -> Iterator[Item]:
         yield Item("bad", "webhook", text % {"n": count}, address)
 
 
-def _segments() -> Iterator[Item]:
-    for segment in Segment.objects.exclude(error="").only("name", "error")[:SHOWN]:
-        yield Item(
-            "bad",
-            "donut_small",
-            _("The segment “%(name)s” cannot be computed") % {"name": segment.name},
-            reverse("admin:marketing_segment_page", args=[segment.pk]),
-            segment.error,
-        )
+def _segments(now: datetime) -> Iterator[Item]:
+    """Those that fail and those that lag, the worst first."""
+    worries = segments.worries(now=now)[:SHOWN]
+    names = dict(
+        Segment.objects.filter(pk__in=[one.segment_id for one in worries]).values_list("pk", "name")
+    )
+    for one in worries:
+        name = {"name": names.get(one.segment_id, "")}
+        address = reverse("admin:marketing_segment_page", args=[one.segment_id])
+        if one.error:
+            said = _("The segment “%(name)s” cannot be computed") % name
+            yield Item("bad", "donut_small", said, address, one.error)
+            continue
+        said = _("The segment “%(name)s” lags behind") % name
+        waiting = distance(at=one.waiting_since_at or now, now=now)
+        detail = _("the oldest change came %(time)s") % {"time": waiting}
+        yield Item("warn", "donut_small", said, address, detail)
 
 
 def _runs() -> Iterator[Item]:
