@@ -21,8 +21,15 @@ from crm.rendering import LinkContext, compile_template, names
 from marketing import choices as marketing_choices
 from marketing import features, rules, wording
 from marketing.estimators.registry import estimators
-from marketing.rules import operators
-from marketing.rules.conditions import commerce, permission, person
+from marketing.rules import counting, operators, windows
+from marketing.rules.conditions import (
+    belonging,
+    commerce,
+    correspondence,
+    patterns,
+    permission,
+    person,
+)
 from marketing.rules.registry import conditions
 from marketing.rules.tree import GROUPS
 from marketing.training import buying, clustering
@@ -305,6 +312,14 @@ def test_every_word_that_a_rule_may_hold_is_documented():
         *GROUPS,
         *(word for family in families for word in family),
         *operators.WINDOW,
+        *operators.AHEAD,
+        *windows.KEYS,
+        *counting.KEYS,
+        *correspondence.FATES,
+        *belonging.TEXTS,
+        *belonging.NUMBERS,
+        belonging.ANY,
+        *patterns.FIGURES,
         *person.TEXT_FIELDS,
         *person.MOMENT_FIELDS,
         *commerce.FIGURES,

@@ -1,7 +1,7 @@
 """Segment rules: a JSON tree becomes one SQL statement, and one sentence."""
 
 from .base import Sql
-from .compiling import Compiled, compile_rules, crossed
+from .compiling import Compiled, compile_rules, crossed, explain_plan
 from .errors import RuleError
 from .sentences import explain
 from .tree import leaves, validate
@@ -13,6 +13,7 @@ __all__ = [
     "compile_rules",
     "crossed",
     "explain",
+    "explain_plan",
     "leaves",
     "validate",
 ]

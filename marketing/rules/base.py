@@ -1,7 +1,7 @@
 """What a kind of condition must offer: parse itself, become SQL, say itself in words."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol, Self
 
@@ -54,6 +54,10 @@ class Asked:
     effort: float = 1.0
     kept: tuple[str, Sql] | None = None
     parts: tuple["Asked", ...] = ()
+
+    def at(self, effort: float) -> "Asked":
+        """The same, and what a test costs."""
+        return replace(self, effort=effort)
 
 
 class Condition(Protocol):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
+
 from . import logic
 from .base import EXISTENCE, Sql, join, wrap
 from .planning import Chain, Everybody, Hold, Plan, Planner, Test, Unite
@@ -35,6 +37,14 @@ def compile_rules(*, rules: Any, now: datetime, among: Sequence[int] | None = No
     statement = _whole(form) if among is None else _cut(form, list(among))
     subjects = frozenset({EXISTENCE}).union(*(leaf.subjects() for leaf in leaves(root)))
     return Compiled(statement.text, statement.params, subjects)
+
+
+def explain_plan(*, rules: Any, now: datetime) -> str:
+    """How PostgreSQL would go about it, in its own words; nothing is counted."""
+    compiled = compile_rules(rules=rules, now=now)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {compiled.sql}", compiled.params)
+        return "\n".join(line for (line,) in cursor.fetchall())
 
 
 def crossed(*, rules: Any, since: datetime, until: datetime) -> Sql | None:

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from . import values
+from . import calendars, patterns, values
 from .base import Payload, Sql, wrap
 
 # Each operator: how SQL asks it (the placeholder %s is the value) and how it is said.
@@ -19,6 +19,7 @@ TEXT = {
     "in": (" = ANY(%s)", _("%(what)s is one of %(value)s")),
     "not_in": (" <> ALL(%s)", _("%(what)s is none of %(value)s")),
     "contains": ("strpos(lower({}), lower(%s)) > 0", _("%(what)s contains %(value)s")),
+    "matches": (" ~* %s", _("%(what)s matches %(value)s")),
     "starts_with": ("starts_with(lower({}), lower(%s))", _("%(what)s starts with %(value)s")),
 }
 PRESENCE = {
@@ -38,6 +39,8 @@ MOMENT = {
 }
 _COMPARE = {"is": eq, "at_least": ge, "at_most": le, "more_than": gt, "less_than": lt}
 WINDOW = ("within_days", "not_within_days")
+# What lies ahead: in the next days, and the day of the year that comes up.
+AHEAD = ("in_next_days", "anniversary")
 NEGATIVE = ("is_not", "not_in", "unknown", "not_within_days")
 
 
@@ -64,7 +67,7 @@ class Question:
 
     def sentence(self, what: str) -> str:
         """The question in words about `what`."""
-        if self.family == "window":
+        if self.family in ("window", "ahead", "anniversary"):
             return _window_sentence(self, what)
         table: Mapping[str, tuple[str, Any]] = _TABLES[self.family]
         return str(table[self.op][1]) % {"what": what, "value": said(self.value)}
@@ -97,13 +100,13 @@ def parse_number(payload: Payload, path: str) -> Question:
 
 def parse_moment(payload: Payload, path: str) -> Question:
     """Read a question about a moment."""
-    op = values.choice(payload.get("op"), f"{path}.op", [*MOMENT, *WINDOW, *PRESENCE])
+    op = values.choice(payload.get("op"), f"{path}.op", [*MOMENT, *WINDOW, *AHEAD, *PRESENCE])
     return _read_moment(op, payload, path)
 
 
 def parse_json(payload: Payload, path: str) -> Question:
     """Read a question about a JSON value; operator and value decide what it is taken for."""
-    known = [*TEXT, *(op for op in NUMBER if op not in TEXT), *MOMENT, *WINDOW, *PRESENCE]
+    known = [*TEXT, *(op for op in NUMBER if op not in TEXT), *MOMENT, *WINDOW, *AHEAD, *PRESENCE]
     op = values.choice(payload.get("op"), f"{path}.op", known)
     value = payload.get("value")
     if op in ("is", "is_not") and isinstance(value, bool):
@@ -112,7 +115,7 @@ def parse_json(payload: Payload, path: str) -> Question:
         return Question("json", op, values.number(value, f"{path}.value"))
     if op in NUMBER and op not in TEXT:
         return Question("json_number", op, values.number(value, f"{path}.value"))
-    if op in MOMENT or op in WINDOW:
+    if op in (*MOMENT, *WINDOW, *AHEAD):
         return _read_moment(op, payload, path)
     return _read_text(op, payload, path)
 
@@ -128,7 +131,9 @@ def json_sql(question: Question, column: str, name: str, now: datetime) -> Sql:
             "", as_text, "::numeric END"
         )
         return question.sql(wrap("(", guarded, ")"), now)
-    if question.family in ("moment", "window"):
+    if question.family == "anniversary":
+        return question.sql(json_date(column, name), now)
+    if question.family in ("moment", "window", "ahead"):
         return question.sql(json_moment(column, name), now)
     return question.sql(as_text, now)
 
@@ -140,11 +145,22 @@ def json_moment(column: str, name: str) -> Sql:
     return guarded + wrap("", as_text, "::timestamptz END)")
 
 
+def json_date(column: str, name: str) -> Sql:
+    """One name in a jsonb column as a day, null where it is none."""
+    as_text = Sql(f"({column} ->> %s)", (name,))
+    guarded = wrap("(CASE WHEN pg_input_is_valid(", as_text, ", 'date') THEN ")
+    return guarded + wrap("", as_text, "::date END)")
+
+
 def _read_text(op: str, payload: Payload, path: str) -> Question:
     if op in PRESENCE:
         values.only_keys(payload, set(payload) - {"value"}, path)
         return Question("presence", op)
-    read: Callable[[Any, str], object] = values.texts if op in ("in", "not_in") else values.text
+    read: Callable[[Any, str], object] = {
+        "in": values.texts,
+        "not_in": values.texts,
+        "matches": patterns.pattern,
+    }.get(op, values.text)
     return Question("text", op, read(payload.get("value"), f"{path}.value"))
 
 
@@ -154,6 +170,11 @@ def _read_moment(op: str, payload: Payload, path: str) -> Question:
         return Question("moment_presence", op)
     if op in WINDOW:
         return Question("window", op, values.days(payload.get("value"), f"{path}.value"))
+    if op == "in_next_days":
+        return Question("ahead", op, values.days(payload.get("value"), f"{path}.value"))
+    if op == "anniversary":
+        ahead = values.whole(payload.get("value"), f"{path}.value", 0, 366)
+        return Question("anniversary", op, ahead)
     return Question("moment", op, values.moment(payload.get("value"), f"{path}.value"))
 
 
@@ -191,20 +212,38 @@ def _window(question: Question, left: Sql, now: datetime) -> Sql:
     return wrap("NOT ", within) if question.op == "not_within_days" else within
 
 
+def _ahead(question: Question, left: Sql, now: datetime) -> Sql:
+    until = now + timedelta(days=question.value)
+    return left + Sql(" BETWEEN %s AND %s", (now, until))
+
+
+def _anniversary(question: Question, left: Sql, now: datetime) -> Sql:
+    return calendars.has_anniversary(left, now, question.value)
+
+
 def _window_sentence(question: Question, what: str) -> str:
-    if question.op == "within_days":
-        sentence = ngettext(
-            "%(what)s is within the last day",
-            "%(what)s is within the last %(n)d days",
-            question.value,
-        )
-    else:
-        sentence = ngettext(
+    days = question.value
+    patterns_said = {
+        "within_days": ngettext(
+            "%(what)s is within the last day", "%(what)s is within the last %(n)d days", days
+        ),
+        "not_within_days": ngettext(
             "%(what)s is not within the last day",
             "%(what)s is not within the last %(n)d days",
-            question.value,
+            days,
+        ),
+        "in_next_days": ngettext(
+            "%(what)s is within the next day", "%(what)s is within the next %(n)d days", days
+        ),
+        "anniversary": ngettext(
+            "the anniversary of %(what)s is today or tomorrow",
+            "the anniversary of %(what)s is within the next %(n)d days",
+            days,
         )
-    return sentence % {"what": what, "n": question.value}
+        if days
+        else _("the anniversary of %(what)s is today"),
+    }
+    return patterns_said[question.op] % {"what": what, "n": days}
 
 
 _ASK: Mapping[str, Callable[[Question, Sql, datetime], Sql]] = {
@@ -216,6 +255,8 @@ _ASK: Mapping[str, Callable[[Question, Sql, datetime], Sql]] = {
     "moment": _moment,
     "moment_presence": _moment_presence,
     "window": _window,
+    "ahead": _ahead,
+    "anniversary": _anniversary,
 }
 _TABLES: Mapping[str, Mapping[str, tuple[str, Any]]] = {
     "text": TEXT,

@@ -53,6 +53,13 @@ def texts(value: Any, path: str) -> tuple[str, ...]:
     return tuple(text(entry, f"{path}[{position}]") for position, entry in enumerate(value))
 
 
+def pair(value: tuple[str, ...], path: str) -> tuple[str, ...]:
+    """Just two of something."""
+    if len(value) != 2:
+        raise RuleError(path, _("Two are expected."), _('Write ["…", "…"].'))
+    return value
+
+
 def number(value: Any, path: str) -> float:
     """A finite number of sensible size."""
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -1,10 +1,12 @@
 """What a rule tree means, in plain Python over plain people: knows nothing of the compiler."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from operator import eq, ge, gt, le, lt
 from typing import Any
+from zoneinfo import ZoneInfo
 
 COMPARE = {"is": eq, "at_least": ge, "at_most": le, "more_than": gt, "less_than": lt}
 
@@ -26,6 +28,17 @@ class Bought:
     state: str
     total: float
     lines: list[tuple[dict[str, str], int]]
+
+
+@dataclass
+class Said:
+    """A message: when, which way and by which channel, what became of it, what it meant."""
+
+    at: datetime
+    is_inbound: bool
+    channel: str
+    fates: set[str]
+    intent: str | None
 
 
 @dataclass
@@ -58,6 +71,8 @@ class Person:
     forced: dict[str, list[Forced]] = field(default_factory=dict)
     traits: set[str] | None = None
     segments: set[int] = field(default_factory=set)
+    messages: list[Said] = field(default_factory=list)
+    companies: list[dict[str, Any]] = field(default_factory=list)
 
 
 def answer(tree: Mapping[str, Any], person: Person, now: datetime) -> bool:
@@ -76,18 +91,38 @@ def answer(tree: Mapping[str, Any], person: Person, now: datetime) -> bool:
 def _field(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
     value = person.fields[asked["field"]]
     if asked["field"].endswith("_at"):
+        if asked["op"] == "anniversary":
+            return value is not None and comes_up(value.astimezone(UTC).date(), asked, person, now)
         return moment(asked, value, now)
     return text(asked, value)
 
 
 def _attribute(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
-    return free(asked, person.attributes.get(asked["attribute"]), now)
+    value = person.attributes.get(asked["attribute"])
+    if asked["op"] == "anniversary":
+        at = _as_moment(value)
+        return at is not None and comes_up(at.date(), asked, person, now)
+    return free(asked, value, now)
+
+
+def comes_up(day: date, asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    """Whether the anniversary of a day is today or in the next days, where the person lives."""
+    today = now.astimezone(ZoneInfo(person.fields["time_zone"])).date()
+    for ahead in range(asked["value"] + 1):
+        coming = today + timedelta(days=ahead)
+        try:
+            there = day.replace(year=coming.year)
+        except ValueError:
+            there = date(coming.year, 2, 28)
+        if there == coming:
+            return True
+    return False
 
 
 def free(asked: Mapping[str, Any], value: Any, now: datetime) -> bool:
     """A question of a value of any type."""
     op, wanted = asked["op"], asked.get("value")
-    if op in ("before", "after", "within_days", "not_within_days"):
+    if op in ("before", "after", "within_days", "not_within_days", "in_next_days"):
         return moment(asked, _as_moment(value), now)
     if op in ("is", "is_not") and isinstance(wanted, bool | int | float):
         same = type(value) in _alike(wanted) and value == wanted
@@ -127,6 +162,7 @@ def text(asked: Mapping[str, Any], value: str | None) -> bool:
         "in": lambda: value in wanted,
         "not_in": lambda: value not in wanted,
         "contains": lambda: wanted.lower() in value.lower(),
+        "matches": lambda: re.search(wanted, value, re.IGNORECASE) is not None,
         "starts_with": lambda: value.lower().startswith(wanted.lower()),
     }
     return answers[op]()
@@ -142,6 +178,8 @@ def moment(asked: Mapping[str, Any], value: datetime | None, now: datetime) -> b
     if op in ("before", "after"):
         edge = datetime.fromisoformat(f"{wanted}T00:00:00+00:00")
         return value < edge if op == "before" else value >= edge
+    if op == "in_next_days":
+        return now <= value <= now + timedelta(days=wanted)
     return (now - timedelta(days=wanted) <= value <= now) == (op == "within_days")
 
 
@@ -171,14 +209,24 @@ def _reach(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
     )
 
 
-def _since(asked: Mapping[str, Any], now: datetime) -> datetime | None:
-    days = asked.get("within_days")
-    return None if days is None else now - timedelta(days=days)
-
-
 def _within(asked: Mapping[str, Any], at: datetime, now: datetime) -> bool:
-    since = _since(asked, now)
-    return at <= now and (since is None or at >= since)
+    edges = {
+        key: datetime.fromisoformat(f"{asked[key]}T00:00:00+00:00")
+        for key in ("since", "until")
+        if key in asked
+    }
+    days = asked.get("within_days")
+    return (
+        at <= now
+        and (days is None or at >= now - timedelta(days=days))
+        and at >= edges.get("since", at)
+        and ("until" not in edges or at < edges["until"])
+    )
+
+
+def _times(asked: Mapping[str, Any], count: int) -> bool:
+    low = asked.get("at_least", 0 if "at_most" in asked else 1)
+    return bool(low <= count <= asked.get("at_most", count))
 
 
 def told(asked: Mapping[str, Any], person: Person, now: datetime) -> list[Told]:
@@ -186,7 +234,7 @@ def told(asked: Mapping[str, Any], person: Person, now: datetime) -> list[Told]:
     return [
         event
         for event in person.events
-        if event.name == asked["event"]
+        if event.name == asked.get("event", asked.get("of"))
         and _within(asked, event.at, now)
         and all(
             free(one, event.properties.get(one["property"]), now) for one in asked.get("where", [])
@@ -195,9 +243,60 @@ def told(asked: Mapping[str, Any], person: Person, now: datetime) -> list[Told]:
 
 
 def _event(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
-    count = len(told(asked, person, now))
-    low = asked.get("at_least", 0 if "at_most" in asked else 1)
-    return bool(low <= count <= asked.get("at_most", count))
+    return _times(asked, len(told(asked, person, now)))
+
+
+def _event_figure(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    found = [
+        event.properties.get(asked["property"])
+        for event in sorted(told(asked, person, now), key=lambda event: event.at)
+    ]
+    numbers = [one for one in found if isinstance(one, int | float) and not isinstance(one, bool)]
+    if not numbers:
+        return False
+    figures: dict[str, Callable[[], float]] = {
+        "sum": lambda: sum(numbers),
+        "average": lambda: sum(numbers) / len(numbers),
+        "least": lambda: min(numbers),
+        "most": lambda: max(numbers),
+        "first": lambda: numbers[0],
+        "last": lambda: numbers[-1],
+    }
+    return bool(COMPARE[asked["op"]](figures[asked["event_figure"]](), asked["value"]))
+
+
+def _sequence(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    first, then = asked["sequence"]
+    begun = [one.at for one in person.events if one.name == first and _within(asked, one.at, now)]
+    ended = [one.at for one in person.events if one.name == then and one.at <= now]
+    most = timedelta(days=asked["days"])
+    return any(begin < end <= begin + most for begin in begun for end in ended)
+
+
+def _message(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    found = [
+        one
+        for one in person.messages
+        if asked["message"] in one.fates
+        and one.channel == asked.get("channel", one.channel)
+        and _within(asked, one.at, now)
+    ]
+    return _times(asked, len(found))
+
+
+def _insight(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    found = [one for one in person.messages if one.intent == asked["insight"]]
+    return _times(asked, sum(_within(asked, one.at, now) for one in found))
+
+
+def _company(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    if asked["company"] == "any":
+        return bool(person.companies)
+    values = [one[asked["company"]] for one in person.companies]
+    if asked["company"] == "employees":
+        known = [one for one in values if one is not None]
+        return any(COMPARE[asked["op"]](one, asked["value"]) for one in known)
+    return any(text(asked, one) for one in values)
 
 
 def _placed(person: Person) -> list[Bought]:
@@ -205,8 +304,8 @@ def _placed(person: Person) -> list[Bought]:
 
 
 def _orders(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
-    since = _since(asked, now)
-    orders = [one for one in _placed(person) if since is None or since <= one.at <= now]
+    is_ever = not {"within_days", "since", "until"} & set(asked)
+    orders = [one for one in _placed(person) if is_ever or _within(asked, one.at, now)]
     compare, wanted = COMPARE[asked["op"]], asked["value"]
     if asked["orders"] == "count":
         return bool(compare(len(orders), wanted))
@@ -260,4 +359,9 @@ ASK: dict[str, Callable[[Mapping[str, Any], Person, datetime], bool]] = {
     "score": _score,
     "cluster": _cluster,
     "segment": _segment,
+    "event_figure": _event_figure,
+    "sequence": _sequence,
+    "message": _message,
+    "insight": _insight,
+    "company": _company,
 }

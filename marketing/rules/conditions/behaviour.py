@@ -1,20 +1,55 @@
 """Conditions about what customers did, or never did."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from marketing.rules import operators, values
-from marketing.rules.base import Asked, Payload, Sql, exists, join, wrap
+from marketing.rules import counting, operators, values, windows
+from marketing.rules.base import Asked, Payload, Sql, join
+from marketing.rules.counting import Times
 from marketing.rules.errors import RuleError
-from marketing.rules.windows import moved
+from marketing.rules.windows import Span
 
 from .days import EventDays
 
-MAX_COUNT = 1_000_000
+Filters = tuple[tuple[str, operators.Question], ...]
+
+
+@dataclass(frozen=True)
+class Told:
+    """Which events are meant: a name, when, and filters of their properties."""
+
+    name: str
+    span: Span
+    where: Filters
+
+    def sql(self, now: datetime) -> Sql:
+        """A condition on the event `x`."""
+        asked = [Sql("x.name = %s", (self.name,)), self.span.where("x.occurred_at", now)]
+        asked += [operators.json_sql(q, "x.properties", name, now) for name, q in self.where]
+        return join(" AND ", asked)
+
+    def crossed(self, since: datetime, until: datetime) -> Sql:
+        """Whose events left the span, or came into it by the clock: told before they happened."""
+        rows = Sql("SELECT x.customer_id FROM crm_event x WHERE x.name = %s", (self.name,))
+        between = " AND x.occurred_at BETWEEN %s AND %s"
+        came = rows + Sql(" AND x.received_at < x.occurred_at" + between, (since, until))
+        if self.span.days is None:
+            return came
+        window = timedelta(days=self.span.days)
+        left = rows + Sql(between, (since - window, until - window))
+        return join(" UNION ALL ", [came, left])
+
+    def said(self, what: str) -> str:
+        """What is said of them, with when and where."""
+        said = self.span.said(what)
+        asked = [question.sentence(f"“{name}”") for name, question in self.where]
+        if not asked:
+            return said
+        return _("%(did)s, where %(filters)s") % {"did": said, "filters": _(" and ").join(asked)}
 
 
 @dataclass(frozen=True)
@@ -24,123 +59,70 @@ class Did:
     `"at_most": 0` is “never did”; `"where"` filters by property.
     """
 
-    name: str
-    at_least: int | None
-    at_most: int | None
-    within_days: int | None
-    where: tuple[tuple[str, operators.Question], ...]
+    told: Told
+    times: Times
 
     @classmethod
     def parse(cls, payload: Payload, path: str) -> Self:
         """Read and check the payload; without bounds “at least once” is meant."""
-        values.only_keys(payload, ("event", "at_least", "at_most", "within_days", "where"), path)
-        at_least = _count(payload, "at_least", path, low=1)
-        at_most = _count(payload, "at_most", path, low=0)
-        if at_least is None and at_most is None:
-            at_least = 1
-        if at_least is not None and at_most is not None and at_least > at_most:
-            raise RuleError(
-                f"{path}.at_most",
-                _("The most is less than the least."),
-                _("Raise “at_most” or lower “at_least”."),
-            )
-        return cls(
-            values.text(payload["event"], f"{path}.event"),
-            at_least,
-            at_most,
-            values.optional_days(payload, path),
-            _filters(payload.get("where", []), f"{path}.where"),
-        )
+        values.only_keys(payload, ("event", *counting.KEYS, *windows.KEYS, "where"), path)
+        times = Times.parse(payload, path)
+        return cls(told(payload, "event", path), times)
 
     def ask(self, now: datetime) -> Asked:
         """Count all events of that name per customer, or those of one customer."""
-        if self.within_days is None and not self.where:
-            days = EventDays(self.name, now)
-            return self._asked(days.any_of_one(), days.count_of_one(), days.rows(), days.total)
-        told = self._told(now)
-        mine = Sql("SELECT 1 FROM crm_event e WHERE e.customer_id = c.id AND ") + told
-        # No more are counted than it takes to know.
-        most = Sql(
-            " LIMIT %s", ((self.at_least or 0) if self.at_most is None else self.at_most + 1,)
-        )
-        count = wrap("(SELECT count(*) FROM (", mine + most, ") AS e)")
-        rows = Sql("SELECT e.customer_id FROM crm_event e WHERE ") + told
-        asked = self._asked(exists(mine), count, rows, "count(*)")
-        return replace(asked, effort=8)
-
-    def _asked(self, found: Sql, count: Sql, rows: Sql, total: str) -> Asked:
-        """Where none at all is asked for, those are kept who did more."""
-        low, high = self.at_least or 0, self.at_most
-        if (low, high) == (1, None):
-            return Asked(found, rows, effort=3)
-        if high == 0:
-            return Asked(wrap("NOT ", found), rows, inside=False, effort=3)
-        bound = Sql(" >= %s", (low,)) if high is None else Sql(" BETWEEN %s AND %s", (low, high))
-        test = wrap("(", count + bound, ")")
-        grouped = rows + Sql(f" GROUP BY e.customer_id HAVING {total}")
-        if low == 0:
-            members = grouped + Sql(" > %s", (high,))
-            return Asked(test, members, inside=False, names_once=True, effort=4)
-        return Asked(test, grouped + bound, names_once=True, effort=4)
+        if self.told.span.is_ever and not self.told.where:
+            days = EventDays(self.told.name, now)
+            return self.times.asked(
+                found=days.any_of_one(),
+                count=days.count_of_one(),
+                rows=days.rows(),
+                total=days.total,
+            ).at(3)
+        asked = self.told.sql(now)
+        mine = Sql("SELECT 1 FROM crm_event x WHERE x.customer_id = c.id AND ") + asked
+        rows = Sql("SELECT x.customer_id FROM crm_event x WHERE ") + asked
+        return self.times.ask(one=mine, rows=rows, effort=8)
 
     def subjects(self) -> frozenset[str]:
         """The events of that name."""
-        return frozenset({f"event:{self.name}"})
+        return frozenset({f"event:{self.told.name}"})
 
     def crossed(self, since: datetime, until: datetime) -> Sql | None:
         """Whose events came into the window or left it."""
-        rows = Sql("SELECT e.customer_id FROM crm_event e WHERE e.name = %s", (self.name,))
-        return moved(rows, Sql("e.occurred_at"), since, until, self.within_days)
-
-    def _told(self, now: datetime) -> Sql:
-        asked = [Sql("e.name = %s AND e.occurred_at <= %s", (self.name, now))]
-        if self.within_days is not None:
-            since = now - timedelta(days=self.within_days)
-            asked.append(Sql("e.occurred_at >= %s", (since,)))
-        asked += [operators.json_sql(q, "e.properties", name, now) for name, q in self.where]
-        return join(" AND ", asked)
+        return self.told.crossed(since, until)
 
     def sentence(self) -> str:
         """Say it."""
-        said = windowed(self._times(), self.within_days)
-        asked = [question.sentence(f"“{name}”") for name, question in self.where]
-        if not asked:
-            return said
-        return _("%(did)s, where %(filters)s") % {"did": said, "filters": _(" and ").join(asked)}
+        return self.told.said(self._times())
 
     def _times(self) -> str:
-        values_said = {"name": self.name, "low": self.at_least, "high": self.at_most}
-        if self.at_most == 0:
+        low, high = self.times.at_least, self.times.at_most
+        values_said = {"name": self.told.name, "low": low, "high": high}
+        if high == 0:
             return _("never did “%(name)s”") % values_said
-        if self.at_most is None:
+        if high is None:
             pattern = ngettext(
                 "did “%(name)s” at least once",
                 "did “%(name)s” at least %(low)d times",
-                self.at_least or 1,
+                low or 1,
             )
             return pattern % values_said
-        if self.at_least is None:
+        if low is None:
             pattern = ngettext(
-                "did “%(name)s” at most once",
-                "did “%(name)s” at most %(high)d times",
-                self.at_most,
+                "did “%(name)s” at most once", "did “%(name)s” at most %(high)d times", high
             )
             return pattern % values_said
         return _("did “%(name)s” %(low)d to %(high)d times") % values_said
 
 
-def windowed(said: str, days: int | None) -> str:
-    """What is said, narrowed to the last N days where there is such a window."""
-    if days is None:
-        return said
-    window = ngettext("in the last day", "in the last %(n)d days", days) % {"n": days}
-    return _("%(said)s %(window)s") % {"said": said, "window": window}
-
-
-def _count(payload: Payload, key: str, path: str, *, low: int) -> int | None:
-    if key not in payload:
-        return None
-    return values.whole(payload[key], f"{path}.{key}", low, MAX_COUNT)
+def told(payload: Payload, key: str, path: str) -> Told:
+    """Read which events are meant."""
+    return Told(
+        values.text(payload.get(key), f"{path}.{key}"),
+        Span.parse(payload, path),
+        _filters(payload.get("where", []), f"{path}.where"),
+    )
 
 
 def _filters(found: Any, path: str) -> tuple[tuple[str, operators.Question], ...]:
@@ -159,5 +141,8 @@ def _filters(found: Any, path: str) -> tuple[tuple[str, operators.Question], ...
             )
         values.only_keys(entry, ("property", "op", "value"), where)
         name = values.text(entry["property"], f"{where}.property")
-        filters.append((name, operators.parse_json(entry, where)))
+        question = operators.parse_json(entry, where)
+        if question.family == "anniversary":
+            values.choice(question.op, f"{where}.op", [*operators.MOMENT, *operators.WINDOW])
+        filters.append((name, question))
     return tuple(filters)

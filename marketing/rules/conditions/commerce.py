@@ -8,12 +8,10 @@ from typing import Self
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from marketing.rules import operators, values
+from marketing.rules import operators, values, windows
 from marketing.rules.base import ORDER, Asked, Payload, Sql, exists, wrap
 from marketing.rules.errors import RuleError
-from marketing.rules.windows import moved
-
-from .behaviour import windowed
+from marketing.rules.windows import Span
 
 # Each figure: from the statistics kept per customer; over a window of orders; and its name.
 FIGURES: Mapping[str, tuple[str, str, object]] = {
@@ -41,27 +39,25 @@ class OrderFigure:
 
     figure: str
     question: operators.Question
-    within_days: int | None
+    span: Span
 
     @classmethod
     def parse(cls, payload: Payload, path: str) -> Self:
         """Read and check the payload."""
-        values.only_keys(payload, ("orders", "op", "value", "within_days"), path)
+        values.only_keys(payload, ("orders", "op", "value", *windows.KEYS), path)
         figure = values.choice(payload["orders"], f"{path}.orders", list(FIGURES))
-        within = values.optional_days(payload, path)
-        if within is not None and not FIGURES[figure][1]:
+        span = Span.parse(payload, path)
+        if not span.is_ever and not FIGURES[figure][1]:
             raise RuleError(
-                f"{path}.within_days",
+                f"{path}.{next(key for key in windows.KEYS if key in payload)}",
                 _("This figure looks at all orders."),
-                _("Leave “within_days” out."),
+                _("Leave “within_days”, “since” and “until” out."),
             )
-        return cls(figure, operators.parse_number(payload, path), within)
+        return cls(figure, operators.parse_number(payload, path), span)
 
     def ask(self, now: datetime) -> Asked:
         """Ask the kept statistics, or the orders of the window."""
-        if self.within_days is None:
-            return self._kept(now)
-        return self._windowed(now, self.within_days)
+        return self._kept(now) if self.span.is_ever else self._windowed(now)
 
     def subjects(self) -> frozenset[str]:
         """The orders."""
@@ -69,8 +65,8 @@ class OrderFigure:
 
     def crossed(self, since: datetime, until: datetime) -> Sql | None:
         """Whose orders came into the window or left it, or came to be so many days old."""
-        if self.within_days is not None:
-            return moved(_ORDERS, Sql("o.placed_at"), since, until, self.within_days)
+        if not self.span.is_ever:
+            return self.span.crossed(_ORDERS, "o.placed_at", since, until)
         if self.figure not in AGES:
             return None
         age = self._age()
@@ -78,8 +74,7 @@ class OrderFigure:
 
     def sentence(self) -> str:
         """Say it."""
-        what = windowed(str(FIGURES[self.figure][2]), self.within_days)
-        return self.question.sentence(what)
+        return self.question.sentence(self.span.said(str(FIGURES[self.figure][2])))
 
     def _kept(self, now: datetime) -> Asked:
         left = FIGURES[self.figure][0]
@@ -93,8 +88,8 @@ class OrderFigure:
         where = found if asked.inside else wrap("NOT ", found)
         return replace(asked, kept=("crm_orderstatistics", where), effort=1)
 
-    def _windowed(self, now: datetime, days: int) -> Asked:
-        placed = Sql(" AND o.placed_at BETWEEN %s AND %s", (now - timedelta(days=days), now))
+    def _windowed(self, now: datetime) -> Asked:
+        placed = wrap(" AND ", self.span.where("o.placed_at", now))
         figure = FIGURES[self.figure][1]
         mine = " FROM crm_order o WHERE o.state = 'placed' AND o.customer_id = c.id"
         value = wrap("(SELECT ", Sql(figure + mine) + placed, ")")
@@ -128,7 +123,7 @@ class Bought:
     by: str
     wanted: tuple[str, ...]
     at_least: int
-    within_days: int | None
+    span: Span
 
     # What products can be chosen by: the column and its name.
     BY = {
@@ -140,12 +135,12 @@ class Bought:
     @classmethod
     def parse(cls, payload: Payload, path: str) -> Self:
         """Read and check the payload; `at_least` counts orders."""
-        values.only_keys(payload, ("bought", "value", "at_least", "within_days"), path)
+        values.only_keys(payload, ("bought", "value", "at_least", *windows.KEYS), path)
         return cls(
             values.choice(payload["bought"], f"{path}.bought", list(cls.BY)),
             values.texts(payload.get("value"), f"{path}.value"),
             values.whole(payload.get("at_least", 1), f"{path}.at_least", 1, 1_000_000),
-            values.optional_days(payload, path),
+            Span.parse(payload, path),
         )
 
     def ask(self, now: datetime) -> Asked:
@@ -153,12 +148,9 @@ class Bought:
         rows = Sql(
             " FROM crm_product p JOIN crm_orderline l ON l.product_id = p.id AND l.quantity > 0"
             " JOIN crm_order o ON o.id = l.order_id WHERE o.state = 'placed'"
-            f" AND p.{self.BY[self.by][0]} = ANY(%s) AND o.placed_at <= %s",
-            (list(self.wanted), now),
-        )
-        if self.within_days is not None:
-            since = now - timedelta(days=self.within_days)
-            rows += Sql(" AND o.placed_at >= %s", (since,))
+            f" AND p.{self.BY[self.by][0]} = ANY(%s) AND ",
+            (list(self.wanted),),
+        ) + self.span.where("o.placed_at", now)
         mine = rows + Sql(" AND o.customer_id = c.id")
         all_of_them = wrap("SELECT o.customer_id", rows, " AND o.customer_id IS NOT NULL")
         if self.at_least == 1:
@@ -173,7 +165,7 @@ class Bought:
 
     def crossed(self, since: datetime, until: datetime) -> Sql | None:
         """Whose orders came into the window or left it."""
-        return moved(_ORDERS, Sql("o.placed_at"), since, until, self.within_days)
+        return self.span.crossed(_ORDERS, "o.placed_at", since, until)
 
     def sentence(self) -> str:
         """Say it."""
@@ -187,4 +179,4 @@ class Bought:
             "value": operators.said(self.wanted),
             "n": self.at_least,
         }
-        return windowed(shown, self.within_days)
+        return self.span.said(shown)

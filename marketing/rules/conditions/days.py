@@ -53,29 +53,29 @@ class EventDays:
     now: datetime
 
     def rows(self) -> Sql:
-        """A select of `e.customer_id`, to be grouped by `total`; the index is all it reads.
+        """A select of `x.customer_id`, to be grouped by `total`; the index is all it reads.
 
         Events are counted where there are any, as that needs no look at what waits to be rolled
         up; days only of the time whose events a retention rule has taken.
         """
         events = Sql(
-            " FROM crm_event e WHERE e.name = %s AND e.occurred_at <= %s", (self.name, self.now)
+            " FROM crm_event x WHERE x.name = %s AND x.occurred_at <= %s", (self.name, self.now)
         )
         if self._forgotten is None:
-            return wrap("SELECT e.customer_id", events)
+            return wrap("SELECT x.customer_id", events)
         days = Sql(
-            "SELECT e.customer_id FROM (SELECT d.customer_id, d.count FROM crm_eventday d"
+            "SELECT x.customer_id FROM (SELECT d.customer_id, d.count FROM crm_eventday d"
             " WHERE d.name = %s AND d.date <= %s",
             (self.name, self._forgotten),
         )
         later = datetime.combine(self._forgotten + timedelta(days=1), time(), UTC)
-        told = wrap(" UNION ALL SELECT e.customer_id, 1", events, " AND e.occurred_at >= %s) AS e")
+        told = wrap(" UNION ALL SELECT x.customer_id, 1", events, " AND x.occurred_at >= %s) AS x")
         return days + Sql(told.text, (*told.params, later))
 
     @property
     def total(self) -> str:
         """The sum of the rows of one customer."""
-        return "count(*)" if self._forgotten is None else "sum(e.count)"
+        return "count(*)" if self._forgotten is None else "sum(x.count)"
 
     @property
     def _forgotten(self) -> date | None:

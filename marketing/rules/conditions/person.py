@@ -22,7 +22,7 @@ from marketing.rules.base import (
     wrap,
 )
 from marketing.rules.errors import RuleError
-from marketing.rules.windows import window_crossed
+from marketing.rules.windows import turned, window_crossed
 
 TEXT_FIELDS = {
     "first_name": gettext_lazy("first name"),
@@ -57,7 +57,7 @@ class Field:
 
     def ask(self, now: datetime) -> Asked:
         """Ask the column; its name is one of ours, never the payload's."""
-        column = Sql(f"c.{self.name}")
+        column = self._column()
         if self.name != "last_seen_at":
             return row_test(self.question.bare(column, now))
         return row_test(self.question.sql(column, now))
@@ -68,7 +68,14 @@ class Field:
 
     def crossed(self, since: datetime, until: datetime) -> Sql | None:
         """Whose moment came into the window, or went out of it."""
-        return window_crossed(self.question, Sql(f"c.{self.name}"), since, until)
+        if self.question.family == "anniversary":
+            return turned(self.ask(since).test, self.ask(until).test)
+        return window_crossed(self.question, self._column(), since, until)
+
+    def _column(self) -> Sql:
+        if self.question.family == "anniversary":
+            return Sql(f"(c.{self.name} AT TIME ZONE 'UTC')")
+        return Sql(f"c.{self.name}")
 
     def sentence(self) -> str:
         """Say it."""
@@ -99,6 +106,8 @@ class Attribute:
 
     def crossed(self, since: datetime, until: datetime) -> Sql | None:
         """Whose moment came into the window, or went out of it."""
+        if self.question.family == "anniversary":
+            return turned(self.ask(since).test, self.ask(until).test)
         left = operators.json_moment("c.attributes", self.name)
         return window_crossed(self.question, left, since, until)
 

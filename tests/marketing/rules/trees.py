@@ -6,9 +6,20 @@ from typing import Any
 
 from .worlds import EVENTS, PRODUCTS, TRAITS
 
-TEXTS = ("is", "is_not", "in", "not_in", "contains", "starts_with", "known", "unknown")
+TEXTS = ("is", "is_not", "in", "not_in", "contains", "starts_with", "matches", "known", "unknown")
 NUMBERS = ("is", "at_least", "at_most", "more_than", "less_than")
-MOMENTS = ("before", "after", "within_days", "not_within_days", "known", "unknown")
+MOMENTS = (
+    "before",
+    "after",
+    "within_days",
+    "not_within_days",
+    "in_next_days",
+    "anniversary",
+    "known",
+    "unknown",
+)
+PATTERNS = ("^a", "b.r", "e$", "(gold|Golden)", r"^\d+$", "[上-中]", "li?n", "x|12")
+DATES = ("2026-03-15", "2026-04-10")
 DAYS = (1, 2, 7, 30, 60)
 WORDS = ("DE", "CN", "ber", "Berlin", "上", "gold", "ada", "e", "12", "true")
 
@@ -33,6 +44,8 @@ def _text(random: Random) -> dict[str, Any]:
     op = random.choice(TEXTS)
     if op in ("known", "unknown"):
         return {"op": op}
+    if op == "matches":
+        return {"op": op, "value": random.choice(PATTERNS)}
     word = random.choice(WORDS)
     return {"op": op, "value": [word, random.choice(WORDS)] if op.endswith("in") else word}
 
@@ -45,8 +58,9 @@ def _moment(random: Random) -> dict[str, Any]:
     op = random.choice(MOMENTS)
     if op in ("known", "unknown"):
         return {"op": op}
-    is_day = op in ("before", "after")
-    return {"op": op, "value": random.choice(("2026-04-10", "2026-03-15") if is_day else DAYS)}
+    if op in ("before", "after"):
+        return {"op": op, "value": random.choice(DATES)}
+    return {"op": op, "value": random.choice(DAYS)}
 
 
 def _free(random: Random) -> dict[str, Any]:
@@ -59,8 +73,15 @@ def _free(random: Random) -> dict[str, Any]:
     return random.choice(choices)(random)
 
 
-def _window(random: Random, share: float = 0.6) -> dict[str, int]:
-    return {"within_days": random.choice(DAYS)} if random.random() < share else {}
+def _window(random: Random, share: float = 0.6) -> dict[str, Any]:
+    if random.random() > share:
+        return {}
+    if random.random() < 0.7:
+        return {"within_days": random.choice(DAYS)}
+    return {
+        **({"since": DATES[0]} if random.random() < 0.7 else {}),
+        **({"until": DATES[1]} if random.random() < 0.7 else {}),
+    }
 
 
 def _field(random: Random, segments: list[int]) -> dict[str, Any]:
@@ -85,8 +106,8 @@ def _permission(random: Random, segments: list[int]) -> dict[str, Any]:
     return {"consent": state, "channel": channel, "purpose": random.choice(("marketing", "survey"))}
 
 
-def _event(random: Random, segments: list[int]) -> dict[str, Any]:
-    bounds = random.choice(
+def _bounds(random: Random) -> dict[str, int]:
+    return random.choice(
         (
             {},
             {"at_least": 1},
@@ -96,10 +117,41 @@ def _event(random: Random, segments: list[int]) -> dict[str, Any]:
             {"at_least": 1, "at_most": 2},
         )
     )
-    asked = {"event": random.choice(EVENTS), **bounds, **_window(random)}
+
+
+def _event(random: Random, segments: list[int]) -> dict[str, Any]:
+    asked = {"event": random.choice(EVENTS), **_bounds(random), **_window(random)}
     if random.random() < 0.3:
-        asked["where"] = [{"property": random.choice(("plan", "price")), **_free(random)}]
+        filtered = _free(random)
+        if filtered["op"] != "anniversary":
+            asked["where"] = [{"property": random.choice(("plan", "price")), **filtered}]
     return asked
+
+
+def _figure(random: Random, segments: list[int]) -> dict[str, Any]:
+    if random.random() < 0.4:
+        names = random.sample(EVENTS, 2)
+        return {"sequence": names, "days": random.choice(DAYS), **_window(random)}
+    figure = random.choice(("sum", "average", "least", "most", "first", "last"))
+    asked = {"event_figure": figure, "of": random.choice(EVENTS), "property": "price"}
+    return {**asked, **_number(random, 5, 12, 20), **_window(random)}
+
+
+def _said(random: Random, segments: list[int]) -> dict[str, Any]:
+    if random.random() < 0.3:
+        intent = random.choice(("refund", "greeting"))
+        return {"insight": intent, **_bounds(random), **_window(random)}
+    fates = ("sent", "delivered", "opened", "clicked", "bounced", "complained", "failed", "replied")
+    channel = {"channel": random.choice(("email", "sms"))} if random.random() < 0.4 else {}
+    return {"message": random.choice(fates), **channel, **_bounds(random), **_window(random)}
+
+
+def _company(random: Random, segments: list[int]) -> dict[str, Any]:
+    name = random.choice(("any", "industry", "country", "domain", "employees"))
+    if name == "any":
+        return {"company": "any"}
+    asked = _number(random, 5, 100) if name == "employees" else _text(random)
+    return {"company": name, **asked}
 
 
 def _commerce(random: Random, segments: list[int]) -> dict[str, Any]:
@@ -134,6 +186,9 @@ KINDS: list[Callable[[Random, list[int]], dict[str, Any]]] = [
     _permission,
     _event,
     _event,
+    _figure,
+    _said,
+    _company,
     _commerce,
     _understood,
     _share,

@@ -9,14 +9,28 @@ from typing import Any
 
 from crm import models as crm
 from marketing import models as marketing
-from tests.marketing.oracle import Bought, Forced, Person, Told
+from tests.marketing.oracle import Bought, Forced, Person, Said, Told
 
 NOW = datetime(2026, 4, 14, 12, 0, tzinfo=UTC)
 EVENTS = ("page.viewed", "cart.left", "order.placed", "tea.brewed")
 COUNTRIES = ("DE", "CN", "FR", "")
 CITIES = ("Berlin", "berlin-Mitte", "上海", "Łódź", "")
 ZONES = ("UTC", "Europe/Berlin", "Asia/Shanghai", "America/Los_Angeles")
-PLANS = ("gold", "Golden", "free", "", None, 12, 0.5, True, False, "2026-04-10", "2026-03-15")
+PLANS = (
+    "gold",
+    "Golden",
+    "free",
+    "",
+    None,
+    12,
+    0.5,
+    True,
+    False,
+    "2026-04-10",
+    "2026-03-15",
+    "2004-02-29",
+    "2001-04-15",
+)
 TRAITS = ("recent", "lapsed", "loyal", "new")
 PRODUCTS = tuple(
     {"sku": f"SKU-{n}", "category": ("Tea", "Mugs", "")[n % 3], "brand": ("A", "B")[n % 2]}
@@ -43,6 +57,8 @@ def people(*, random: Random, count: int) -> list[Person]:
     _events(random, found)
     _orders(found)
     _understanding(random, found)
+    _messages(found)
+    _companies(random, found)
     return found
 
 
@@ -74,6 +90,8 @@ def _person(random: Random) -> Person:
     if random.random() < 0.3:
         until = random.choice((None, ago(random)))
         person.forced["buys_90_days"] = [Forced(random.random(), until, random.random() < 0.2)]
+    for _ in range(random.choice((0, 0, 1, 3))):
+        person.messages.append(_message(random))
     person.traits = (
         set(random.sample(TRAITS, random.randrange(4))) if random.random() < 0.6 else None
     )
@@ -263,3 +281,61 @@ def _clusters(run: marketing.TrainingRun, found: list[Person]) -> None:
         marketing.ClusterMembership.objects.create(
             customer_id=one.pk, cluster=clusters[traits], distance=0.0
         )
+
+
+def _message(random: Random) -> Said:
+    channel = random.choice(("email", "sms"))
+    if random.random() < 0.3:
+        intent = random.choice(("refund", "greeting", None))
+        return Said(ago(random), True, channel, {"replied"}, intent)
+    fates = {fate for fate in ("sent", "delivered", "opened", "clicked") if random.random() < 0.6}
+    if random.random() < 0.3:
+        fates.add(random.choice(("bounced", "failed")))
+    return Said(ago(random), False, channel, fates, None)
+
+
+def _messages(found: list[Person]) -> None:
+    intents = {
+        code: marketing.Intent.objects.get_or_create(code=code, defaults={"name": code})[0]
+        for code in ("refund", "greeting")
+    }
+    for one in found:
+        for number, said in enumerate(one.messages):
+            state = next(iter(said.fates & {"bounced", "failed"}), "sent")
+            row = crm.Message.objects.create(
+                customer_id=one.pk,
+                direction="in" if said.is_inbound else "out",
+                channel=said.channel,
+                purpose="marketing",
+                author="customer" if said.is_inbound else "campaign",
+                key=f"{one.pk}-{number}",
+                state="received" if said.is_inbound else state,
+                reason="unknown" if state != "sent" else "",
+                created_at=said.at,
+                **{f"{fate}_at": NOW for fate in said.fates if fate in _MOMENTS},
+            )
+            if said.intent:
+                marketing.Insight.objects.create(
+                    message=row, intent=intents[said.intent], confidence=0.9, read_at=NOW
+                )
+
+
+_MOMENTS = ("sent", "delivered", "opened", "clicked")
+
+
+def _companies(random: Random, found: list[Person]) -> None:
+    known = []
+    for number, industry in enumerate(("Tea", "", "Shipping")):
+        facts = {
+            "key": f"K{random.random()}",
+            "name": f"Company {number}",
+            "domain": random.choice(("", "tea.example")),
+            "industry": industry,
+            "country": random.choice(COUNTRIES),
+            "employees": random.choice((None, 5, 500)),
+        }
+        known.append((facts, crm.Company.objects.create(**facts, created_at=NOW)))
+    for one in found:
+        for facts, company in random.sample(known, random.choice((0, 0, 1, 2))):
+            one.companies.append(facts)
+            crm.CompanyMember.objects.create(company=company, customer_id=one.pk, created_at=NOW)
