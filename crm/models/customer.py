@@ -87,6 +87,8 @@ class Customer(VeiledPerson):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["country"], name="customer_country"),
+            # A random share of everybody, for estimates and tests.
+            models.Index(fields=["bucket"], name="customer_bucket"),
         ]
         permissions = [
             ("pause_customer", _("Can pause marketing to a person")),
