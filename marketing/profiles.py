@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -165,7 +166,7 @@ def _ids(select: str, *params: int) -> list[int]:
 
 def _count(ids: list[int], attributes: frozenset[str], now: datetime) -> Counted:
     since = (now - timedelta(days=RECENT_DAYS)).date()
-    params = {"ids": ids, "attributes": sorted(attributes), "since": since}
+    params: dict[str, Any] = {"ids": ids, "attributes": sorted(attributes), "since": since}
     counted: Counted = {}
     with connection.cursor() as cursor:
         for facet, select in _FACETS.items():

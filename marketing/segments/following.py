@@ -98,7 +98,7 @@ def follow(*, now: datetime) -> Followed:
     with transaction.atomic():
         if not _is_our_turn():
             return Followed()
-        with time_limit(_PATIENCE):
+        with time_limit(seconds=_PATIENCE):
             return _Turn(now).run()
 
 
@@ -152,8 +152,8 @@ class _Turn:
     def _route(self, told: Iterable[_Told]) -> None:
         """Give each change to the segments that it can touch."""
         touched: defaultdict[str, list[int]] = defaultdict(list)
-        for segment_id, names in self.subjects.items():
-            for name in names:
+        for segment_id, asked in self.subjects.items():
+            for name in asked:
                 touched[name].append(segment_id)
         for customer_ids, names, created_at in told:
             for segment_id in {one for name in names for one in touched.get(name, ())}:

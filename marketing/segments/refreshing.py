@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from functools import partial
 
 from django.conf import settings
@@ -63,7 +64,8 @@ def want_refresh(*, segment_ids: Collection[int], now: datetime) -> None:
     """Ask for refreshes of segments that changes touch too widely, with a rest between two."""
     if segment_ids:
         with connection.cursor() as cursor:
-            cursor.execute(_WANT, (now, _REST, _REST_PER_SECOND, sorted(segment_ids)))
+            rest: Any = _REST
+            cursor.execute(_WANT, [now, rest, _REST_PER_SECOND, sorted(segment_ids)])
 
 
 def due(*, now: datetime) -> list[int]:
