@@ -80,7 +80,7 @@ def try_locks(*, segment_ids: Collection[int]) -> set[int]:
 
 
 @contextmanager
-def time_limit(seconds: float | None = None) -> Iterator[None]:
+def time_limit(*, seconds: float | None = None) -> Iterator[None]:
     """Stop a statement that takes too long; holds until the transaction ends."""
     limit = settings.SEGMENT_TIMEOUT_SECONDS if seconds is None else seconds
     with connection.cursor() as cursor:
