@@ -97,7 +97,7 @@ def _found(
 ) -> Iterator[tuple[QuerySet[Customer], int]]:
     """The people of a rule tree, found once and asked several times."""
     compiled = rule_trees.compile_rules(rules=rules, now=now)
-    with transaction.atomic(), time_limit(within):
+    with transaction.atomic(), time_limit(seconds=within):
         with connection.cursor() as cursor:
             cursor.execute(_KEEP + compiled.sql, compiled.params)
             cursor.execute(_COUNT)
