@@ -107,6 +107,22 @@ class SegmentAdmin(HistoryAdmin, ModelAdmin):
         segments.request_refresh(segment_id=obj.pk, now=timezone.now())
         ring(tasks.refresh_segment, obj.pk)
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        """What would go; a segment that is in use is protected by what uses it."""
+        chosen = list(objs)
+        protected = [
+            f"{use.role}: {use.row}" for obj in chosen for use in segments.uses(segment_id=obj.pk)
+        ]
+        counts = {Segment._meta.verbose_name_plural: len(chosen)}
+        return [str(obj) for obj in chosen], counts, set(), protected
+
+    def delete_model(self, request: HttpRequest, obj: Segment) -> None:
+        segments.delete(segment_id=obj.pk)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Segment]) -> None:
+        for obj in queryset:
+            segments.delete(segment_id=obj.pk)
+
     def response_post_save_add(self, request: HttpRequest, obj: Segment) -> HttpResponse:
         return HttpResponseRedirect(segment_page.address(obj.pk))
 
