@@ -26,7 +26,7 @@ _TOKEN = re.compile(r"[0-9]{1,20}")
 def is_unfinished(node: Any) -> bool:
     """Whether a condition was begun and has no value yet; that is no mistake."""
     if isinstance(node, list):
-        return any(is_unfinished(inner) for inner in node)
+        return any(inner == "" or is_unfinished(inner) for inner in node)
     if not isinstance(node, dict):
         return False
     blank = any(value in ("", []) for key, value in node.items() if key not in ("all", "any"))

@@ -4,7 +4,7 @@ from django.utils.translation import gettext as _
 
 from marketing.rules.conditions.commerce import FIGURES, Bought
 
-from .parts import Part, entry, many, number, window
+from .parts import Part, entry, many, number, span
 
 # Figures that look at all orders of a customer only.
 UNWINDOWED = ("recency_days", "tenure_days")
@@ -18,7 +18,7 @@ def figures() -> list[Part]:
             figure[-1],
             fixed={"orders": name},
             family="number",
-            controls=[] if name in UNWINDOWED else [window()],
+            controls=[] if name in UNWINDOWED else [span()],
         )
         for name, figure in FIGURES.items()
     ]
@@ -34,7 +34,7 @@ def bought() -> list[Part]:
             controls=[
                 many("value", {"of": "products", "name": name}),
                 number("at_least", before=_("in at least"), after=_("orders"), is_optional=True),
-                window(),
+                span(),
             ],
         )
         for name, (_column, label) in Bought.BY.items()

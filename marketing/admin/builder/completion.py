@@ -44,6 +44,7 @@ def _values(request: HttpRequest) -> list[Value]:
         "field": lambda: known.columns(name=name),
         "attributes": known.attributes,
         "attribute": lambda: known.attribute(name=name),
+        "company": lambda: known.companies(name=name),
         "events": known.events,
         "properties": lambda: known.properties(event=event),
         "property": lambda: known.property_values(event=event, name=name),

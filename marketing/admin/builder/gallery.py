@@ -7,11 +7,14 @@ from django.core.cache import cache
 from django.db import connection
 from django.utils.translation import gettext as _
 
+from crm.models import AttributeDefinition
+
 Rules = dict[str, Any]
 Starter = dict[str, Any]
 
 KEPT_SECONDS = 600
 USUAL_SPENDING = 500
+BIRTHDAYS = ("birthday", "birth_date", "date_of_birth", "birthdate", "dob")
 
 
 def offered() -> list[Starter]:
@@ -81,6 +84,12 @@ def _buyers() -> list[Starter]:
             ],
         ),
         _starter(
+            "cake",
+            _("Birthday this week"),
+            _("Today or within the next seven days"),
+            [{"attribute": _birthday(), "op": "anniversary", "value": 7}],
+        ),
+        _starter(
             "casino",
             _("A random tenth"),
             _("The same people every time, for a test"),
@@ -102,6 +111,15 @@ def _leaving() -> list[Starter]:
             ],
         ),
         _starter(
+            "drafts",
+            _("Never opened"),
+            _("Got three messages or more in 90 days, and opened none"),
+            [
+                {"message": "delivered", "at_least": 3, "within_days": 90},
+                {"message": "opened", "at_most": 0, "within_days": 90},
+            ],
+        ),
+        _starter(
             "bedtime",
             _("Lapsed"),
             _("Bought before, and not in the last half year"),
@@ -116,6 +134,14 @@ def _starter(icon: str, name: str, what: str, conditions: list[Rules]) -> Starte
 
 def _no_order(*, days: int) -> Rules:
     return {"orders": "count", "op": "is", "value": 0, "within_days": days}
+
+
+def _birthday() -> str:
+    """Under which name this shop keeps birthdays."""
+    known = set(
+        AttributeDefinition.objects.filter(name__in=BIRTHDAYS).values_list("name", flat=True)
+    )
+    return next((name for name in BIRTHDAYS if name in known), BIRTHDAYS[0])
 
 
 def _top_spending() -> int:

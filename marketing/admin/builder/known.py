@@ -14,6 +14,7 @@ from crm.models import AttributeDefinition, Event, Product
 # The customer's columns that hold few different values and tell nobody apart.
 COLUMNS = ("country", "language", "city", "time_zone")
 PRODUCT_COLUMNS = ("category", "brand")
+COMPANY_COLUMNS = ("industry", "country")
 
 KEPT_SECONDS = 300
 MOST_KEPT = 500
@@ -99,6 +100,19 @@ def products(*, by: str) -> list[Value]:
     if by not in PRODUCT_COLUMNS:
         return []
     return _kept(f"products:{by}", lambda: _told(_skip_scan(Product, by)))
+
+
+def companies(*, name: str) -> list[Value]:
+    """What companies are like."""
+    if name not in COMPANY_COLUMNS:
+        return []
+    quoted = connection.ops.quote_name(name)
+    return _kept(
+        f"company:{name}",
+        lambda: _counted(
+            f"SELECT {quoted} FROM crm_company ORDER BY id DESC LIMIT {NEWEST_CUSTOMERS}"  # noqa: S608
+        ),
+    )
 
 
 def find_products(*, text: str, most: int) -> list[Value]:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 
 Part = dict[str, Any]
 # Where values come from while one types: what `values` is asked for.
@@ -14,7 +13,7 @@ def entry(group: str, label: Any, **more: Any) -> Part:
     """One choice of the builder's first list.
 
     `fixed` keys are written as they are; `subject` is typed; `family` asks an operator and a value;
-    `controls` ask for more; `filters` names the key of property filters.
+    `details` are typed too; `controls` ask for more; `filters` names the key of property filters.
     """
     return {"group": group, "label": str(label), **{k: v for k, v in more.items() if v}}
 
@@ -34,11 +33,14 @@ def number(key: str, **more: Any) -> Part:
     return {"key": key, "type": "number", **more}
 
 
-def window() -> Part:
-    """The last so many days, or any time."""
-    return number(
-        "within_days",
-        before=_("in the last"),
-        after=pgettext("after in the last", "days"),
-        is_optional=True,
-    )
+def times() -> list[Part]:
+    """How often: at least, at most."""
+    return [
+        number("at_least", before=_("at least"), after=_("times"), is_optional=True),
+        number("at_most", before=_("at most"), after=_("times"), is_optional=True),
+    ]
+
+
+def span() -> Part:
+    """Any time, the last so many days, or from one day until before another."""
+    return {"key": "within_days", "type": "span", "is_optional": True}

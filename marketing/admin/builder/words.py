@@ -15,6 +15,7 @@ def operators() -> dict[str, list[Operator]]:
         _op("not_in", _("is none of"), "many"),
         _op("contains", _("contains"), "text"),
         _op("starts_with", _("starts with"), "text"),
+        _op("matches", _("matches the pattern"), "text"),
     ]
     number = [
         _op("at_least", _("is at least"), "number"),
@@ -25,6 +26,8 @@ def operators() -> dict[str, list[Operator]]:
     moment = [
         _op("within_days", _("is within the last … days"), "days"),
         _op("not_within_days", _("is not within the last … days"), "days"),
+        _op("in_next_days", _("is within the next … days"), "days"),
+        _op("anniversary", _("has its anniversary within … days"), "days"),
         _op("before", _("is before"), "date"),
         _op("after", _("is on or after"), "date"),
     ]
@@ -75,6 +78,13 @@ def _of_rows() -> dict[str, str]:
         "wrap": _("Put into a group of its own"),
         "unwrap": _("Dissolve the group"),
         "days": _("days"),
+        "when": _("When"),
+        "ever": _("any time"),
+        "last": _("in the last"),
+        "dates": _("from … until before"),
+        "last_days": pgettext("after in the last", "days"),
+        "since": _("from"),
+        "until": _("until before"),
         "advanced": _("as JSON"),
         "where": _("where"),
         "add_filter": _("Add a property"),

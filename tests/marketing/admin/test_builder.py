@@ -15,8 +15,6 @@ from marketing.rules.registry import conditions
 from tests import making
 
 VALUES = reverse("admin:marketing_segment_values")
-# Kinds that are edited as JSON until they have a form.
-AS_JSON: set[str] = set()
 
 
 def offered(client, **asked):
@@ -48,11 +46,7 @@ def reader(client, django_user_model):
 
 
 def test_every_kind_of_condition_has_a_form():
-    assert set(conditions.names()) - set(forms.names()) == AS_JSON
-
-
-def test_every_form_belongs_to_a_kind():
-    assert set(forms.names()) <= set(conditions.names())
+    assert set(conditions.names()) == set(forms.names())
 
 
 def test_a_kind_without_a_form_is_edited_as_json(db, monkeypatch):

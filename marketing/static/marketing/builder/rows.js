@@ -3,7 +3,7 @@
 import { chips } from "./chips.js";
 import { completing } from "./completing.js";
 import { adder, button, el, number, select } from "./dom.js";
-import { GROUPS, copyOf, howOf, isObject } from "./tree.js";
+import { GROUPS, SPAN, copyOf, dayOf, howOf, isObject } from "./tree.js";
 
 export class Rows {
   /* `changed(key)` hears of a new value; `reshaped(focus)` that the tree must be drawn anew. */
@@ -67,6 +67,7 @@ export class Rows {
   fields(node, entry, path) {
     return [
       ...(entry.subject ? [this.subject(node, entry, path)] : []),
+      ...(entry.details ?? []).map(({ key, source, hint }) => this.typed(node, key, source, { hint, key: `${path}.${key}` })),
       ...(entry.family ? this.question(node, entry.family, entry.source, path) : []),
       ...(entry.controls ?? []).map((control) => this.control(node, control, path)),
     ];
@@ -194,11 +195,42 @@ export class Rows {
 
   date(node, field, key, label) {
     const set = (event) => {
-      node[field] = event.target.value;
+      if (event.target.value) node[field] = event.target.value;
+      else delete node[field];
       this.changed(key);
     };
     const value = String(node[field] ?? "").slice(0, 10);
     return el("input", { type: "date", class: "rp-input", value, onchange: set, "aria-label": label, "data-key": key });
+  }
+
+  /* Any time, the last so many days, or from one day until before another. */
+  span(node, path) {
+    const { words } = this;
+    const how = "within_days" in node ? "last" : "since" in node || "until" in node ? "dates" : "ever";
+    const change = (chosen) => {
+      for (const key of SPAN) delete node[key];
+      if (chosen === "last") node.within_days = 30;
+      if (chosen === "dates") Object.assign(node, { since: dayOf(30), until: dayOf(-1) });
+      this.reshaped(`${path}.span`);
+    };
+    const options = ["ever", "last", "dates"].map((code) => [code, words[code]]);
+    const ways = select(options, how, change, { "aria-label": words.when, "data-key": `${path}.span` });
+    const set = (value) => {
+      node.within_days = value ?? 1;
+      this.changed(`${path}.within_days`);
+    };
+    const days = { "aria-label": words.days, "data-key": `${path}.within_days`, min: 1, step: 1 };
+    const fields = {
+      ever: () => [],
+      last: () => [number(node.within_days, set, days), el("span", { class: "rp-soft" }, words.last_days)],
+      dates: () => ["since", "until"].map((key) => this.date(node, key, `${path}.${key}`, words[key])),
+    };
+    return el("span", { class: "rp-together" }, ways, ...fields[how]());
+  }
+
+  pair(node, control, path) {
+    const at = (index) => this.typed(node[control.key], index, control.source, { hint: control.hint, key: `${path}.${control.key}.${index}` });
+    return el("span", { class: "rp-together" }, at(0), el("span", { class: "rp-soft" }, control.between), at(1));
   }
 
   many(node, field, source, key) {
@@ -220,6 +252,8 @@ export class Rows {
     const label = [control.before, control.after].filter(Boolean).join(" … ") || this.words.value;
     if (control.type === "many") return this.many(node, control.key, control.source, key);
     if (control.type === "choice") return this.choice(node, control, key);
+    if (control.type === "span") return this.span(node, path);
+    if (control.type === "pair") return this.pair(node, control, path);
     const set = (value) => {
       if (value === null) delete node[control.key];
       else node[control.key] = value;
@@ -227,13 +261,7 @@ export class Rows {
     };
     const soft = (text) => (text ? el("span", { class: "rp-soft" }, text) : null);
     const more = { "aria-label": label, "data-key": key, placeholder: control.is_optional ? "–" : "" };
-    const field =
-      control.type === "text"
-        ? this.typed(node, control.key, control.source, { hint: control.hint ?? label, key })
-        : control.type === "date"
-          ? this.date(node, control.key, key, label)
-          : number(node[control.key], set, more);
-    return el("span", { class: "rp-together" }, soft(control.before), field, soft(control.after));
+    return el("span", { class: "rp-together" }, soft(control.before), number(node[control.key], set, more), soft(control.after));
   }
 
   choice(node, control, key) {
@@ -251,7 +279,7 @@ export class Rows {
 
   filters(node, field, path) {
     const found = node[field] ?? [];
-    const event = String(node.event ?? "");
+    const event = String(node.event ?? node.of ?? "");
     const rows = found.map((filter, index) => {
       const where = `${path}.${field}.${index}`;
       const remove = () => {

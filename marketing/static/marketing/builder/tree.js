@@ -4,6 +4,9 @@ export const GROUPS = ["all", "any", "not"];
 export const howOf = (node) => GROUPS.find((how) => how in node);
 export const isObject = (node) => node !== null && typeof node === "object" && !Array.isArray(node);
 export const copyOf = (node) => JSON.parse(JSON.stringify(node));
+/* When something counts: the last days, or from one day until before another. */
+export const SPAN = ["within_days", "since", "until"];
+export const dayOf = (daysAgo = 0) => new Date(Date.now() - daysAgo * 86_400_000).toISOString().slice(0, 10);
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 /* Any JSON as a tree with a group at its root; null where it is none. */
@@ -44,6 +47,9 @@ export class Forms {
   /* Whether each value is of the sort that its control shows. */
   fits(entry, node) {
     if (entry.filters && entry.filters in node && !node[entry.filters]?.every?.(isObject)) return false;
+    for (const { key, type } of entry.controls ?? []) {
+      if (type === "pair" && node[key]?.length !== 2) return false;
+    }
     if (!entry.family) return true;
     const operator = this.operators[entry.family].find((one) => one.code === node.op);
     if (!operator) return !("op" in node) || node.op === undefined;
@@ -55,8 +61,9 @@ export class Forms {
       entry.kind,
       ...Object.keys(entry.fixed ?? {}),
       ...(entry.subject ? [entry.subject.key] : []),
+      ...(entry.details ?? []).map((detail) => detail.key),
       ...(entry.family ? ["op", "value"] : []),
-      ...(entry.controls ?? []).map((control) => control.key),
+      ...(entry.controls ?? []).flatMap((control) => (control.type === "span" ? SPAN : [control.key])),
       ...(entry.filters ? [entry.filters] : []),
     ];
   }
@@ -66,21 +73,20 @@ export class Forms {
     if (entry.is_raw) return { [entry.kind]: "" };
     const made = { [entry.kind]: undefined, ...(entry.fixed ?? {}) };
     if (entry.subject) made[entry.subject.key] = "";
+    for (const detail of entry.details ?? []) made[detail.key] = "";
     if (entry.family) Object.assign(made, this.blank(this.operators[entry.family][0]));
     for (const control of entry.controls ?? []) {
       if (control.is_optional) continue;
       if (control.type === "choice") made[control.key] = control.options[0]?.[0] ?? null;
       else if (control.type === "many") made[control.key] = [];
-      else if (control.type === "text") made[control.key] = "";
-      else if (control.type === "date") made[control.key] = new Date().toISOString().slice(0, 10);
+      else if (control.type === "pair") made[control.key] = ["", ""];
       else made[control.key] = control.start ?? 1;
     }
     return made;
   }
 
   blank(operator) {
-    const today = new Date().toISOString().slice(0, 10);
-    const blanks = { many: [], number: 1, days: 30, date: today, none: undefined };
+    const blanks = { many: [], number: 1, days: 30, date: dayOf(), none: undefined };
     const value = operator.value in blanks ? blanks[operator.value] : "";
     return value === undefined ? { op: operator.code } : { op: operator.code, value };
   }
