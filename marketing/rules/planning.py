@@ -16,8 +16,8 @@ from .logic import Atom, Both, Form
 LOOK_UP = 0.2
 ROW_EFFORT = 2.0
 HOLD_AGAINST = 0.02
-# Of what cannot be estimated, one half.
-UNKNOWN_SHARE = 0.5
+# How many of the conditions are tried as the first.
+_BEGINNINGS = 6
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ class Planner:
         self._candidates = candidates
         self._everyone = candidates or 0.0
         self._found: dict[int, Priced] = {}
+        self._judged: dict[int, estimating.Estimate] = {}
         self._left: dict[tuple[int, int, bool], Priced] = {}
 
     def plan(self, form: Form) -> Plan:
@@ -96,10 +97,16 @@ class Planner:
             return self._set_alone(form)
         if not form.is_all:
             return self._any_alone(form)
-        return min((self._begun_with(form, first) for first in form.forms), key=_cost)
+        # Whatever leaves many is no beginning: the rest would be held against all of them.
+        begun = sorted(form.forms, key=self._promise)[:_BEGINNINGS]
+        return min((self._begun_with(form, first) for first in begun), key=_cost)
+
+    def _promise(self, form: Form) -> float:
+        found = self._from_nothing(form)
+        return found.cost + found.rows * LOOK_UP
 
     def _set_alone(self, atom: Atom) -> Priced:
-        found = estimating.estimate(select=atom.alone)
+        found = self._judge(atom)
         if atom.is_scan:
             return Priced(Test((atom,)), found.cost, found.rows)
         if atom.inside:
@@ -153,7 +160,7 @@ class Planner:
 
     def _held(self, form: Form, rows: float, left: float) -> Priced:
         if isinstance(form, Atom):
-            found = estimating.estimate(select=form.alone)
+            found = self._judge(form)
             cost = found.cost + (rows + found.rows) * HOLD_AGAINST
             return Priced(Hold(form), cost, left)
         if form.is_all:
@@ -162,10 +169,15 @@ class Planner:
         cost = sum(step.cost + step.rows * HOLD_AGAINST for step in steps)
         return Priced(Unite(tuple(step.plan for step in steps)), cost, left)
 
+    def _judge(self, atom: Atom) -> estimating.Estimate:
+        if id(atom) not in self._judged:
+            self._judged[id(atom)] = estimating.estimate(select=atom.alone)
+        return self._judged[id(atom)]
+
     def _share(self, form: Form) -> float:
         """Which share of customers a form leaves, each atom taken as independent."""
         if isinstance(form, Atom):
-            found = estimating.estimate(select=form.alone).rows / self._everyone
+            found = self._judge(form).rows / self._everyone
             return min(1.0, found) if form.inside else max(0.0, 1 - found)
         shares = [self._share(inner) for inner in form.forms]
         if not form.is_all:
