@@ -26,6 +26,7 @@ from crm.models import (
     QualityFinding,
     Template,
 )
+from marketing.choices import MoveCause
 from marketing.models import (
     Cluster,
     ClusterMembership,
@@ -34,6 +35,7 @@ from marketing.models import (
     Score,
     ScoreOverride,
     Segment,
+    SegmentMove,
     SegmentOverride,
     TrainingRun,
 )
@@ -163,6 +165,9 @@ def _above(made: Customer, now: datetime, number: int) -> None:
     own = Segment.objects.create(name=f"Own {number}")
     for one in (segment, own):
         Membership.objects.create(segment=one, customer=made, entered_at=now)
+        SegmentMove.objects.create(
+            segment=one, customer=made, moved_at=now, is_entry=True, cause=MoveCause.CHANGE
+        )
         SegmentOverride.objects.create(
             segment=one, customer=made, mode="in", reason="x", created_at=now
         )

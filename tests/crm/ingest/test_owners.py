@@ -68,6 +68,8 @@ def await_a_lock() -> None:
     patience = threading.Event()
     for _ in range(1000):
         with connection.cursor() as cursor:
+            # Within a transaction the view stays as it was first seen.
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
             cursor.execute(_WAITING)
             row = cursor.fetchone()
         if row and row[0]:
