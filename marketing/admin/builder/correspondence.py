@@ -1,5 +1,7 @@
 """Forms of conditions about what was said."""
 
+from typing import Any
+
 from django.utils.translation import gettext as _
 
 from crm.choices import Channel
@@ -12,8 +14,11 @@ from .parts import Part, choice, entry, span, times
 def messages() -> list[Part]:
     """Messages by what became of them; at most 0 times is “never”."""
     fates = [[fate, words] for fate, (_asked, words) in FATES.items()]
-    channels = [[None, _("any channel")], *([one.value, one.label] for one in Channel)]
-    by = {**choice("channel", channels), "is_optional": True}
+    channels: list[list[Any]] = [
+        [None, _("any channel")],
+        *([one.value, one.label] for one in Channel),
+    ]
+    by = {**choice("channel", [[None, _("any channel")], *channels]), "is_optional": True}
     controls = [choice("message", fates), by, *times(), span()]
     return [entry(_("Messages"), _("message …"), controls=controls)]
 

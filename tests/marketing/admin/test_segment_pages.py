@@ -228,3 +228,20 @@ def test_the_members_of_a_segment_leave_as_a_file(admin, germans, greta, ben):
     written = b"".join(answer.streaming_content).decode()
     assert greta.email in written
     assert ben.email not in written
+
+
+def test_a_segment_in_use_is_not_deleted_and_the_page_says_by_what(admin, germans):
+    rules = {"version": 1, "all": [{"segment": germans.pk}]}
+    Segment.objects.create(name="Asks for Germans", rules=rules)
+
+    answer = admin.post(address(germans, "delete"), {"post": "yes"})
+
+    assert "Asks for Germans" in answer.content.decode()
+    assert Segment.objects.filter(pk=germans.pk).exists()
+
+
+def test_a_segment_that_nothing_uses_is_deleted_with_its_members(admin, germans):
+    admin.post(address(germans, "delete"), {"post": "yes"})
+
+    assert not Segment.objects.filter(pk=germans.pk).exists()
+    assert not Membership.objects.filter(segment_id=germans.pk).exists()
