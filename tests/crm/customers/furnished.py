@@ -31,6 +31,7 @@ from marketing.models import (
     Cluster,
     ClusterMembership,
     Feature,
+    ListEntry,
     Membership,
     Score,
     ScoreOverride,
@@ -165,6 +166,7 @@ def _above(made: Customer, now: datetime, number: int) -> None:
     own = Segment.objects.create(name=f"Own {number}")
     for one in (segment, own):
         Membership.objects.create(segment=one, customer=made, entered_at=now)
+        ListEntry.objects.create(segment=one, customer=made, added_at=now)
         SegmentMove.objects.create(
             segment=one, customer=made, moved_at=now, is_entry=True, cause=MoveCause.CHANGE
         )
