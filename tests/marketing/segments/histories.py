@@ -1,5 +1,6 @@
 """Random histories of a small shop: whatever can happen to people, by the operations themselves."""
 
+import contextlib
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -183,14 +184,16 @@ class History:
         kept, merged = self.who(), self.who()
         if kept == merged:
             return
-        customers.merge(
-            kept_id=kept,
-            merged_id=merged,
-            cause=MergeCause.STAFF,
-            reason="one",
-            by=None,
-            now=self.now,
-        )
+        # A visitor is never kept in place of somebody known.
+        with contextlib.suppress(customers.MergeRefused):
+            customers.merge(
+                kept_id=kept,
+                merged_id=merged,
+                cause=MergeCause.STAFF,
+                reason="one",
+                by=None,
+                now=self.now,
+            )
         self.refresh_people()
 
     def unmerge(self) -> None:
