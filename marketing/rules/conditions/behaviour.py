@@ -1,5 +1,6 @@
 """Conditions about what customers did, or never did."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -8,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from marketing.rules import counting, operators, values, windows
-from marketing.rules.base import Asked, Payload, Sql, join
+from marketing.rules.base import Asked, Payload, Sql, join, wrap
 from marketing.rules.counting import Times
 from marketing.rules.errors import RuleError
 from marketing.rules.windows import Span
@@ -36,12 +37,25 @@ class Told:
         """Whose events left the span, or came into it by the clock: told before they happened."""
         rows = Sql("SELECT x.customer_id FROM crm_event x WHERE x.name = %s", (self.name,))
         between = " AND x.occurred_at BETWEEN %s AND %s"
-        came = rows + Sql(" AND x.received_at < x.occurred_at" + between, (since, until))
-        if self.span.days is None:
-            return came
-        window = timedelta(days=self.span.days)
-        left = rows + Sql(between, (since - window, until - window))
-        return join(" UNION ALL ", [came, left])
+        arms = [rows + Sql(" AND x.received_at < x.occurred_at" + between, (since, until))]
+        if self.span.days is not None:
+            window = timedelta(days=self.span.days)
+            arms.append(rows + Sql(between, (since - window, until - window)))
+        return join(" UNION ALL ", [*arms, *self._turned(since, until)])
+
+    def _turned(self, since: datetime, until: datetime) -> Iterator[Sql]:
+        """Whose events have a property of which the clock lets something else be said."""
+        rows = Sql(
+            "SELECT x.customer_id FROM crm_event x JOIN crm_customer c ON c.id = x.customer_id"
+            " WHERE x.name = %s AND (",
+            (self.name,),
+        )
+        for name, question in self.where:
+            before, after = (
+                operators.json_sql(question, "x.properties", name, at) for at in (since, until)
+            )
+            if before != after:
+                yield rows + wrap("", before, ") IS DISTINCT FROM (") + wrap("", after, ")")
 
     def said(self, what: str) -> str:
         """What is said of them, with when and where."""
