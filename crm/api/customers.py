@@ -38,7 +38,8 @@ HANDLES = (
     "webchat_id",
 )
 # What an address that is somebody's only handle looks like at least.
-_EMAIL = r"^[^@\s]+@[^@\s]+$"
+# Named one by one: what else is white space is not the same in every language.
+_EMAIL = r"^[^@ \t\r\n]+@[^@ \t\r\n]+$"
 
 
 class FactsSerializer(serializers.Serializer[Any]):
