@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -15,12 +16,16 @@ from crm import keys
 from crm.api import tracking
 from crm.models import Event
 from tests.conftest import chromium
+from tests.crm import hostile
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 # What the tracking API answered; browsers show nobody the answers to calls that outlive a page.
 ANSWERS: list[str] = []
+TELL = "some => some.forEach(([number, note]) => rapport.track('Tea Brewed', {number, note}))"
+# Fewer than the snippet sends at once, so that each goes out alone.
+MOST = 20
 STORED = "() => [document.cookie, Object.keys(localStorage), Object.keys(sessionStorage)]"
 
 
@@ -197,3 +202,24 @@ def test_what_is_left_goes_when_the_page_goes(shop: str, visitor: Any, drained: 
 
     beside(drained)
     assert beside(lambda: Event.objects.filter(name="Left").count()) == 1
+
+
+def test_every_odd_text_goes_out_as_it_is_and_nothing_runs(
+    shop: str, visitor: Any, drained: Any, shared_corpora: Path
+) -> None:
+    texts = [text for text in hostile.texts(shared_corpora) if hostile.storable(text)]
+    page = visitor.new_page()
+    shown: list[str] = []
+    page.on("dialog", lambda dialog: (shown.append(dialog.message), dialog.dismiss()))
+    sent(page, lambda: page.goto(shop))
+
+    for start in range(0, len(texts), MOST):
+        some = [[start + place, text] for place, text in enumerate(texts[start : start + MOST])]
+        sent(page, lambda some=some: page.evaluate(TELL, some))
+
+    beside(drained)
+    told = beside(lambda: list(Event.objects.filter(name="Tea Brewed").values("properties")))
+    kept = {one["properties"]["number"]: one["properties"]["note"] for one in told}
+    assert len(texts) > 1000
+    assert [kept[number] for number in range(len(texts))] == texts
+    assert shown == []

@@ -84,7 +84,10 @@
       keepalive: one.text.length < 60000,
     })
       .then(function (answer) {
-        return answer.status === 429 || answer.status > 499;
+        // Left unread, it counts as under way, and browsers let little be under way.
+        return answer.text().then(function () {
+          return answer.status === 429 || answer.status > 499;
+        });
       })
       .catch(function () {
         return true;
