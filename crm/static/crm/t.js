@@ -84,10 +84,8 @@
       keepalive: one.text.length < 60000,
     })
       .then(function (answer) {
-        // Left unread, it counts as under way, and browsers let little be under way.
-        return answer.text().then(function () {
-          return answer.status === 429 || answer.status > 499;
-        });
+        answer.text();
+        return answer.status === 429 || answer.status > 499;
       })
       .catch(function () {
         return true;
