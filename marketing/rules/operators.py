@@ -110,46 +110,14 @@ def parse_json(payload: Payload, path: str) -> Question:
     op = values.choice(payload.get("op"), f"{path}.op", known)
     value = payload.get("value")
     if op in ("is", "is_not") and isinstance(value, bool):
-        return Question("json", op, value)
+        return Question("equal", op, value)
     if op in ("is", "is_not") and isinstance(value, int | float):
-        return Question("json", op, values.number(value, f"{path}.value"))
+        return Question("equal", op, values.number(value, f"{path}.value"))
     if op in NUMBER and op not in TEXT:
         return Question("json_number", op, values.number(value, f"{path}.value"))
     if op in (*MOMENT, *WINDOW, *AHEAD):
         return _read_moment(op, payload, path)
     return _read_text(op, payload, path)
-
-
-def json_sql(question: Question, column: str, name: str, now: datetime) -> Sql:
-    """Ask a question of one name in a jsonb column; what is of another type does not match."""
-    as_json = Sql(f"({column} -> %s)", (name,))
-    as_text = Sql(f"({column} ->> %s)", (name,))
-    if question.family == "json":
-        return question.sql(as_json, now)
-    if question.family == "json_number":
-        guarded = wrap("CASE WHEN jsonb_typeof", as_json, " = 'number' THEN ") + wrap(
-            "", as_text, "::numeric END"
-        )
-        return question.sql(wrap("(", guarded, ")"), now)
-    if question.family == "anniversary":
-        return question.sql(json_date(column, name), now)
-    if question.family in ("moment", "window", "ahead"):
-        return question.sql(json_moment(column, name), now)
-    return question.sql(as_text, now)
-
-
-def json_moment(column: str, name: str) -> Sql:
-    """One name in a jsonb column as a moment, null where it is none."""
-    as_text = Sql(f"({column} ->> %s)", (name,))
-    guarded = wrap("(CASE WHEN pg_input_is_valid(", as_text, ", 'timestamptz') THEN ")
-    return guarded + wrap("", as_text, "::timestamptz END)")
-
-
-def json_date(column: str, name: str) -> Sql:
-    """One name in a jsonb column as a day, null where it is none."""
-    as_text = Sql(f"({column} ->> %s)", (name,))
-    guarded = wrap("(CASE WHEN pg_input_is_valid(", as_text, ", 'date') THEN ")
-    return guarded + wrap("", as_text, "::date END)")
 
 
 def _read_text(op: str, payload: Payload, path: str) -> Question:
@@ -193,9 +161,8 @@ def _number(question: Question, left: Sql, now: datetime) -> Sql:
     return left + Sql(NUMBER[question.op][0], (question.value,))
 
 
-def _json(question: Question, left: Sql, now: datetime) -> Sql:
-    equal = left + Sql(" = to_jsonb(%s)", (question.value,))
-    return wrap("NOT ", equal) if question.op == "is_not" else equal
+def _equal(question: Question, left: Sql, now: datetime) -> Sql:
+    return left + Sql(" = to_jsonb(%s)", (question.value,))
 
 
 def _moment(question: Question, left: Sql, now: datetime) -> Sql:
@@ -251,7 +218,7 @@ _ASK: Mapping[str, Callable[[Question, Sql, datetime], Sql]] = {
     "presence": _presence,
     "number": _number,
     "json_number": _number,
-    "json": _json,
+    "equal": _equal,
     "moment": _moment,
     "moment_presence": _moment_presence,
     "window": _window,
@@ -263,7 +230,7 @@ _TABLES: Mapping[str, Mapping[str, tuple[str, Any]]] = {
     "presence": PRESENCE,
     "number": NUMBER,
     "json_number": NUMBER,
-    "json": TEXT,
+    "equal": TEXT,
     "moment": MOMENT,
     "moment_presence": PRESENCE,
 }

@@ -15,7 +15,9 @@ from .errors import RuleError
 MAX_PATTERN = 100
 MAX_REPEAT = 50
 _TOKEN = re.compile(
-    r"(?P<class>\[\^?(?:[^\]\[\\]|\\[dwsDWS.\\+*?()\[\]{}|^$/-])+\])"
+    # Within brackets a hyphen comes first, last, or between the two ends of a range.
+    r"(?P<class>\[(?!\^?\])\^?-?"
+    r"(?:[^\]\[\\-](?:-[^\]\[\\-])?|\\[dwsDWS.\\+*?()\[\]{}|^$/-])*-?\])"
     r"|(?P<escape>\\[dwsDWS.\\+*?()\[\]{}|^$/-])"
     r"|(?P<open>\((?:\?:)?(?![?*+{]))"
     r"|(?P<close>\))"

@@ -1,6 +1,5 @@
 """Checks of the plain values in a rule; each refuses with the path and the fix."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -64,7 +63,8 @@ def number(value: Any, path: str) -> float:
     """A finite number of sensible size."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise RuleError(path, _("A number is expected."), _("Write it without quotation marks."))
-    if not math.isfinite(value) or abs(value) > MAX_NUMBER:
+    # So that neither “not a number” nor a whole number too large for a fraction gets through.
+    if not abs(value) <= MAX_NUMBER:
         raise RuleError(path, _("The number is out of range."), _("Use a smaller number."))
     return value
 

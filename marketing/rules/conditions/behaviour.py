@@ -8,7 +8,7 @@ from typing import Any, Self
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from marketing.rules import counting, operators, values, windows
+from marketing.rules import counting, facts, operators, values, windows
 from marketing.rules.base import Asked, Payload, Sql, join, wrap
 from marketing.rules.counting import Times
 from marketing.rules.errors import RuleError
@@ -30,7 +30,7 @@ class Told:
     def sql(self, now: datetime) -> Sql:
         """A condition on the event `x`."""
         asked = [Sql("x.name = %s", (self.name,)), self.span.where("x.occurred_at", now)]
-        asked += [operators.json_sql(q, "x.properties", name, now) for name, q in self.where]
+        asked += [facts.ask(q, "x.properties", name, now) for name, q in self.where]
         return join(" AND ", asked)
 
     def crossed(self, since: datetime, until: datetime) -> Sql:
@@ -51,9 +51,7 @@ class Told:
             (self.name,),
         )
         for name, question in self.where:
-            before, after = (
-                operators.json_sql(question, "x.properties", name, at) for at in (since, until)
-            )
+            before, after = (facts.ask(question, "x.properties", name, at) for at in (since, until))
             if before != after:
                 yield rows + wrap("", before, ") IS DISTINCT FROM (") + wrap("", after, ")")
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm.choices import IdentityKind
-from marketing.rules import operators, values
+from marketing.rules import facts, operators, values
 from marketing.rules.base import (
     IDENTITY,
     PERSON,
@@ -98,7 +98,7 @@ class Attribute:
 
     def ask(self, now: datetime) -> Asked:
         """Ask the JSON value."""
-        return row_test(operators.json_sql(self.question, "c.attributes", self.name, now))
+        return row_test(facts.ask(self.question, "c.attributes", self.name, now))
 
     def subjects(self) -> frozenset[str]:
         """That attribute."""
@@ -108,7 +108,7 @@ class Attribute:
         """Whose moment came into the window, or went out of it."""
         if self.question.family == "anniversary":
             return turned(self.ask(since).test, self.ask(until).test)
-        left = operators.json_moment("c.attributes", self.name)
+        left = facts.moment("c.attributes", self.name)
         return window_crossed(self.question, left, since, until)
 
     def sentence(self) -> str:
