@@ -4,6 +4,7 @@ from .base import Sql
 from .compiling import Compiled, compile_rules, crossed, explain_plan
 from .errors import RuleError
 from .sentences import explain
+from .testing import holds, parsed
 from .tree import leaves, validate
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "crossed",
     "explain",
     "explain_plan",
+    "holds",
     "leaves",
+    "parsed",
     "validate",
 ]

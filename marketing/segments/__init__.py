@@ -3,9 +3,10 @@
 from .base import base as compiled
 from .base import queryset
 from .following import Followed, follow
-from .history import moves, sample, sizes
+from .history import Flow, flow, moves, sample, sizes
 from .lagging import Freshness, freshness, worries
-from .lists import Uploaded, snapshot, upload
+from .lists import Row, Uploaded, snapshot, upload
+from .naming import names
 from .nesting import check
 from .overrides import lift, put
 from .previews import Preview, estimate, members, preview
@@ -13,10 +14,12 @@ from .refreshing import Refreshed, due, refresh, refresh_due, request_refresh, w
 from .uses import SegmentInUse, Use, delete, uses
 
 __all__ = [
+    "Flow",
     "Followed",
     "Freshness",
     "Preview",
     "Refreshed",
+    "Row",
     "SegmentInUse",
     "Uploaded",
     "Use",
@@ -25,11 +28,13 @@ __all__ = [
     "delete",
     "due",
     "estimate",
+    "flow",
     "follow",
     "freshness",
     "lift",
     "members",
     "moves",
+    "names",
     "preview",
     "put",
     "queryset",

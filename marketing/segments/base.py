@@ -18,6 +18,7 @@ from marketing.choices import SegmentKind
 from marketing.models import Segment
 from marketing.rules import Compiled
 from marketing.rules.base import CLUSTER, EXISTENCE
+from marketing.rules.tree import Group
 
 # The advisory lock space of “this segment's members are being written”.
 _LOCK_SPACE = 0x5E61
@@ -52,14 +53,13 @@ def basis(*, segment: Segment) -> str:
 def subjects(*, segment: Segment) -> frozenset[str]:
     """What must change about a person for the answer to change; a RuleError where none is known."""
     if segment.kind == SegmentKind.RULE:
-        return _subjects(json.dumps(segment.rules, sort_keys=True))
+        return _subjects(rule_trees.parsed(rules=segment.rules))
     return frozenset({EXISTENCE, CLUSTER} if segment.kind == SegmentKind.CLUSTER else {EXISTENCE})
 
 
 @lru_cache(maxsize=2_000)
-def _subjects(rules: str) -> frozenset[str]:
-    leaves = rule_trees.leaves(rule_trees.validate(rules=json.loads(rules)))
-    return frozenset({EXISTENCE}).union(*(leaf.subjects() for leaf in leaves))
+def _subjects(tree: Group) -> frozenset[str]:
+    return frozenset({EXISTENCE}).union(*(leaf.subjects() for leaf in rule_trees.leaves(tree)))
 
 
 def lock(*, segment_id: int) -> None:

@@ -17,9 +17,10 @@ from marketing.choices import MoveCause
 from marketing.models import Segment, SegmentRecheck
 from marketing.rules import RuleError
 
-from . import clock, refreshing, writing
+from . import asking, clock, refreshing, writing
+from .asking import Asked
 from .base import subjects, time_limit, try_locks
-from .nesting import in_order
+from .nesting import in_levels
 from .writing import Moves
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ _RECOUNT_AFTER = timedelta(minutes=10)
 _RECOUNTS = 10
 
 _SEGMENT = "segment:"
+_NOBODY = Moves(0, 0, 0)
 
 _TURN = "SELECT pg_try_advisory_xact_lock(%s)"
 _TAKE = """
@@ -140,9 +142,8 @@ class _Turn:
             self.todo[segment_id].add(customer_ids, since_at)
         self._hold(self.todo.keys() & self.subjects.keys())
         clocked = self._clock(segments)
-        for segment_id in self._order():
-            if segment_id in self.todo:
-                self._look(segment_id, self.todo[segment_id])
+        for level in self._levels():
+            self._look([segment_id for segment_id in level if segment_id in self.todo])
         self._write(clocked)
         self.done.changes, self.done.is_more = len(told), len(told) == _ROWS
         if any(changes.GONE in names for _, names, _ in told):
@@ -186,44 +187,83 @@ class _Turn:
         is_failing = segment.error and segment.refresh_wanted_at
         return not is_wanted and not is_failing and refreshing.is_computed(segment=segment)
 
-    def _order(self) -> list[int]:
-        mentions = {
-            segment_id: {
-                int(name.removeprefix(_SEGMENT)) for name in names if name.startswith(_SEGMENT)
+    def _levels(self) -> list[list[int]]:
+        """Who is looked at together: each after the segments that it speaks of."""
+        return in_levels(
+            mentions={
+                segment_id: {
+                    int(name.removeprefix(_SEGMENT)) for name in names if name.startswith(_SEGMENT)
+                }
+                for segment_id, names in self.subjects.items()
             }
-            for segment_id, names in self.subjects.items()
-        }
-        return in_order(mentions=mentions)
+        )
 
-    def _look(self, segment_id: int, todo: _Todo) -> None:
-        self._hold([segment_id])
+    def _look(self, segment_ids: Sequence[int]) -> None:
+        """Look at whoever may have moved in these segments, none of which speaks of another."""
+        self._hold(segment_ids)
+        asked = [one for segment_id in segment_ids if (one := self._asked(segment_id))]
+        few = [one for one in asked if len(one.people) <= asking.MOST_PEOPLE]
+        for batch in asking.in_batches(asked=few):
+            self._ask(batch)
+        for one in asked:
+            if len(one.people) > asking.MOST_PEOPLE:
+                self._ask_alone(one)
+
+    def _asked(self, segment_id: int) -> Asked | None:
+        todo = self.todo[segment_id]
         people = todo.customer_ids | todo.clocked
         if todo.is_everybody or len(people) > _MOST:
             self.wanted.add(segment_id)
-        elif segment_id not in self.held:
+            return None
+        if segment_id not in self.held:
             self._defer(segment_id, people, todo)
-        elif people and self._is_followed(segment_id):
-            self._bring_in_line(self.held[segment_id], people, todo)
-
-    def _bring_in_line(self, segment: Segment, people: set[int], todo: _Todo) -> None:
+            return None
+        if not people or not self._is_followed(segment_id):
+            return None
+        segment = self.held[segment_id]
         moment = refreshing.latest(segment=segment, now=self.now)
+        clocked = frozenset(todo.clocked - todo.customer_ids)
+        return Asked(segment, moment, frozenset(people), clocked)
+
+    def _ask(self, batch: Sequence[Asked]) -> None:
+        """One statement for all of them; where it fails, one for each, to see whose fault it is."""
+        if len(batch) == 1:
+            self._ask_alone(batch[0])
+            return
+        try:
+            with transaction.atomic():
+                moves = asking.bring_in_line(asked=batch, cause=MoveCause.CHANGE)
+        except (RuleError, DatabaseError) as error:
+            logger.info("Segments are followed one by one: %s", type(error).__name__)
+            for one in batch:
+                self._ask_alone(one)
+            return
+        for one in batch:
+            self._settle(one, moves.get(one.segment.pk, _NOBODY))
+
+    def _ask_alone(self, one: Asked) -> None:
         try:
             with transaction.atomic():
                 moves = writing.bring_in_line(
-                    segment=segment,
-                    now=moment,
+                    segment=one.segment,
+                    now=one.now,
                     cause=MoveCause.CHANGE,
-                    among=sorted(people),
-                    clocked=todo.clocked - todo.customer_ids,
+                    among=sorted(one.people),
+                    clocked=one.clocked,
                 )
         except (RuleError, DatabaseError) as error:
-            logger.warning("Segment %s cannot be followed: %s", segment.pk, type(error).__name__)
-            refreshing.record_error(segment_id=segment.pk, error=error, now=self.now)
+            segment_id = one.segment.pk
+            logger.warning("Segment %s cannot be followed: %s", segment_id, type(error).__name__)
+            refreshing.record_error(segment_id=segment_id, error=error, now=self.now)
             return
-        self.done.looked_at += len(people)
-        self._defer(segment.pk, moves.busy, todo)
+        self._settle(one, moves)
+
+    def _settle(self, one: Asked, moves: Moves) -> None:
+        todo = self.todo[one.segment.pk]
+        self.done.looked_at += len(one.people)
+        self._defer(one.segment.pk, moves.busy, todo)
         if moves.entered or moves.left:
-            self._note(segment.pk, moves, todo)
+            self._note(one.segment.pk, moves, todo)
 
     def _note(self, segment_id: int, moves: Moves, todo: _Todo) -> None:
         self.done.entered += moves.entered

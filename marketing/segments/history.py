@@ -1,5 +1,6 @@
 """What became of a segment: how large it was, who came and went."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection
@@ -12,6 +13,7 @@ HOURS_KEPT = timedelta(days=31)
 # Who came and went is kept this long.
 MOVES_KEPT = timedelta(days=365)
 _SLICE = 50_000
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
 
 _SAMPLE = """
     INSERT INTO marketing_segmentsize (segment_id, hour_at, members, entered, "left")
@@ -40,6 +42,24 @@ _FORGET = """
 """
 
 
+_FLOW = """
+    SELECT coalesce(sum(entered) FILTER (WHERE hour_at > %(day)s), 0),
+        coalesce(sum("left") FILTER (WHERE hour_at > %(day)s), 0),
+        coalesce(sum(entered), 0), coalesce(sum("left"), 0)
+    FROM marketing_segmentsize WHERE segment_id = %(segment)s AND hour_at > %(week)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """How many came and went in the last 24 hours and in the last seven days, by whole hours."""
+
+    entered_day: int = 0
+    left_day: int = 0
+    entered_week: int = 0
+    left_week: int = 0
+
+
 def sample(*, now: datetime) -> None:
     """Keep how large every segment is this hour, and fold hours that are old into days."""
     with connection.cursor() as cursor:
@@ -57,3 +77,10 @@ def sizes(*, segment_id: int, since_at: datetime) -> QuerySet[SegmentSize]:
 def moves(*, segment_id: int) -> QuerySet[SegmentMove]:
     """Who came and went, the latest first, with the customers."""
     return SegmentMove.objects.filter(segment_id=segment_id).select_related("customer")
+
+
+def flow(*, segment_id: int, now: datetime) -> Flow:
+    """How many came into a segment and left it lately."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FLOW, {"segment": segment_id, "day": now - DAY, "week": now - WEEK})
+        return Flow(*(cursor.fetchone() or ()))

@@ -1,6 +1,6 @@
 """Fixed lists: filled by a file of addresses or ids, or copied from who is in another segment."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -13,12 +13,15 @@ from crm import normalise
 from crm.choices import IdentityKind
 from crm.imports import tables
 from crm.imports.reading import UnusableFile
-from marketing.choices import SegmentKind
+from marketing.choices import RowFate, SegmentKind
 from marketing.models import Segment
 
 from . import refreshing
 from .base import lock
 
+# A larger table waits for too long in front of a screen.
+MOST_MEGABYTES = 50
+MOST_ROWS = 500_000
 _SLICE = 5_000
 _UNKNOWN_SHOWN = 20
 # By which heading a column is known.
@@ -40,10 +43,9 @@ _ADD = """
         WHERE customer_id IS NOT NULL
         ORDER BY customer_id
         ON CONFLICT (segment_id, customer_id) DO NOTHING
-        RETURNING 1
+        RETURNING customer_id
     )
-    SELECT (SELECT count(*) FROM entered), (SELECT count(*) FROM found WHERE customer_id IS NULL),
-        ARRAY(SELECT value FROM found WHERE customer_id IS NULL ORDER BY value LIMIT %s)
+    SELECT value, customer_id, customer_id IN (SELECT customer_id FROM entered) FROM found
 """
 _COPY = """
     INSERT INTO marketing_listentry (segment_id, customer_id, added_at)
@@ -66,14 +68,36 @@ class Uploaded:
     examples: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a file: the line it stands on, whom it names, and what became of it."""
+
+    line: int
+    text: str
+    fate: RowFate
+
+
+def _nobody(_row: Row) -> None:
+    """Whoever does not ask is told nothing."""
+
+
 @transaction.atomic
-def upload(*, segment_id: int, path: Path, filename: str, now: datetime) -> Uploaded:
+def upload(
+    *,
+    segment_id: int,
+    path: Path,
+    filename: str,
+    now: datetime,
+    tell: Callable[[Row], None] = _nobody,
+) -> Uploaded:
     """Put whom a file names on a fixed list, all or nothing; locks the list's members.
 
     The file is a table with a column of e-mail addresses, of the shop's own ids or of phone
     numbers. Who is on the list already stays; UnusableFile says what to do about a file that
-    cannot be read.
+    cannot be read. `tell` hears of every row.
     """
+    if path.stat().st_size > MOST_MEGABYTES << 20:
+        raise UnusableFile(_("The file is larger than %s MB; split it.") % MOST_MEGABYTES)
     lock(segment_id=segment_id)
     segment = Segment.objects.get(pk=segment_id)
     if segment.kind != SegmentKind.LIST:
@@ -83,7 +107,13 @@ def upload(*, segment_id: int, path: Path, filename: str, now: datetime) -> Uplo
     done = Uploaded()
     with tables.rows(path=path, form=form) as rows:
         while some := list(islice(rows, _SLICE)):
-            _add(segment_id, kind, _values(some, at, kind, done), done, now)
+            if done.rows + len(some) > MOST_ROWS:
+                said = _("The file has more than %(n)d rows; split it.") % {"n": MOST_ROWS}
+                raise UnusableFile(said)
+            told = [(line, _cell(row, at)) for line, row in some]
+            for one in _add(segment_id, kind, told, now):
+                _note(one, done)
+                tell(one)
     refreshing.request_refresh(segment_id=segment_id, now=now)
     return done
 
@@ -114,21 +144,12 @@ def _column(headings: Sequence[str]) -> tuple[int, IdentityKind]:
     raise UnusableFile(_("The first line must name a column “email”, “external_id” or “phone”."))
 
 
-def _values(
-    rows: Sequence[tables.Numbered], at: int, kind: IdentityKind, done: Uploaded
-) -> Iterator[str]:
-    """Each row's handle as it is kept; what cannot be read is counted."""
-    for _line, row in rows:
-        done.rows += 1
-        text = str(row[at] or "").strip() if at < len(row) else ""
-        value = _written(text, kind)
-        if value:
-            yield value
-        else:
-            done.unreadable += 1
+def _cell(row: tables.Row, at: int) -> str:
+    return str(row[at] or "").strip() if at < len(row) else ""
 
 
 def _written(text: str, kind: IdentityKind) -> str:
+    """The handle as it is kept; empty where it cannot be read."""
     if kind == IdentityKind.EMAIL:
         return normalise.email(text)
     if kind == IdentityKind.PHONE:
@@ -137,13 +158,28 @@ def _written(text: str, kind: IdentityKind) -> str:
 
 
 def _add(
-    segment_id: int, kind: IdentityKind, values: Iterator[str], done: Uploaded, now: datetime
-) -> None:
-    told = list(values)
+    segment_id: int, kind: IdentityKind, told: Sequence[tuple[int, str]], now: datetime
+) -> Iterator[Row]:
+    """Put some rows on the list, and say what became of each; who is named twice is known."""
+    values = [_written(text, kind) for _line, text in told]
     with connection.cursor() as cursor:
-        cursor.execute(_ADD, [told, kind.value, segment_id, now, _UNKNOWN_SHOWN])
-        added, unknown, examples = cursor.fetchone() or (0, 0, [])
-    done.added += added
-    done.unknown += unknown
-    done.known += len(told) - added - unknown
-    done.examples += examples[: _UNKNOWN_SHOWN - len(done.examples)]
+        cursor.execute(_ADD, [[v for v in values if v], kind.value, segment_id, now])
+        found = {value: (customer_id, is_new) for value, customer_id, is_new in cursor.fetchall()}
+    seen: set[int] = set()
+    for (line, text), value in zip(told, values, strict=True):
+        customer_id, is_new = found.get(value, (None, False))
+        if not value:
+            fate = RowFate.UNREADABLE
+        elif customer_id is None:
+            fate = RowFate.UNKNOWN
+        else:
+            fate = RowFate.ADDED if is_new and customer_id not in seen else RowFate.KNOWN
+            seen.add(customer_id)
+        yield Row(line, text, fate)
+
+
+def _note(row: Row, done: Uploaded) -> None:
+    done.rows += 1
+    setattr(done, row.fate.value, getattr(done, row.fate.value) + 1)
+    if row.fate == RowFate.UNKNOWN and len(done.examples) < _UNKNOWN_SHOWN:
+        done.examples.append(row.text)

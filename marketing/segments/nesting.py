@@ -62,6 +62,18 @@ def in_order(*, mentions: Mapping[int, set[int]]) -> list[int]:
     return ordered
 
 
+def in_levels(*, mentions: Mapping[int, set[int]]) -> list[list[int]]:
+    """The same, put together where none mentions another."""
+    level: dict[int, int] = {}
+    for segment_id in in_order(mentions=mentions):
+        below = [level[other] for other in mentions[segment_id] if other in level]
+        level[segment_id] = max(below, default=-1) + 1
+    levels: list[list[int]] = [[] for _ in range(max(level.values(), default=-1) + 1)]
+    for segment_id, at in level.items():
+        levels[at].append(segment_id)
+    return levels
+
+
 def _mentions(segment: Segment) -> set[int]:
     if segment.kind != SegmentKind.RULE:
         return set()

@@ -1,7 +1,7 @@
 """Bringing members in line with what is asked, of everybody or among some, by one statement."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -120,8 +120,8 @@ def bring_in_line(
     values = {
         "segment": segment.pk,
         "now": now,
-        "among": _numbers(among or ()),
-        "clocked": _numbers(clocked),
+        "among": numbers(among or ()),
+        "clocked": numbers(clocked),
         "cause": cause.value,
         "tell": bool(segment.basis),
     }
@@ -157,6 +157,6 @@ def announce(*, segment_id: int, moves: Moves, cause: MoveCause) -> None:
             transaction.on_commit(partial(signal.send, sender=Segment, **news), robust=True)
 
 
-def _numbers(ids: Collection[int]) -> str:
+def numbers(ids: Iterable[int]) -> str:
     """Numbers as one text: quoting each takes the driver longer than PostgreSQL reads them."""
     return f"{{{','.join(map(str, ids))}}}"

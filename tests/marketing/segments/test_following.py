@@ -10,7 +10,8 @@ from crm import changes, customers, events
 from crm.models import Change, Customer
 from marketing import segments, signals
 from marketing.models import Membership, Segment, SegmentMove, SegmentRecheck, SegmentSize
-from marketing.segments import following
+from marketing.rules import Sql
+from marketing.segments import asking, following
 from tests import making
 
 from . import histories
@@ -87,6 +88,58 @@ def test_whoever_changes_is_looked_at_where_it_matters(now: datetime) -> None:
     size = SegmentSize.objects.get(segment=germans)
     assert (size.members, size.entered, size.left) == (2, 1, 0)
     assert segments.follow(now=later) == segments.Followed()
+
+
+def test_many_segments_are_asked_together(
+    now: datetime, django_assert_max_num_queries: Any
+) -> None:
+    comes, goes = (making.customer(now=now, country=country) for country in ("FR", "DE"))
+    germans = [computed(f"Germans {number}", GERMAN, now=now) for number in range(30)]
+    others = computed("Others", {"not": GERMAN}, now=now)
+    nested = computed("Nested", {"segment": germans[7].pk}, now=now)
+    move(comes, "DE", now)
+    move(goes, "FR", now)
+
+    with django_assert_max_num_queries(30):
+        followed = segments.follow(now=now)
+
+    assert (followed.looked_at, followed.entered, followed.left) == (64, 32, 32)
+    assert {tuple(members(one)) for one in [*germans, nested]} == {(comes.pk,)}
+    assert members(others) == {goes.pk}
+    for one in (germans[3], nested, others):
+        one.refresh_from_db()
+        assert one.member_count == 1
+        size = SegmentSize.objects.get(segment=one)
+        assert (size.members, size.entered, size.left) == (1, 1, 1)
+
+
+def test_more_tests_than_one_statement_takes_are_made_in_several(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [making.customer(now=now, country="FR") for _ in range(3)]
+    germans = [computed(f"Germans {number}", GERMAN, now=now) for number in range(5)]
+    monkeypatch.setattr(asking, "MOST_TESTS", 7)
+    for one in people:
+        move(one, "DE", now)
+
+    assert segments.follow(now=now).entered == 15
+
+    assert all(members(one) == {person.pk for person in people} for one in germans)
+
+
+def test_an_override_wins_where_many_are_asked_together(now: datetime) -> None:
+    kept_out, put_in = (making.customer(now=now, country=country) for country in ("FR", "DE"))
+    germans = [computed(f"Germans {number}", GERMAN, now=now) for number in range(2)]
+    asked = {"segment_id": germans[0].pk, "reason": "a test person", "by": None, "now": now}
+    segments.put(customer_id=kept_out.pk, mode="exclude", **asked)
+    segments.put(customer_id=put_in.pk, mode="include", **asked)
+    move(kept_out, "DE", now)
+    move(put_in, "FR", now)
+
+    segments.follow(now=now)
+
+    assert members(germans[0]) == {put_in.pk}
+    assert members(germans[1]) == {kept_out.pk}
 
 
 def test_the_clock_moves_people_without_any_change(now: datetime) -> None:
@@ -225,7 +278,7 @@ def test_a_rule_that_takes_too_long_keeps_its_members_and_says_so(
 ) -> None:
     customer = making.customer(now=now, country="DE")
     slow, germans = computed("Slow", GERMAN, now=now), computed("Germans", GERMAN, now=now)
-    quick = segments.writing.base
+    quick, quick_test = segments.writing.base, asking.test
 
     def with_a_nap(**asked: Any) -> Any:
         made = quick(**asked)
@@ -233,7 +286,13 @@ def test_a_rule_that_takes_too_long_keeps_its_members_and_says_so(
             return made
         return type(made)(f"{made.sql} UNION ALL SELECT 0 FROM pg_sleep(3)", made.params)
 
+    def test_with_a_nap(*, asked: asking.Asked) -> Sql:
+        made = quick_test(asked=asked)
+        nap = "(SELECT true FROM pg_sleep(3)) AND " if asked.segment.pk == slow.pk else ""
+        return Sql(nap + made.text, made.params)
+
     monkeypatch.setattr(segments.writing, "base", with_a_nap)
+    monkeypatch.setattr(asking, "test", test_with_a_nap)
     monkeypatch.setattr(following, "_PATIENCE", 0.2)
     move(customer, "FR", now)
 
