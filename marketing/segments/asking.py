@@ -140,18 +140,20 @@ def _statement(asked: Sequence[Asked], cause: MoveCause) -> Sql:
     for one in asked:
         groups[one.people].append(one)
     cut = [
-        (numbers(one.segment.pk for one in group), numbers(sorted(people)))
+        (numbers(ids=[one.segment.pk for one in group]), numbers(ids=sorted(people)))
         for people, group in groups.items()
     ]
     arms = {
-        "{asked}": [_tested(group, numbers(sorted(people))) for people, group in groups.items()],
+        "{asked}": [
+            _tested(group, numbers(ids=sorted(people))) for people, group in groups.items()
+        ],
         "{members}": [Sql(_MEMBERS, one) for one in cut],
         "{overrides}": [Sql(_OVERRIDES, one) for one in cut],
     }
     text, params = (
         _WRITE,
         [
-            numbers(one.segment.pk for one in asked),
+            numbers(ids=[one.segment.pk for one in asked]),
             [one.now for one in asked],
         ],
     )
@@ -161,8 +163,8 @@ def _statement(asked: Sequence[Asked], cause: MoveCause) -> Sql:
         params += united.params
     clocked = [(one.segment.pk, person) for one in asked for person in one.clocked]
     params += [
-        numbers(pair[0] for pair in clocked),
-        numbers(pair[1] for pair in clocked),
+        numbers(ids=[pair[0] for pair in clocked]),
+        numbers(ids=[pair[1] for pair in clocked]),
         cause.value,
     ]
     return Sql(text, tuple(params))

@@ -120,8 +120,8 @@ def bring_in_line(
     values = {
         "segment": segment.pk,
         "now": now,
-        "among": numbers(among or ()),
-        "clocked": numbers(clocked),
+        "among": numbers(ids=among or ()),
+        "clocked": numbers(ids=clocked),
         "cause": cause.value,
         "tell": bool(segment.basis),
     }
@@ -157,6 +157,6 @@ def announce(*, segment_id: int, moves: Moves, cause: MoveCause) -> None:
             transaction.on_commit(partial(signal.send, sender=Segment, **news), robust=True)
 
 
-def numbers(ids: Iterable[int]) -> str:
+def numbers(*, ids: Iterable[int]) -> str:
     """Numbers as one text: quoting each takes the driver longer than PostgreSQL reads them."""
     return f"{{{','.join(map(str, ids))}}}"
