@@ -4,7 +4,7 @@ from .base import Sql
 from .compiling import Compiled, compile_rules, crossed, explain_plan
 from .errors import RuleError
 from .sentences import explain
-from .testing import holds, parsed
+from .testing import crossings, holds, parsed
 from .tree import leaves, validate
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Sql",
     "compile_rules",
     "crossed",
+    "crossings",
     "explain",
     "explain_plan",
     "holds",

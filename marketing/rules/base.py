@@ -102,6 +102,19 @@ def join(separator: str, parts: list[Sql]) -> Sql:
     return Sql(separator.join(part.text for part in parts), params)
 
 
+@dataclass(frozen=True)
+class United(Sql):
+    """Several selects as one, that may be asked each by itself where others ask the same."""
+
+    arms: tuple[Sql, ...] = ()
+
+
+def unite(arms: list[Sql]) -> United:
+    """Everything that any of these selects finds."""
+    united = join(" UNION ALL ", arms)
+    return United(united.text, united.params, tuple(arms))
+
+
 def exists(select: Sql) -> Sql:
     """Whether a correlated select finds a row.
 

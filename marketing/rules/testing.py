@@ -1,4 +1,4 @@
-"""A rule tree as one test of one customer, for those who ask several trees of the same people."""
+"""Rule trees for those who ask many of them at once: a test of one customer, and what moves it."""
 
 import json
 from collections.abc import Mapping
@@ -7,13 +7,23 @@ from functools import lru_cache
 from typing import Any
 
 from . import logic
-from .base import Sql
-from .tree import Group, validate
+from .base import Sql, United
+from .tree import Group, leaves, validate
 
 
 def holds(*, rules: Mapping[str, Any], now: datetime) -> Sql:
     """Whether the rules hold for the customer `c`: a boolean that is never null."""
     return logic.read(node=parsed(rules=rules), now=now).test
+
+
+def crossings(*, rules: Mapping[str, Any], since: datetime, until: datetime) -> tuple[Sql, ...]:
+    """As `crossed`, but each select by itself: other trees ask many of them too."""
+    found: list[Sql] = []
+    for leaf in leaves(parsed(rules=rules)):
+        crossed = leaf.crossed(since, until)
+        if crossed is not None:
+            found += crossed.arms if isinstance(crossed, United) else (crossed,)
+    return tuple(found)
 
 
 def parsed(*, rules: Mapping[str, Any]) -> Group:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from . import values
-from .base import Sql, join, wrap
+from .base import Sql, join, unite, wrap
 from .errors import RuleError
 from .operators import Question
 
@@ -96,7 +96,7 @@ def moved(select: Sql, column: Sql, since: datetime, until: datetime, days: int 
         window = timedelta(days=days)
         spans.append((since - window, until - window))
     arms = [wrap("", select, " AND ") + column + Sql(" BETWEEN %s AND %s", span) for span in spans]
-    return join(" UNION ALL ", arms)
+    return unite(arms)
 
 
 def turned(before: Sql, after: Sql) -> Sql | None:

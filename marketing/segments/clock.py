@@ -1,8 +1,10 @@
 """Whom the clock alone moves: windows that go on, moments that come, overrides that end."""
 
 import logging
+import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError, connection, transaction
@@ -10,16 +12,24 @@ from django.db import DatabaseError, connection, transaction
 from marketing import rules as rule_trees
 from marketing.choices import SegmentKind
 from marketing.models import Segment
-from marketing.rules import RuleError
+from marketing.rules import RuleError, Sql
+from marketing.rules.base import join, wrap
 
 from . import refreshing
 
 logger = logging.getLogger(__name__)
 
-# How often the clock of a segment is looked at.
+# How often the clock of a segment is looked at; and where that means to read whole tables.
 EVERY = timedelta(seconds=10)
+RARELY = timedelta(seconds=60)
+# What PostgreSQL's planner calls reading a table of some hundred thousand rows.
+_DEAR = 10_000.0
 # More people than this are not looked at one by one.
 _MOST = 20_000
+# What reading a table costs changes slowly.
+_KEEP_SECONDS = 600
+_MOST_KEPT = 5_000
+_costs: dict[tuple[str, str], tuple[float, float]] = {}
 
 _ENDED = """
     SELECT o.segment_id, o.customer_id
@@ -29,46 +39,128 @@ _ENDED = """
 """
 
 
+@dataclass(slots=True)
+class _Question:
+    """One select, and the segments that ask it."""
+
+    select: Sql
+    segment_ids: list[int] = field(default_factory=list)
+
+
 def is_ripe(*, segment: Segment, now: datetime) -> bool:
     """Whether the clock of a segment is to be looked at again."""
-    return segment.clocked_at is not None and segment.clocked_at <= now - EVERY
+    if segment.clocked_at is None or segment.clocked_at > now - EVERY:
+        return False
+    return segment.clocked_at <= now - RARELY or not _is_dear(segment, now)
 
 
 def crossed(*, segments: Sequence[Segment], now: datetime) -> dict[int, set[int] | None]:
     """Whom the clock may have moved since it was last looked at; None where they are too many."""
     found: dict[int, set[int] | None] = {}
-    for segment in segments:
-        people = _crossed(segment, now)
-        if people or people is None:
-            found[segment.pk] = people
-    for segment_id, people in _ended([segment.pk for segment in segments], now).items():
-        known = found.get(segment_id, set())
-        if known is not None:
-            found[segment_id] = known | people
+    questions = _questions(segments, now)
+    for question, people in zip(questions, _ask(questions, now), strict=True):
+        for segment_id in question.segment_ids:
+            _add(found, segment_id, people)
+    for segment_id, ended in _ended([segment.pk for segment in segments], now).items():
+        _add(found, segment_id, ended)
     return found
 
 
-def _crossed(segment: Segment, now: datetime) -> set[int] | None:
-    if segment.kind != SegmentKind.RULE or segment.clocked_at is None:
-        return set()
+def _add(found: dict[int, set[int] | None], segment_id: int, people: set[int] | None) -> None:
+    known = found.get(segment_id, set())
+    if people is None or known is None or len(known | people) > _MOST:
+        found[segment_id] = None
+    elif people:
+        found[segment_id] = known | people
+
+
+def _is_dear(segment: Segment, now: datetime) -> bool:
     try:
-        asked = rule_trees.crossed(rules=segment.rules, since=segment.clocked_at, until=now)
-        if asked is None:
-            return set()
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT * FROM ({asked.text}) AS crossed LIMIT {_MOST + 1}",  # noqa: S608
-                asked.params,
-            )
-            people = {customer_id for (customer_id,) in cursor.fetchall()}
-    except (RuleError, DatabaseError) as error:
-        logger.warning("The clock of segment %s fails: %s", segment.pk, type(error).__name__)
-        refreshing.record_error(segment_id=segment.pk, error=error, now=now)
+        with transaction.atomic():
+            return any(_cost(select) > _DEAR for select in _selects(segment, now))
+    except (RuleError, DatabaseError):
+        # Whoever asks records and shows what is wrong with it.
+        return False
+
+
+def _cost(select: Sql) -> float:
+    """What PostgreSQL's planner makes of it; much the same whatever the moments."""
+    key = (connection.settings_dict["NAME"], select.text)
+    kept = _costs.get(key)
+    if kept and kept[0] > time.monotonic():
+        return kept[1]
+    if len(_costs) >= _MOST_KEPT:
+        _costs.clear()
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {select.text}", select.params)
+        cost = float(cursor.fetchone()[0][0]["Plan"]["Total Cost"])
+    _costs[key] = (time.monotonic() + _KEEP_SECONDS, cost)
+    return cost
+
+
+def _selects(segment: Segment, now: datetime) -> tuple[Sql, ...]:
+    if segment.kind != SegmentKind.RULE or segment.clocked_at is None:
+        return ()
+    return rule_trees.crossings(rules=segment.rules, since=segment.clocked_at, until=now)
+
+
+def _questions(segments: Sequence[Segment], now: datetime) -> list[_Question]:
+    """What is asked, each once, however many segments ask it."""
+    asked: dict[tuple[str, str], _Question] = {}
+    for segment in segments:
+        try:
+            selects = _selects(segment, now)
+        except RuleError as error:
+            _note(segment.pk, error, now)
+            continue
+        for select in selects:
+            key = (select.text, repr(select.params))
+            asked.setdefault(key, _Question(select)).segment_ids.append(segment.pk)
+    return list(asked.values())
+
+
+def _ask(questions: Sequence[_Question], now: datetime) -> list[set[int] | None]:
+    """Who is named by each: in one statement, or one for each where that fails."""
+    if not questions:
+        return []
+    try:
+        return _answers([question.select for question in questions])
+    except DatabaseError as error:
+        logger.info("The clocks of segments are read one by one: %s", type(error).__name__)
+    return [_ask_alone(question, now) for question in questions]
+
+
+def _ask_alone(question: _Question, now: datetime) -> set[int] | None:
+    try:
+        return _answers([question.select])[0]
+    except DatabaseError as error:
+        for segment_id in question.segment_ids:
+            _note(segment_id, error, now)
         return None
-    return people if len(people) <= _MOST else None
 
 
-def _ended(segment_ids: list[int], now: datetime) -> dict[int, set[int]]:
+def _answers(selects: Sequence[Sql]) -> list[set[int] | None]:
+    most = f") AS x LIMIT {_MOST + 1}) AS f"
+    arms = [
+        wrap(f"SELECT {place}, f.* FROM (SELECT * FROM (", one, most)  # noqa: S608
+        for place, one in enumerate(selects)
+    ]
+    statement = join(" UNION ALL ", arms)
+    people: defaultdict[int, set[int]] = defaultdict(set)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement.text, statement.params)
+        for place, customer_id in cursor.fetchall():
+            people[place].add(customer_id)
+    found = [people[place] for place in range(len(selects))]
+    return [None if len(one) > _MOST else one for one in found]
+
+
+def _note(segment_id: int, error: Exception, now: datetime) -> None:
+    logger.warning("The clock of segment %s fails: %s", segment_id, type(error).__name__)
+    refreshing.record_error(segment_id=segment_id, error=error, now=now)
+
+
+def _ended(segment_ids: list[int], now: datetime) -> Mapping[int, set[int]]:
     """Whose override ended."""
     ended: defaultdict[int, set[int]] = defaultdict(set)
     if segment_ids:

@@ -10,7 +10,7 @@ from marketing.models import Segment
 from marketing.rules import RuleError
 
 from .base import basis, subjects
-from .clock import EVERY
+from .clock import EVERY, RARELY
 
 # What waits for longer is worth telling.
 LATE = timedelta(minutes=1)
@@ -95,6 +95,6 @@ def _since(
         found.append(min(segment.refresh_wanted_at, now))
     if segment.refreshed_at and segment.basis != basis(segment=segment):
         found.append(segment.refreshed_at)
-    if segment.clocked_at and segment.clocked_at < now - 3 * EVERY:
+    if segment.clocked_at and segment.clocked_at < now - 3 * EVERY - RARELY:
         found.append(segment.clocked_at)
     return found

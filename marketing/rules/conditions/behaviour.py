@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from marketing.rules import counting, facts, operators, values, windows
-from marketing.rules.base import Asked, Payload, Sql, join, wrap
+from marketing.rules.base import Asked, Payload, Sql, join, unite, wrap
 from marketing.rules.counting import Times
 from marketing.rules.errors import RuleError
 from marketing.rules.windows import Span
@@ -41,7 +41,7 @@ class Told:
         if self.span.days is not None:
             window = timedelta(days=self.span.days)
             arms.append(rows + Sql(between, (since - window, until - window)))
-        return join(" UNION ALL ", [*arms, *self._turned(since, until)])
+        return unite([*arms, *self._turned(since, until)])
 
     def _turned(self, since: datetime, until: datetime) -> Iterator[Sql]:
         """Whose events have a property of which the clock lets something else be said."""

@@ -156,6 +156,59 @@ def test_the_clock_moves_people_without_any_change(now: datetime) -> None:
     assert SegmentMove.objects.get().cause == "clock"
 
 
+def test_what_many_ask_of_the_clock_is_asked_once(
+    now: datetime, django_assert_max_num_queries: Any
+) -> None:
+    customer = making.customer(now=now)
+    events.record(event=events.NewEvent(customer.pk, "page.viewed", now, "k1"), now=now)
+    asked = {"event": "page.viewed", "within_days": 1}
+    viewers = [computed(f"Viewers {number}", asked, now=now) for number in range(20)]
+    later = now + timedelta(days=1, seconds=1)
+    # Estimates and savepoints of each are counted too.
+    with django_assert_max_num_queries(2 * 20 + 30):
+        followed = segments.follow(now=later)
+
+    assert followed.left == 20
+    assert not any(members(one) for one in viewers)
+
+
+def test_a_clock_that_is_dear_to_read_is_read_rarely(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments.clock, "_DEAR", 0)
+    customer = making.customer(now=now)
+    events.record(event=events.NewEvent(customer.pk, "page.viewed", now, "k1"), now=now)
+    computed_at = now + timedelta(days=1) - timedelta(seconds=15)
+    viewers = computed("Viewers", {"event": "page.viewed", "within_days": 1}, now=computed_at)
+
+    segments.follow(now=computed_at + timedelta(seconds=30))
+    assert members(viewers) == {customer.pk}
+    segments.follow(now=computed_at + segments.clock.RARELY)
+
+    assert members(viewers) == set()
+
+
+def test_a_clock_that_cannot_be_read_stops_no_other(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customer = making.customer(now=now)
+    events.record(event=events.NewEvent(customer.pk, "page.viewed", now, "k1"), now=now)
+    asked = {"event": "page.viewed", "within_days": 1}
+    viewers, broken = (computed(name, asked, now=now) for name in ("Viewers", "Broken"))
+    real = segments.clock._selects
+
+    def some_broken(segment: Segment, at: datetime) -> tuple[Sql, ...]:
+        return (Sql("SELECT 1 / 0"),) if segment.pk == broken.pk else real(segment, at)
+
+    monkeypatch.setattr(segments.clock, "_selects", some_broken)
+
+    segments.follow(now=now + timedelta(days=2))
+
+    broken.refresh_from_db()
+    assert "division" in broken.error
+    assert members(viewers) == set()
+
+
 def test_an_override_that_ended_is_no_longer_followed(now: datetime) -> None:
     customer = making.customer(now=now, country="FR")
     germans = computed("Germans", GERMAN, now=now)
