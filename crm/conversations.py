@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
@@ -35,6 +35,8 @@ from crm.keywords import Keyword
 from crm.models import Conversation, Customer, Identity, Message, Note
 from crm.signals import announce, message_received
 
+# So long after our last text message theirs is taken for the answer to it.
+ANSWERED_WITHIN = timedelta(days=7)
 _KINDS = {Channel.EMAIL: IdentityKind.EMAIL, Channel.SMS: IdentityKind.PHONE}
 
 
@@ -76,10 +78,11 @@ def receive(*, inbound: NewInbound, now: datetime) -> int:
         return known
     keyword = keywords.read(text=keywords.without_quotes(text=inbound.text))
     conversation = _thread(customer_id, inbound, keyword, now)
-    message = _write_down(conversation, inbound, now)
+    named = messages.find(key=inbound.in_reply_to)
+    message = _write_down(conversation, inbound, _answered(conversation, named, now), now)
     if keyword is not None:
         _obey(keyword, message, now)
-    _record(message, inbound, now)
+    _record(message, inbound, named, now)
     announce(
         message_received,
         sender=Message,
@@ -242,8 +245,31 @@ def _open_one(customer_id: int, channel: str) -> Conversation | None:
     )
 
 
-def _write_down(conversation: Conversation, inbound: NewInbound, now: datetime) -> Message:
+def _answered(conversation: Conversation, named: Message | None, now: datetime) -> Message | None:
+    """The message of ours that is answered: the one that is named, or the text message of late.
+
+    Answers to text messages name none.
+    """
+    if named is not None:
+        return named if named.customer_id == conversation.customer_id else None
+    if conversation.channel != Channel.SMS:
+        return None
+    said = Message.objects.filter(
+        customer_id=conversation.customer_id,
+        channel=Channel.SMS,
+        direction=Direction.OUT,
+        created_at__gte=now - ANSWERED_WITHIN,
+    )
+    return said.order_by("-created_at", "-pk").first()
+
+
+def _write_down(
+    conversation: Conversation, inbound: NewInbound, answered: Message | None, now: datetime
+) -> Message:
     return Message.objects.create(
+        # An answer belongs to what it answers: the campaign above knows it by that.
+        source_kind=answered.source_kind if answered else "",
+        source_id=answered.source_id if answered else None,
         customer_id=conversation.customer_id,
         conversation=conversation,
         direction=Direction.IN,
@@ -294,7 +320,7 @@ def _help(message: Message, now: datetime) -> None:
     messages.say(message=said, now=now)
 
 
-def _record(message: Message, inbound: NewInbound, now: datetime) -> None:
+def _record(message: Message, inbound: NewInbound, replied: Message | None, now: datetime) -> None:
     event = events.NewEvent(
         customer_id=message.customer_id,
         name="message.received",
@@ -308,7 +334,6 @@ def _record(message: Message, inbound: NewInbound, now: datetime) -> None:
     )
     events.record(event=event, now=now)
     changes.note(customer_ids=[message.customer_id], subjects=(changes.MESSAGE,), now=now)
-    replied = messages.find(key=inbound.in_reply_to)
     if replied is not None and replied.state == MessageState.IN_DOUBT:
         # Who answers a message has got it.
         settled = messages.Settlement(replied.pk, MessageState.DELIVERED)

@@ -13,6 +13,7 @@ from django.urls import Resolver404, resolve
 
 from benchmarks import ingest, segments, send
 from campaigns import choices as campaign_choices
+from campaigns import conditions as campaign_conditions
 from crm import choices, orders, rendering, variables
 from crm.channels.registry import PROVIDERS
 from crm.extensions import template_variables
@@ -316,6 +317,7 @@ def test_every_word_that_a_rule_may_hold_is_documented():
         *windows.KEYS,
         *counting.KEYS,
         *correspondence.FATES,
+        *campaign_conditions.FATES,
         *belonging.TEXTS,
         *belonging.NUMBERS,
         belonging.ANY,

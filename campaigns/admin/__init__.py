@@ -1,6 +1,7 @@
 """The admin of campaigns."""
 
 from crm.admin import pages
+from marketing.admin.builder import kinds
 
 from . import cards, ledgers
 from .bot import AnswerAdmin, CannedReplyAdmin
@@ -10,3 +11,4 @@ from .delivery import DeliveryAdmin
 __all__ = ["AnswerAdmin", "CampaignAdmin", "CannedReplyAdmin", "DeliveryAdmin", "ledgers"]
 
 pages.add("sending/", cards.sending_part, name="campaigns_sending")
+kinds.forms.register("campaign", "campaigns.admin.conditions.messages")

@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from campaigns import mentions
 from campaigns.choices import CampaignState
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Step
 from crm.admin.tags import moment
 from marketing.admin.history import HistoryAdmin
 
@@ -88,6 +89,22 @@ class CampaignAdmin(HistoryAdmin, ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
         return _is_open(obj) and super().has_delete_permission(request, obj)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        """What would go; a campaign that the rules of a segment name is protected by it."""
+        chosen = list(objs)
+        found, counts, missing, protected = super().get_deleted_objects(chosen, request)
+        naming = [
+            f"{_('condition of a segment')}: {segment}"
+            for campaign in chosen
+            for segment in mentions.segments(campaign_id=campaign.pk)
+        ]
+        # The steps of a draft are nobody's ledger yet.
+        missing = missing - {Step._meta.verbose_name}
+        return found, counts, missing, [*protected, *naming]
+
+    def delete_model(self, request: HttpRequest, obj: Campaign) -> None:
+        mentions.delete(campaign_id=obj.pk)
 
     def change_view(
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
