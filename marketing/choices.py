@@ -29,6 +29,15 @@ class MoveCause(models.TextChoices):
     STAFF = "staff", _("Put by hand")
 
 
+class RowFate(models.TextChoices):
+    """What became of a row of a file that fills a fixed list."""
+
+    ADDED = "added", _("Added")
+    KNOWN = "known", _("On the list already")
+    UNKNOWN = "unknown", _("No customer is known by it")
+    UNREADABLE = "unreadable", _("Cannot be read")
+
+
 class ScoreKind(models.TextChoices):
     """What a score is about."""
 

@@ -16,6 +16,8 @@ from marketing import dashboards, segments
 from marketing.choices import RunState
 from marketing.models import Segment, TrainingRun
 
+from .segment_standing import trouble
+
 SHOWN = 5
 
 
@@ -97,21 +99,33 @@ def _callbacks(worries: dashboards.Worries) -> Iterator[Item]:
 
 def _segments(now: datetime) -> Iterator[Item]:
     """Those that fail and those that lag, the worst first."""
-    worries = segments.worries(now=now)[:SHOWN]
-    names = dict(
-        Segment.objects.filter(pk__in=[one.segment_id for one in worries]).values_list("pk", "name")
-    )
-    for one in worries:
-        name = {"name": names.get(one.segment_id, "")}
+    worries = segments.worries(now=now)
+    known = Segment.objects.in_bulk([one.segment_id for one in worries[:SHOWN]])
+    for one in worries[:SHOWN]:
+        segment = known[one.segment_id]
+        name = {"name": segment.name}
         address = reverse("admin:marketing_segment_page", args=[one.segment_id])
-        if one.error:
+        if found := trouble(segment):
             said = _("The segment “%(name)s” cannot be computed") % name
-            yield Item("bad", "donut_small", said, address, one.error)
+            yield Item("bad", "donut_small", said, address, found.problem)
             continue
         said = _("The segment “%(name)s” lags behind") % name
         waiting = distance(at=one.waiting_since_at or now, now=now)
         detail = _("the oldest change came %(time)s") % {"time": waiting}
         yield Item("warn", "donut_small", said, address, detail)
+    yield from _more_segments(worries[SHOWN:])
+
+
+def _more_segments(worries: list[segments.Freshness]) -> Iterator[Item]:
+    if not worries:
+        return
+    text = ngettext(
+        "%(n)d more segment needs a look", "%(n)d more segments need a look", len(worries)
+    )
+    state = worries[0].state
+    tone = "bad" if state == "failing" else "warn"
+    address = f"{reverse('admin:marketing_segment_changelist')}?state={state}"
+    yield Item(tone, "donut_small", text % {"n": len(worries)}, address)
 
 
 def _runs() -> Iterator[Item]:

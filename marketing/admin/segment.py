@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.forms import Script
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
-from crm.admin.tags import moment
+from crm.admin.tags import ago, badge
 from crm.tasks import ring
 from marketing import overlaps, segments, tasks
 from marketing.choices import SegmentKind
@@ -23,21 +23,26 @@ from marketing.models import Segment
 
 from . import (
     segment_form,
+    segment_lists,
+    segment_moves,
     segment_overlap,
     segment_page,
+    segment_plan,
     segment_preview,
     segment_profile,
+    segment_sizes,
+    segment_standing,
     segment_verbs,
 )
 from .builder import completion
 from .history import HistoryAdmin
+from .segment_list import SegmentChangeList, StateFilter
 
 KIND_COLOURS = {
     SegmentKind.RULE: "info",
     SegmentKind.LIST: "default",
     SegmentKind.CLUSTER: "primary",
 }
-HEALTH_COLOURS = {"fine": "success", "waiting": "warning", "error": "danger"}
 
 
 @admin.register(Segment)
@@ -46,19 +51,23 @@ class SegmentAdmin(HistoryAdmin, ModelAdmin):
 
     form = segment_form.SegmentForm
     list_display = ["link", "kind_badge", "members", "computed", "health"]
-    list_filter = ["kind"]
+    list_filter = [StateFilter, "kind"]
     list_per_page = 50
     search_fields = ["name", "description"]
     actions = ["compare"]
     list_before_template = "admin/marketing/segment_list_hint.html"
+    change_form_outer_before_template = "admin/marketing/segment_in_use.html"
     fieldsets = [
         (None, {"fields": ["name", "description", ("kind", "cluster")]}),
         (_("Who is in it"), {"fields": ["rules"], "classes": ["rp-wide"]}),
     ]
 
     class Media:
-        js = [Script("marketing/builder/builder.js", type="module")]
-        css = {"all": ["marketing/builder.css"]}
+        js = [
+            Script("marketing/builder/builder.js", type="module"),
+            Script("marketing/segment_form.js", type="module"),
+        ]
+        css = {"all": ["marketing/builder.css", "marketing/segment.css"]}
 
     @display(description=_("segment"), ordering="name")
     def link(self, obj: Segment) -> str:
@@ -79,21 +88,38 @@ class SegmentAdmin(HistoryAdmin, ModelAdmin):
 
     @display(description=_("computed at"), ordering="refreshed_at")
     def computed(self, obj: Segment) -> str:
-        return moment(obj.refreshed_at)
+        return ago(obj.refreshed_at)
 
-    @display(description=_("state"), label=HEALTH_COLOURS)
-    def health(self, obj: Segment) -> tuple[str, Any]:
-        if obj.error:
-            return "error", _("fails")
-        if obj.refreshed_at is None:
-            return "waiting", _("not computed yet")
-        return "fine", _("up to date")
+    @display(description=_("state"), ordering=F("failing_since_at"))
+    def health(self, obj: Any) -> str:
+        stands = obj.standing
+        said = badge(stands.word, stands.tone, stands.icon)
+        if not stands.trouble:
+            return said
+        problem = stands.trouble.problem
+        return format_html('{}<div class="rp-is-text-bad rp-small">{}</div>', said, problem)
 
     @action(description=_("Compare how they overlap"))
     def compare(self, request: HttpRequest, queryset: QuerySet[Segment]) -> HttpResponse:
         chosen = queryset.values_list("pk", flat=True)[: overlaps.MOST]
         query = urlencode([("segments", pk) for pk in chosen])
         return HttpResponseRedirect(f"{reverse('admin:marketing_segment_overlap')}?{query}")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SegmentChangeList]:
+        return SegmentChangeList
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Say before saving what a change touches."""
+        segment = self.get_object(request, object_id) if object_id else None
+        users = segment_page.users_of(segment) if segment else []
+        more = {**(extra_context or {}), "users": users}
+        return super().changeform_view(request, object_id, form_url, more)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Rules in the address begin a new segment."""
@@ -132,6 +158,13 @@ class SegmentAdmin(HistoryAdmin, ModelAdmin):
         view = self.admin_site.admin_view
         pages = [
             ("", segment_page.show, "page"),
+            ("standing/", segment_standing.show, "standing"),
+            ("sizes/", segment_sizes.show, "sizes"),
+            ("moves/", segment_moves.show, "moves"),
+            ("plan/", segment_plan.show, "plan"),
+            ("snapshot/", segment_lists.snapshot, "snapshot"),
+            ("upload/", segment_lists.upload, "upload"),
+            ("upload/report/", segment_lists.report, "report"),
             ("people/", segment_page.people, "people"),
             ("export/", segment_page.export, "export"),
             ("refresh/", segment_verbs.refresh, "refresh"),

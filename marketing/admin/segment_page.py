@@ -1,5 +1,6 @@
-"""The page of a segment: its rules in words, who is in it since when, and staff's overrides."""
+"""The page of a segment: how it stands, who is in it, who came and went, what uses it."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin
@@ -11,17 +12,48 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from crm import search
 from crm.admin.exports import export_customers
 from crm.models import Customer
+from marketing import segments
 from marketing.choices import OverrideMode, SegmentKind
 from marketing.models import Membership, Segment
-from marketing.rules import RuleError, explain
+
+from . import segment_moves, segment_sizes, segment_standing
 
 PAGE = 25
 FOUND = 8
 OVERRIDES_SHOWN = 50
+PLAN = "marketing.view_plan"
+
+
+@dataclass(frozen=True)
+class User:
+    """A row that uses a segment: which, in which role, where it is, how it stands."""
+
+    row: Any
+    role: Any
+    address: str
+
+    @property
+    def has_state(self) -> bool:
+        """Whether the row tells its state in words."""
+        return hasattr(self.row, "get_state_display")
+
+
+class Members(Paginator):
+    """Members by pages: how many there are is known already."""
+
+    def __init__(self, found: QuerySet[Membership], size: int, known: int | None) -> None:
+        super().__init__(found, size)
+        self._known = known
+
+    @cached_property
+    def count(self) -> int:
+        """Those found, or all members as last computed."""
+        return super().count if self._known is None else self._known
 
 
 def address(segment_id: int) -> str:
@@ -38,19 +70,20 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
     overrides: Any = segment.overrides.select_related("customer", "set_by", "lifted_by")
     context = {
         **admin.site.each_context(request),
+        **segment_standing.around(request, segment, now),
+        **segment_sizes.around(segment, request.GET.get("days", ""), now),
         "opts": Segment._meta,
         "title": segment.name,
         "original": segment,
-        "segment": segment,
-        "sentence": sentence(segment),
         "text": text,
-        "page": Paginator(_members(segment, text), PAGE).get_page(request.GET.get("page")),
+        "page": _members(segment, text).get_page(request.GET.get("page")),
+        "moves": segment_moves.latest(segment),
         "in_force": overrides.in_force(now=now)[:OVERRIDES_SHOWN],
         "earlier": overrides.not_in_force(now=now)[:OVERRIDES_SHOWN],
         "modes": OverrideMode,
-        "users": _users(segment),
+        "users": users_of(segment),
         "senders": _senders(segment, request),
-        "can_change": request.user.has_perm("marketing.change_segment"),
+        "may_plan": segment.kind == SegmentKind.RULE and request.user.has_perm(PLAN),
     }
     return render(request, "admin/marketing/segment_page.html", context)
 
@@ -71,32 +104,18 @@ def export(request: HttpRequest, pk: int) -> HttpResponseBase:
     return export_customers(None, request, members)
 
 
-def sentence(segment: Segment) -> str:
-    """The segment in words; empty where it has no rules or they cannot be read."""
-    if segment.kind != SegmentKind.RULE:
-        return ""
-    try:
-        return explain(rules=segment.rules)
-    except RuleError:
-        return ""
+def users_of(segment: Segment) -> list[User]:
+    """What uses this segment: rows of apps above, whatever these are, and other segments."""
+    found = segments.uses(segment_id=segment.pk)
+    return [User(use.row, use.role, _of(use.row)) for use in found]
 
 
-def _members(segment: Segment, text: str) -> QuerySet[Membership]:
+def _members(segment: Segment, text: str) -> Members:
+    """Members by the newest customer, as the index has them."""
     found = Membership.objects.filter(segment=segment).select_related("customer")
     if text:
         found = found.filter(customer__in=search.customer_ids(text=text))
-    return found.order_by("-entered_at", "-id")
-
-
-def _users(segment: Segment) -> list[dict[str, Any]]:
-    """The rows of apps above that name this segment, whatever these apps are."""
-    users = []
-    for relation in Segment._meta.related_objects:
-        if not relation.many_to_many:
-            continue
-        for row in getattr(segment, str(relation.get_accessor_name())).all()[:PAGE]:
-            users.append({"row": row, "role": relation.field.verbose_name, "address": _of(row)})
-    return users
+    return Members(found.order_by("-customer_id"), PAGE, None if text else segment.member_count)
 
 
 def _senders(segment: Segment, request: HttpRequest) -> list[dict[str, Any]]:
@@ -113,6 +132,8 @@ def _senders(segment: Segment, request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _of(row: Any) -> str:
+    if isinstance(row, Segment):
+        return address(row.pk)
     options = row._meta
     try:
         return reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[row.pk])

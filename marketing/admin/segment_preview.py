@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 
 from crm.admin import veiling
 from crm.choices import Channel
+from marketing import segments
 from marketing.rules import RuleError, explain
 from marketing.segments import previews
 
@@ -42,7 +43,7 @@ def show(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"how": how}
     try:
         rules = json.loads(request.POST.get("rules", ""))
-        context["sentence"] = explain(rules=rules)
+        context["sentence"] = explain(rules=rules, names=segments.names(rules=rules))
         with _only_the_latest(request, how):
             _count(context, rules, how)
     except RuleError as error:

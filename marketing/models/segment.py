@@ -62,6 +62,7 @@ class Segment(models.Model):
         verbose_name = _("segment")
         verbose_name_plural = _("segments")
         ordering = ["name"]
+        permissions = [("view_plan", _("Can see PostgreSQL's plan of a segment"))]
 
     def __str__(self) -> str:
         return self.name

@@ -4,15 +4,23 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from . import naming
 from .tree import Group, Node, validate
 
+_NOBODY_SAID: naming.Names = {}
 
-def explain(*, rules: Any) -> str:
-    """Say a rule tree as one sentence in the reader's language."""
+
+def explain(*, rules: Any, names: naming.Names = _NOBODY_SAID) -> str:
+    """Say a rule tree as one sentence in the reader's language.
+
+    What the rules speak of by number is said by `names` where they know it.
+    """
     root = validate(rules=rules)
     if not root.nodes:
         return _("All customers.")
-    return _("Customers for whom: %(conditions)s.") % {"conditions": _say(root, outer=True)}
+    with naming.using(names):
+        said = _say(root, outer=True)
+    return _("Customers for whom: %(conditions)s.") % {"conditions": said}
 
 
 def _say(node: Node, *, outer: bool = False) -> str:

@@ -7,7 +7,7 @@ from typing import Self
 from django.utils.translation import gettext as _
 
 from marketing.choices import ScoreKind
-from marketing.rules import operators, values
+from marketing.rules import naming, operators, values
 from marketing.rules.base import CLUSTER, Asked, Payload, Sql, Timeless, exists, wrap
 from marketing.wording import TRAITS, cluster_name
 
@@ -139,5 +139,8 @@ class InSegment(Timeless):
 
     def sentence(self) -> str:
         """Say it."""
+        if name := naming.name_of(f"segment:{self.segment_id}"):
+            named = _("is in “%(name)s”") if self.inside else _("is not in “%(name)s”")
+            return named % {"name": name}
         pattern = _("is in segment #%(id)d") if self.inside else _("is not in segment #%(id)d")
         return pattern % {"id": self.segment_id}

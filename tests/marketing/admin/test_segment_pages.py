@@ -126,13 +126,13 @@ def test_compute_now_rings_a_worker_and_the_page_waits_for_it(admin, germans, ru
 
     assert "Being computed" in said(answer)
     assert rung == [("refresh_segment", germans.pk)]
-    assert 'hx-select="#segment-standing"' in answer.content.decode()
+    assert 'hx-trigger="every 2s"' in answer.content.decode()
 
 
 def test_a_computed_segment_is_not_waited_for(admin, germans):
     html = admin.get(address(germans, "page")).content.decode()
 
-    assert 'hx-select="#segment-standing"' not in html
+    assert 'hx-trigger="every 2s"' not in html
 
 
 def test_a_person_is_put_in_by_hand_at_once_with_who_and_why(admin, maria, germans, ben):
