@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from django.utils.translation import gettext as _
@@ -24,8 +24,8 @@ FIGURES: Mapping[str, tuple[str, str, object]] = {
 # Kept as the moment from which the days are counted.
 AGES = ("recency_days", "tenure_days")
 _OLDER = {"is": "=", "at_least": "<=", "at_most": ">=", "more_than": "<", "less_than": ">"}
-# More days than any order is old, and as many as a date can be moved by.
-_ETERNITY = 700_000
+_DAWN = datetime.min.replace(tzinfo=UTC)
+_DUSK = datetime.max.replace(tzinfo=UTC)
 _ORDERS = Sql(
     "SELECT o.customer_id FROM crm_order o WHERE o.state = 'placed' AND o.customer_id IS NOT NULL"
 )
@@ -69,8 +69,9 @@ class OrderFigure:
             return self.span.crossed(_ORDERS, "o.placed_at", since, until)
         if self.figure not in AGES:
             return None
-        age = self._age()
-        return _ORDERS + Sql(" AND o.placed_at BETWEEN %s AND %s", (since - age, until - age))
+        return _ORDERS + Sql(
+            " AND o.placed_at BETWEEN %s AND %s", (self._then(since), self._then(until))
+        )
 
     def sentence(self) -> str:
         """Say it."""
@@ -98,7 +99,7 @@ class OrderFigure:
 
     def _asked(self, value: Sql, rows: Sql, left: Sql, now: datetime) -> Asked:
         """Where nothing at all answers yes, those are kept who answer no."""
-        test = wrap("coalesce(", self._question(value, now), ", false)")
+        test = wrap("(", self._question(value, now), " IS TRUE)")
         found = self._question(left, now)
         if self.figure in COUNTS_FROM_ZERO and self.question.is_true_of(0):
             members = rows + wrap("NOT ", found)
@@ -109,11 +110,16 @@ class OrderFigure:
         if self.figure not in AGES:
             return self.question.bare(left, now)
         # So many days ago, rather than how many days ago: an index knows moments.
-        older = Sql(f" {_OLDER[self.question.op]} %s", (now - self._age(),))
+        older = Sql(f" {_OLDER[self.question.op]} %s", (self._then(now),))
         return wrap("(", left + older, ")")
 
-    def _age(self) -> timedelta:
-        return timedelta(days=max(-_ETERNITY, min(self.question.value, _ETERNITY)))
+    def _then(self, now: datetime) -> datetime:
+        """So many days before a moment, as far as there are dates."""
+        most = (now - _DAWN) / timedelta(days=1)
+        least = (now - _DUSK) / timedelta(days=1)
+        if self.question.value >= most:
+            return _DAWN
+        return _DUSK if self.question.value <= least else now - timedelta(days=self.question.value)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 import time as time_module
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time
+from functools import cached_property
 
 from django.db import connection
 
@@ -14,35 +15,34 @@ _LATE = """c.id IN (
     SELECT e.customer_id FROM crm_eventbatch b CROSS JOIN unnest(b.event_ids) AS told (id)
     JOIN crm_event e ON e.id = told.id WHERE e.name = %s AND e.occurred_at < %s)"""
 
-# The oldest event of a name and the first day of it: each the end of an index.
+# The oldest event of a name and the first day of it, each the end of an index; and whether a
+# retention rule ever took events: what came in late since may be older than what it took.
 _OLDEST = """
     SELECT (SELECT (min(occurred_at) AT TIME ZONE 'UTC')::date FROM crm_event WHERE name = %s),
-           (SELECT min(date) FROM crm_eventday WHERE name = %s)
+           (SELECT min(date) FROM crm_eventday WHERE name = %s),
+           EXISTS (SELECT FROM crm_retentionrule WHERE what = 'events' AND last_run_at IS NOT NULL)
 """
-_KEEP_SECONDS = 60
-_kept: dict[tuple[str, str], tuple[float, date | None]] = {}
+_KEEP_SECONDS = 1
+_kept: dict[tuple[str, str], tuple[float, bool]] = {}
 
 
-def forgotten_until(*, name: str, today: date) -> date | None:
-    """The day up to which events of a name are known by their days only; None if by none."""
+def is_forgotten(*, name: str) -> bool:
+    """Whether some events of a name are known by their days only."""
     key = (connection.settings_dict["NAME"], name)
     found = _kept.get(key)
     if found is None or found[0] < time_module.monotonic():
         if len(_kept) > 1_000:
             _kept.clear()
-        found = (time_module.monotonic() + _KEEP_SECONDS, _look(name, today))
+        found = (time_module.monotonic() + _KEEP_SECONDS, _look(name))
         _kept[key] = found
     return found[1]
 
 
-def _look(name: str, today: date) -> date | None:
+def _look(name: str) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(_OLDEST, [name, name])
-        event, day = cursor.fetchone()
-    if day is None or (event is not None and event <= day):
-        return None
-    # Of the day of the oldest event the rest may be gone.
-    return today if event is None else min(today, event)
+        event, day, has_run = cursor.fetchone()
+    return bool(day is not None and (has_run or event is None or event > day))
 
 
 @dataclass(frozen=True)
@@ -53,33 +53,32 @@ class EventDays:
     now: datetime
 
     def rows(self) -> Sql:
-        """A select of `x.customer_id`, to be grouped by `total`; the index is all it reads.
+        """A select of `x.customer_id`, to be grouped by `total`.
 
-        Events are counted where there are any, as that needs no look at what waits to be rolled
-        up; days only of the time whose events a retention rule has taken.
+        Events are counted where all are there: then an index is all that is read, and nobody need
+        look at what waits to be rolled up. Where a retention rule has taken some, days are.
         """
         events = Sql(
             " FROM crm_event x WHERE x.name = %s AND x.occurred_at <= %s", (self.name, self.now)
         )
-        if self._forgotten is None:
+        if not self._is_by_days:
             return wrap("SELECT x.customer_id", events)
-        days = Sql(
-            "SELECT x.customer_id FROM (SELECT d.customer_id, d.count FROM crm_eventday d"
-            " WHERE d.name = %s AND d.date <= %s",
-            (self.name, self._forgotten),
+        days = wrap(
+            f"SELECT x.customer_id FROM (SELECT d.customer_id, d.count FROM {rollups.DAYS} AS d"  # noqa: S608
+            " WHERE ",
+            self._before(),
         )
-        later = datetime.combine(self._forgotten + timedelta(days=1), time(), UTC)
         told = wrap(" UNION ALL SELECT x.customer_id, 1", events, " AND x.occurred_at >= %s) AS x")
-        return days + Sql(told.text, (*told.params, later))
+        return days + Sql(told.text, (*told.params, self._midnight))
 
     @property
     def total(self) -> str:
         """The sum of the rows of one customer."""
-        return "count(*)" if self._forgotten is None else "sum(x.count)"
+        return "sum(x.count)" if self._is_by_days else "count(*)"
 
-    @property
-    def _forgotten(self) -> date | None:
-        return forgotten_until(name=self.name, today=self._midnight.date())
+    @cached_property
+    def _is_by_days(self) -> bool:
+        return is_forgotten(name=self.name)
 
     def any_of_one(self) -> Sql:
         """Whether there is any event of the customer `c`."""
