@@ -4,9 +4,11 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
+from django.core.cache import cache
 from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -21,7 +23,9 @@ from marketing.rules import RuleError, explain
 from marketing.segments import previews
 
 HOW = {"exact": previews.preview, "estimate": previews.estimate}
+# A page that shows rules names itself by a number, and each of its questions by the next one.
 _TOKEN = re.compile(r"[0-9]{1,20}")
+_KEPT_SECONDS = 600
 
 
 def is_unfinished(node: Any) -> bool:
@@ -39,12 +43,22 @@ def is_unfinished(node: Any) -> bool:
 @permission_required("marketing.view_segment", raise_exception=True)
 def show(request: HttpRequest) -> HttpResponse:
     """Sentence, count, reach per channel and five people; or what is wrong with the rules."""
-    how = "estimate" if request.POST.get("how") == "estimate" else "exact"
+    asked = Asked.read(request)
+    if asked.how != "estimate":
+        asked.stop_others()
+    if asked.how == "stop":
+        return HttpResponse(status=204)
+    return _answer(request, asked)
+
+
+def _answer(request: HttpRequest, asked: "Asked") -> HttpResponse:
+    how = asked.how
     context: dict[str, Any] = {"how": how}
+    rules: Any = None
     try:
         rules = json.loads(request.POST.get("rules", ""))
         context["sentence"] = explain(rules=rules, names=segments.names(rules=rules))
-        with _only_the_latest(request, how):
+        with asked.named():
             _count(context, rules, how)
     except RuleError as error:
         context["is_unfinished"] = is_unfinished(rules)
@@ -52,7 +66,11 @@ def show(request: HttpRequest) -> HttpResponse:
     except ValueError:
         context["problem"] = _("This is not JSON yet: look for a missing comma or bracket.")
     except DatabaseError:
-        _count_roughly(context, rules)
+        if not asked.is_latest():
+            return HttpResponse(status=204)
+        _count_roughly(context, rules, asked)
+    except NobodyWaitsError:
+        return HttpResponse(status=204)
     return render(request, "admin/marketing/segment_preview.html", context)
 
 
@@ -62,29 +80,76 @@ def _count(context: dict[str, Any], rules: Any, how: str) -> None:
     context.update(preview=found, reach=reach)
 
 
-def _count_roughly(context: dict[str, Any], rules: Any) -> None:
+def _count_roughly(context: dict[str, Any], rules: Any, asked: "Asked") -> None:
     """Where counting took too long, a sample still says about how many."""
     context["problem"] = _("Counting took too long; narrow the rules, or save and wait.")
     try:
-        _count(context, rules, "estimate")
-    except DatabaseError:
+        with asked.named():
+            _count(context, rules, "estimate")
+    except (DatabaseError, NobodyWaitsError):
         return
 
 
-@contextmanager
-def _only_the_latest(request: HttpRequest, how: str) -> Iterator[None]:
-    """Stop what this very page asked before and nobody waits for any more."""
-    token = request.POST.get("token", "")
-    if not _TOKEN.fullmatch(token):
-        yield
-        return
-    name = f"preview {request.user.pk} {token} {how}"[:63]
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
-            " WHERE application_name = %s AND state = 'active' AND pid <> pg_backend_pid()",
-            [name],
+class NobodyWaitsError(Exception):
+    """The page has asked something newer meanwhile, or is gone."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question of one page: how it is answered, and whether anybody still waits for that."""
+
+    how: str
+    token: str
+    turn: int
+
+    @classmethod
+    def read(cls, request: HttpRequest) -> "Asked":
+        """What the form says; who does not name the page is never stopped."""
+        how = request.POST.get("how", "")
+        token, turn = request.POST.get("token", ""), request.POST.get("turn", "")
+        is_named = bool(_TOKEN.fullmatch(token))
+        return cls(
+            how=how if how in ("estimate", "stop") else "exact",
+            token=f"{request.user.pk} {token}" if is_named else "",
+            turn=int(turn) if _TOKEN.fullmatch(turn) else 0,
         )
-        # Until the end of the transaction, so that no other work bears the name.
-        cursor.execute("SELECT set_config('application_name', %s, true)", [name])
-        yield
+
+    def stop_others(self) -> None:
+        """Stop whatever this page asked before, wherever it is being counted."""
+        if not self.token:
+            return
+        cache.set(self._key, max(self.turn, self._latest()), _KEPT_SECONDS)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = ANY(%s) AND state = 'active'"
+                " AND pid <> pg_backend_pid()",
+                [[self._name(how) for how in HOW]],
+            )
+
+    def is_latest(self) -> bool:
+        """Whether the page waits for just this."""
+        return not self.token or self._latest() <= self.turn
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Count under a name by which the next question finds it."""
+        if not self.token:
+            yield
+            return
+        with transaction.atomic(), connection.cursor() as cursor:
+            # Until the end of the transaction, so that no other work bears the name.
+            cursor.execute("SELECT set_config('application_name', %s, true)", [self._name()])
+            if not self.is_latest():
+                raise NobodyWaitsError
+            yield
+
+    @property
+    def _key(self) -> str:
+        return f"preview:{self.token.replace(' ', ':')}"
+
+    def _name(self, how: str = "") -> str:
+        return f"preview {self.token} {how or self.how}"[:63]
+
+    def _latest(self) -> int:
+        return int(cache.get(self._key) or 0)

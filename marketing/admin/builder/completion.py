@@ -20,18 +20,29 @@ MOST = 30
 @permission_required("marketing.view_segment", raise_exception=True)
 def show(request: HttpRequest) -> JsonResponse:
     """Values that hold the text, those that begin with it first; or names of known values."""
-    asked = request.GET
-    text = asked.get("text", "").strip()
-    if asked.get("of") == "products" and asked.get("name") == "product":
-        known_skus = asked.getlist("sku")[:MOST]
-        found = (
-            known.name_products(skus=known_skus)
-            if known_skus
-            else known.find_products(text=text, most=MOST)
-        )
+    text = request.GET.get("text", "").strip()
+    asked = (request.GET.get("of"), request.GET.get("name"))
+    if asked == ("products", "product"):
+        found = _products(request, text)
+    elif asked[0] == "segments":
+        found = _segments(request, text)
     else:
         found = _fitting(_values(request), text)
     return JsonResponse({"values": [asdict(value) for value in found]})
+
+
+def _products(request: HttpRequest, text: str) -> list[Value]:
+    skus = request.GET.getlist("sku")[:MOST]
+    if skus:
+        return known.name_products(skus=skus)
+    return known.find_products(text=text, most=MOST)
+
+
+def _segments(request: HttpRequest, text: str) -> list[Value]:
+    numbers = [int(pk) for pk in request.GET.getlist("id")[:MOST] if pk.isdecimal()]
+    if numbers:
+        return known.name_segments(numbers=numbers)
+    return known.find_segments(text=text, most=MOST)
 
 
 def _values(request: HttpRequest) -> list[Value]:

@@ -7,9 +7,12 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db import connection
+from django.db.models import Case, When
 
 from crm.choices import AttributeType
 from crm.models import AttributeDefinition, Event, Product
+from marketing.models import Segment
+from marketing.rules.conditions.understanding import MAX_ID
 
 # The customer's columns that hold few different values and tell nobody apart.
 COLUMNS = ("country", "language", "city", "time_zone")
@@ -126,6 +129,22 @@ def find_products(*, text: str, most: int) -> list[Value]:
 def name_products(*, skus: list[str]) -> list[Value]:
     """The names of products whose numbers are known."""
     return _named(Product.objects.filter(sku__in=skus))
+
+
+def find_segments(*, text: str, most: int) -> list[Value]:
+    """Segments by name, those first that begin with the text."""
+    found = Segment.objects.filter(name__icontains=text)
+    starts = Case(When(name__istartswith=text, then=0), default=1)
+    return _numbered(found.order_by(starts, "name")[:most])
+
+
+def name_segments(*, numbers: list[int]) -> list[Value]:
+    """The names of segments whose numbers are known."""
+    return _numbered(Segment.objects.filter(pk__in=[pk for pk in numbers if pk <= MAX_ID]))
+
+
+def _numbered(segments: Any) -> list[Value]:
+    return [Value(str(pk), name) for pk, name in segments.values_list("pk", "name")]
 
 
 def _named(products: Any) -> list[Value]:

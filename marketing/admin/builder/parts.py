@@ -28,6 +28,11 @@ def many(key: str, source: Source) -> Part:
     return {"key": key, "type": "many", "source": source}
 
 
+def one(key: str, source: Source, hint: Any) -> Part:
+    """One of very many that bear numbers, found by name while one types."""
+    return {"key": key, "type": "one", "source": source, "hint": str(hint)}
+
+
 def number(key: str, **more: Any) -> Part:
     """A number with words before and after it."""
     return {"key": key, "type": "number", **more}

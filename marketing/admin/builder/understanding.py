@@ -5,9 +5,10 @@ from django.utils.translation import gettext as _
 from marketing.choices import RunState, ScoreKind
 from marketing.models import Cluster, Segment
 
-from .parts import Part, choice, entry
+from .parts import Part, choice, entry, one
 
-MOST_SEGMENTS = 300
+# More than these are found by typing, not in a list.
+MOST_LISTED = 100
 
 
 def scores() -> list[Part]:
@@ -28,7 +29,10 @@ def clusters() -> list[Part]:
 
 def segments() -> list[Part]:
     """Members of another segment."""
-    rows = Segment.objects.order_by("name").values_list("pk", "name")[:MOST_SEGMENTS]
+    rows = list(Segment.objects.order_by("name").values_list("pk", "name")[: MOST_LISTED + 1])
     ways = [["in", _("is in")], ["not_in", _("is not in")]]
-    controls = [choice("op", ways), choice("segment", [list(row) for row in rows])]
+    chosen = choice("segment", [list(row) for row in rows])
+    if len(rows) > MOST_LISTED:
+        chosen = one("segment", {"of": "segments"}, _("segment"))
+    controls = [choice("op", ways), chosen]
     return [entry(_("Understanding"), _("segment"), controls=controls)]

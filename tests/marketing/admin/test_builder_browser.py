@@ -3,19 +3,16 @@
 import json
 
 import pytest
-from django.db import connections
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from marketing.models import Segment
 from tests import making
-from tests.conftest import chromium
 
-playwright = pytest.importorskip("playwright.sync_api")
+from .browsing import TREE, browsing, counted, field, written
+
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-TREE = "[data-rules-tree]"
 
 
 @pytest.fixture(autouse=True)
@@ -32,22 +29,8 @@ def language():
 @pytest.fixture
 def page(live_server, admin, settings, language):
     """A signed-in browser."""
-    settings.ALLOWED_HOSTS = ["*"]
-    session = admin.cookies["sessionid"].value
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
-        context = browser.new_context(viewport={"width": 1500, "height": 1000})
-        cookies = {"sessionid": session, settings.LANGUAGE_COOKIE_NAME: language}
-        for name, value in cookies.items():
-            context.add_cookies([{"name": name, "value": value, "url": live_server.url}])
-        page = context.new_page()
-        page.problems = []
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
+    with browsing(live_server, admin, settings, language) as page:
         yield page
-        assert page.problems == []
-        browser.close()
-        # Beside Playwright's event loop Django opened a connection of its own.
-        connections.close_all()
 
 
 @pytest.fixture
@@ -59,28 +42,12 @@ def adding(page, live_server, greta, ben):
     return page
 
 
-def written(page):
-    return json.loads(page.input_value("#id_rules"))
-
-
-def counted(page, number):
-    """Wait for the exact count, and return everything that the preview says."""
-    exact = page.locator("[data-rules-count=exact] .rp-figure", has_text=str(number))
-    exact.wait_for(timeout=8000)
-    return page.inner_text("[data-rules-preview]")
-
-
 def row(page, number):
     return page.locator(f"{TREE} .rp-condition:has(> select optgroup)").nth(number)
 
 
 def choose(page, number, label):
     row(page, number).locator("select").first.select_option(label=label)
-
-
-def field(page, key):
-    """What stands at a place of the tree; places are named like `r.1.0.value`."""
-    return page.locator(f'{TREE} [data-key="{key}"]')
 
 
 NESTED = {

@@ -252,6 +252,7 @@ export class Rows {
     const label = [control.before, control.after].filter(Boolean).join(" … ") || this.words.value;
     if (control.type === "many") return this.many(node, control.key, control.source, key);
     if (control.type === "choice") return this.choice(node, control, key);
+    if (control.type === "one") return this.one(node, control, key);
     if (control.type === "span") return this.span(node, path);
     if (control.type === "pair") return this.pair(node, control, path);
     const set = (value) => {
@@ -262,6 +263,35 @@ export class Rows {
     const soft = (text) => (text ? el("span", { class: "rp-soft" }, text) : null);
     const more = { "aria-label": label, "data-key": key, placeholder: control.is_optional ? "–" : "" };
     return el("span", { class: "rp-together" }, soft(control.before), number(node[control.key], set, more), soft(control.after));
+  }
+
+  /* One of very many, found by name; the rules hold its number. */
+  one(node, control, key) {
+    const { source, hint } = control;
+    const find = (text) => this.values.find(source, text);
+    const set = (value) => {
+      node[control.key] = value;
+      this.changed(key);
+    };
+    const pick = ({ value, label }) => {
+      field.input.value = label;
+      set(Number(value));
+    };
+    const field = completing({ find, set: () => set(""), pick, placeholder: hint, "aria-label": hint, "data-key": key });
+    const { input } = field;
+    // A name typed to its end is as good as chosen.
+    input.addEventListener("change", async () => {
+      const text = input.value.trim().toLowerCase();
+      const found = text && node[control.key] === "" && (await find(text)).find(({ label }) => label.toLowerCase() === text);
+      if (found) pick(found);
+    });
+    const number = node[control.key];
+    if (number) {
+      this.values.find(source, "", [["id", String(number)]]).then(([found]) => {
+        if (!input.value) input.value = found?.label ?? `#${number}`;
+      });
+    }
+    return field.node;
   }
 
   choice(node, control, key) {

@@ -79,6 +79,7 @@ export class Forms {
       if (control.is_optional) continue;
       if (control.type === "choice") made[control.key] = control.options[0]?.[0] ?? null;
       else if (control.type === "many") made[control.key] = [];
+      else if (control.type === "one") made[control.key] = "";
       else if (control.type === "pair") made[control.key] = ["", ""];
       else made[control.key] = control.start ?? 1;
     }
