@@ -9,6 +9,7 @@ from celery.signals import (
     after_task_publish,
     beat_init,
     worker_before_create_process,
+    worker_process_init,
     worker_ready,
     worker_shutdown,
 )
@@ -23,6 +24,14 @@ def _share_memory(**_: Any) -> None:
     """Let the pool's processes share what is loaded: the collector would write into every page."""
     gc.collect()
     gc.freeze()
+
+
+@worker_process_init.connect
+def _end_with_the_worker(**_: Any) -> None:
+    """Who works through tasks ends with who hands them out, however that one ends."""
+    from marketing.runtime import launch
+
+    launch.follow_parent()
 
 
 @worker_ready.connect

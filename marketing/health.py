@@ -52,11 +52,11 @@ def _broker_and_heartbeats() -> dict[str, dict[str, Any]]:
         ages = heartbeats.ages()
     except RedisError:
         ages = dict.fromkeys(heartbeats.NAMES)
-        return {"broker": {"ok": False}, **{name: _sign(age) for name, age in ages.items()}}
-    return {"broker": {"ok": True}, **{name: _sign(age) for name, age in ages.items()}}
+        return {"broker": {"ok": False}, **{name: _sign(name, age) for name, age in ages.items()}}
+    return {"broker": {"ok": True}, **{name: _sign(name, age) for name, age in ages.items()}}
 
 
-def _sign(age: float | None) -> dict[str, Any]:
+def _sign(name: str, age: float | None) -> dict[str, Any]:
     if age is None:
-        return {"ok": False, "age_seconds": None}
+        return {"ok": name in heartbeats.SPARED, "age_seconds": None}
     return {"ok": age <= heartbeats.OLDEST_SECONDS, "age_seconds": round(age, 1)}

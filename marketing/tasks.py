@@ -12,13 +12,13 @@ def heartbeat() -> None:
     heartbeats.mark("worker")
 
 
-# One bell follows this often before the next one does, which beat rings every second.
-_TURNS = 20
+# One bell follows this often before the next one does.
+_TURNS = 50
 
 
 @shared_task
 def follow_changes() -> None:
-    """Bring segments up to what changed."""
+    """Bring segments up to what the follower has left, or would do where none runs."""
     for _ in range(_TURNS):
         if not segments.follow(now=timezone.now()).is_more:
             return

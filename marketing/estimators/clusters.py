@@ -4,6 +4,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
@@ -15,6 +16,8 @@ from .scaling import Floats, log_scaling
 _SILHOUETTE_ROWS = 2_000
 _STABILITY_ROWS = 5_000
 _NEARLY = 0.85
+# How much of the distances between all pairs is held at once.
+_MEGABYTES = 8
 
 
 class LogKMeans(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[misc]
@@ -83,9 +86,10 @@ class LogKMeans(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[
         for k in range(self.low, upper + 1):
             labels = self._kmeans(k).fit_predict(scaled)
             sample = min(len(scaled), _SILHOUETTE_ROWS)
-            fit = silhouette_score(
-                scaled, labels, sample_size=sample, random_state=self.random_state
-            )
+            with config_context(working_memory=_MEGABYTES):
+                fit = silhouette_score(
+                    scaled, labels, sample_size=sample, random_state=self.random_state
+                )
             stable = self._stability(scaled, labels, k)
             rated[k] = (float(fit), stable, float(fit) * stable)
         return rated

@@ -133,20 +133,24 @@ def trim() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def main() -> int:
+def work() -> int:
     """Work until TERM; the code to end with."""
-    settings.INSTALLED_APPS = APPS
-    django.setup()
     # A chunk is thousands of small objects without circles: looking for circles costs a third.
     gc.freeze()
     gc.set_threshold(200_000, 20, 20)
     sys.setswitchinterval(GIVE_WAY)
-    sys.setswitchinterval(0.0003)
     ingest = Ingest()
     signal.signal(signal.SIGTERM, ingest.stop)
     signal.signal(signal.SIGINT, ingest.stop)
     ingest.run()
     return 0
+
+
+def main() -> int:
+    """Work by itself, with no more of Django than it takes."""
+    settings.INSTALLED_APPS = APPS
+    django.setup()
+    return work()
 
 
 if __name__ == "__main__":

@@ -29,7 +29,12 @@ def main() -> None:
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
     asked = parser.parse_args()
-    asyncio.run(_serve(asked.host, asked.port))
+    work(asked.host, asked.port)
+
+
+def work(host: str, port: int) -> None:
+    """Serve there until a signal ends the process."""
+    asyncio.run(_serve(host, port))
 
 
 if __name__ == "__main__":

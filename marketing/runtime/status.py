@@ -4,12 +4,10 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from marketing.runtime import environment, processes, session
+from marketing.runtime import environment, processes, programs, session
 from marketing.runtime.places import Places
 
 SUPERVISOR = "runtime"
-# Processes that are one with another program, and are shown beside it.
-PARTS = frozenset({"beat"})
 
 
 def main() -> int:
@@ -42,7 +40,7 @@ def memory_by_name(supervisor: int) -> Counter[str]:
         name = _name(child)
         for pid in (child, *processes.descendants(child)):
             title = processes.title(pid)
-            used[title if title in PARTS else name] += processes.memory(pid)
+            used[title if title in programs.PARTS else name] += processes.memory(pid)
     return used
 
 

@@ -1,6 +1,8 @@
 """Runs engines and applications: in order up, kept alive, in order down."""
 
 import asyncio
+import contextlib
+import os
 import signal
 import sys
 import time
@@ -98,7 +100,7 @@ class Supervisor:
                 name, why = verdict
                 child = self._child(name)
                 if time.monotonic() - child.started_at > OLDEST_HEARTBEAT:
-                    await child.restart(why)
+                    await self._restart(child, name, why)
 
     async def stop(self) -> None:
         """Stop applications first and together, then the engines."""
@@ -126,6 +128,16 @@ class Supervisor:
         except TimeoutError:
             return False
         return True
+
+    async def _restart(self, child: Child, name: str, why: str) -> None:
+        """A part of a program alone, where it can be told from the others: they have work."""
+        parts = [pid for pid in processes.children(child.pid) if processes.title(pid) == name]
+        if not parts:
+            await child.restart(why)
+            return
+        self.journal.write("runtime", f"{name} is restarted: {why}")
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(parts[0], signal.SIGKILL)
 
     def _child(self, name: str) -> Child:
         return next(

@@ -1,4 +1,4 @@
-"""Finds a worker, a beat or an ingest that is alive but does no work any more."""
+"""Finds a worker, a beat, a follower or an ingest that is alive but does no work any more."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +20,9 @@ class Watchdog:
         # Without a database it waits, as it should, and still gives signs of life.
         if ingest is not None and ingest > OLDEST_HEARTBEAT:
             return "ingest", f"it has looked at the spool for {ingest:.0f} s no more"
+        follow = _age(report, "follow")
+        if follow is not None and follow > OLDEST_HEARTBEAT:
+            return "follow", f"it has followed nothing for {follow:.0f} s"
         beat, worker = _age(report, "beat"), _age(report, "worker")
         if worker is not None and worker < OLDEST_HEARTBEAT / 2:
             self._cpu_at_heartbeat = worker_cpu

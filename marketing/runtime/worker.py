@@ -1,21 +1,21 @@
-"""Runs the schedule and the workers: Celery's, without what its command line loads beside them.
+"""Runs what has no pages: workers, schedule, follower, ingest and live streams.
 
-The schedule forks the workers after loading what both need, so that it is in memory once. They
-live and die together: the supervisor starts both again.
+All are forked after loading what they need, so that it is in memory once. Workers and schedule are
+Celery's, without what its command line loads beside them.
 """
 
 import argparse
 import gc
 import os
-import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
-from types import FrameType
 from typing import Any
 
-from marketing.runtime import launch
+from marketing.runtime import ingest, live
+from marketing.runtime.follow import Follower
+from marketing.runtime.forks import Forks
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketing.settings")
 # What Celery, its pool and the cache import when they start, or with the first task.
@@ -43,36 +43,49 @@ LOADED_LATE = (
     "django_celery_beat.schedulers",
     "kombu.mixins",
     "kombu.transport.redis",
+    "marketing.rules.conditions.behaviour",
+    "marketing.rules.conditions.belonging",
+    "marketing.rules.conditions.commerce",
+    "marketing.rules.conditions.correspondence",
+    "marketing.rules.conditions.patterns",
+    "marketing.rules.conditions.permission",
+    "marketing.rules.conditions.person",
+    "marketing.rules.conditions.understanding",
+    "crm.ingest.drain",
 )
 
 
 def main() -> int:
-    """Work and ring until TERM; the code to end with."""
-    parser = argparse.ArgumentParser(prog="worker", description="Work through the tasks.")
-    parser.add_argument("--concurrency", type=int, required=True)
-    asked = parser.parse_args()
+    """Be all of them until TERM; the code to end with."""
+    asked = _parser().parse_args()
     app = _loaded()
+    _warm_up(app)
     # The collector would write into every page that is shared.
     gc.collect()
     gc.freeze()
-    signal.signal(signal.SIGCHLD, _workers_ended)
-    workers = os.fork()
-    if not workers:
-        _name("worker")
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        launch.follow_parent()
-        return _work(app, asked.concurrency)
-    _name("beat")
-    try:
-        _ring(app)
-    finally:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        _stop(workers)
+    parts: dict[str, Callable[[], object]] = {
+        "worker": lambda: _work(app, asked.concurrency),
+        "beat": lambda: _ring(app),
+        "follow": lambda: Follower().run(),
+        "ingest": ingest.work,
+        "live": lambda: live.work(asked.host, asked.port),
+    }
+    part = Forks(tuple(parts)).run()
+    if part:
+        parts[part]()
     return 0
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="worker", description="Run all that has no pages.")
+    parser.add_argument("--concurrency", type=int, required=True, help="tasks side by side")
+    parser.add_argument("--host", required=True, help="where live updates are served")
+    parser.add_argument("--port", type=int, required=True, help="and on which port")
+    return parser
+
+
 def _loaded() -> Any:
-    """The Celery application, and all that would be loaded after the fork."""
+    """The Celery application, and all that would be loaded after the forks."""
     from marketing.celery import app
 
     app.loader.import_default_modules()
@@ -81,6 +94,36 @@ def _loaded() -> Any:
         with suppress(ImportError):
             import_module(name)
     return app
+
+
+def _warm_up(app: Any) -> None:
+    """Do once what each of them does first: what that leaves in memory is shared too."""
+    from django.core.cache import cache
+    from django.db import DatabaseError, connection
+    from django.utils import timezone
+    from django_celery_beat.schedulers import DatabaseScheduler
+    from kombu import pools
+    from kombu.exceptions import OperationalError
+    from redis.exceptions import RedisError
+
+    from crm import rollups
+    from marketing import heartbeats, segments, tasks
+
+    try:
+        heartbeats.ages()
+        DatabaseScheduler(app=app).close()
+        segments.follow(now=timezone.now())
+        rollups.run_due(now=timezone.now())
+        tasks.refresh_segments.apply_async(expires=30, retry=False)
+    except (DatabaseError, RedisError, OperationalError) as error:
+        # Not there yet: then it is shared a little less.
+        print(f"not warmed up: {type(error).__name__}", file=sys.stderr, flush=True)
+    # Nothing that is open may be shared.
+    connection.close()
+    cache.close()
+    pools.reset()
+    app._after_fork()
+    ingest.trim()
 
 
 def _work(app: Any, concurrency: int) -> int:
@@ -101,24 +144,6 @@ def _work(app: Any, concurrency: int) -> int:
 def _ring(app: Any) -> None:
     """Ring for what is due; no file of its own: the schedule is in the tables."""
     app.Beat(loglevel="WARNING", pidfile=None, quiet=True).run()
-
-
-def _workers_ended(number: int, frame: FrameType | None) -> None:
-    """A schedule without workers rings for nobody: the supervisor starts both again."""
-    sys.exit("the workers have ended")
-
-
-def _stop(workers: int) -> None:
-    """Let the workers end in order, where they have not ended already."""
-    with suppress(ProcessLookupError, ChildProcessError):
-        os.kill(workers, signal.SIGTERM)
-        os.waitpid(workers, 0)
-
-
-def _name(name: str) -> None:
-    """Tell `manage.py status`, and other tools that list processes, what this one is."""
-    with suppress(OSError):
-        Path("/proc/self/comm").write_text(name, encoding="ascii")
 
 
 if __name__ == "__main__":

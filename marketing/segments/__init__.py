@@ -2,7 +2,7 @@
 
 from .base import base as compiled
 from .base import queryset
-from .following import Followed, follow
+from .following import Followed, follow, is_waiting
 from .history import Flow, flow, moves, sample, sizes
 from .lagging import Freshness, freshness, worries
 from .lists import Row, Uploaded, snapshot, upload
@@ -31,6 +31,7 @@ __all__ = [
     "flow",
     "follow",
     "freshness",
+    "is_waiting",
     "lift",
     "members",
     "moves",

@@ -41,6 +41,9 @@ _RECOUNTS = 10
 _SEGMENT = "segment:"
 _NOBODY = Moves(0, 0, 0)
 
+_WAITING = """
+    SELECT EXISTS (SELECT FROM crm_change) OR EXISTS (SELECT FROM marketing_segmentrecheck)
+"""
 _TURN = "SELECT pg_try_advisory_xact_lock(%s)"
 _TAKE = """
     DELETE FROM crm_change WHERE id IN (SELECT id FROM crm_change ORDER BY id LIMIT %s)
@@ -102,6 +105,14 @@ def follow(*, now: datetime) -> Followed:
             return Followed()
         with time_limit(seconds=_PATIENCE):
             return _Turn(now).run()
+
+
+def is_waiting() -> bool:
+    """Whether anything waits to be followed, the clock aside."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING)
+        [is_waiting] = cursor.fetchone() or [False]
+    return bool(is_waiting)
 
 
 def _is_our_turn() -> bool:

@@ -59,6 +59,20 @@ def test_a_set_without_an_ingest_is_not_ready(client: Client) -> None:
 
 
 @pytest.mark.django_db
+def test_a_set_without_a_follower_is_ready_and_one_whose_follower_hangs_is_not(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("worker", "beat", "ingest"):
+        heartbeats.mark(name)
+    assert client.get("/readyz").json()["follow"] == {"ok": True, "age_seconds": None}
+
+    heartbeats.mark("follow")
+    monkeypatch.setattr(heartbeats, "OLDEST_SECONDS", -1.0)
+
+    assert not client.get("/readyz").json()["follow"]["ok"]
+
+
+@pytest.mark.django_db
 def test_a_worker_silent_for_a_minute_is_not_ready(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,7 +107,7 @@ def test_a_probe_needs_no_host_name(client: Client, settings: Any) -> None:
     assert client.get("/admin/", headers={"host": "10.0.0.7"}).status_code == 400
 
 
-@pytest.mark.parametrize("name", ["worker", "ingest"])
+@pytest.mark.parametrize("name", ["worker", "follow", "ingest"])
 def test_whoever_ends_in_order_is_not_waited_for(name: str) -> None:
     heartbeats.mark(name)
 

@@ -15,7 +15,7 @@ import pytest
 from django.conf import settings
 from django.urls import reverse
 
-from marketing.runtime import probes, processes, start, status
+from marketing.runtime import probes, processes, programs, start, status
 
 pytestmark = [
     pytest.mark.processes,
@@ -130,7 +130,7 @@ def test_its_status_names_each_process_with_its_memory(running: RunningSet) -> N
     ).stdout
 
     names = [line.split()[0] for line in printed.splitlines()]
-    expected = ["postgres", "valkey", "outbox", "worker", "beat", "ingest", "web", "live"]
+    expected = ["postgres", "valkey", "outbox", "worker", *programs.PARTS, "web"]
     assert sorted(names) == sorted(["runtime", *expected, "together"])
 
 
@@ -141,8 +141,8 @@ def test_the_whole_set_is_small(running: RunningSet) -> None:
     used = status.memory_by_name(running.process.pid)
 
     # A second worker process takes 40 MB more; the goal is 500 MB, visitors included.
-    assert sum(used.values()) < 440e6, used
-    assert used["worker"] + used["beat"] < 165e6, used
+    assert sum(used.values()) < 420e6, used
+    assert sum(used[name] for name in ("worker", *programs.PARTS)) < 215e6, used
 
 
 def test_a_second_start_on_the_same_folder_is_refused_politely(running: RunningSet) -> None:
@@ -176,8 +176,10 @@ def test_a_busy_port_is_named_before_anything_starts(running: RunningSet, tmp_pa
     [
         "[worker]",
         "[beat]",
+        "[follow]",
+        "[ingest]",
+        "[live]",
         "marketing.wsgi",
-        "runtime.live",
         "crm.simulator",
         "valkey-server",
         "bin/postgres",

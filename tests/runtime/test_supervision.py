@@ -194,6 +194,17 @@ def test_an_ingest_that_looks_at_the_spool_no_more_is_restarted() -> None:
     assert verdict[0] == "ingest"
 
 
+def test_a_follower_that_hangs_is_restarted_and_one_that_is_missing_is_not_missed() -> None:
+    silent = report(worker=3, beat=1) | {"follow": {"age_seconds": 61.0}}
+    missing = report(worker=3, beat=1) | {"follow": {"age_seconds": None}}
+
+    verdict = Watchdog().verdict(silent, worker_cpu=1)
+
+    assert verdict is not None
+    assert verdict[0] == "follow"
+    assert Watchdog().verdict(missing, worker_cpu=1) is None
+
+
 def test_an_ingest_that_gives_signs_of_life_is_left_alone() -> None:
     alive = report(worker=3, beat=1) | {"ingest": {"age_seconds": 6.0}}
 

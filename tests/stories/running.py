@@ -26,7 +26,8 @@ MARKS = {
     "valkey": "valkey-server",
     "worker": "[worker]",
     "beat": "[beat]",
-    "ingest": "marketing.runtime.ingest",
+    "follow": "[follow]",
+    "ingest": "[ingest]",
     "web": "granian --interface wsgi",
     "outbox": "manage.py outbox",
 }

@@ -10,7 +10,7 @@ from tests.stories import running
 pytestmark = pytest.mark.processes
 
 RECIPIENTS = 5000
-VICTIMS = ("worker", "beat", "web", "valkey", "postgres")
+VICTIMS = ("worker", "beat", "follow", "web", "valkey", "postgres")
 PEOPLE = """
 INSERT INTO crm_customer (first_name, last_name, email, phone, country, city, postcode, street,
                           language, time_zone, attributes, bucket, created_at)
