@@ -34,7 +34,10 @@ class Score(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["customer", "kind"], name="one_score_per_kind")
         ]
-        indexes = [models.Index(fields=["kind", "value"], name="score_by_value")]
+        # With whom it is about, so that rules read the index alone.
+        indexes = [
+            models.Index(fields=["kind", "value"], include=["customer"], name="score_by_value")
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.value:.3f}"

@@ -1,7 +1,7 @@
 """Segment rules: a JSON tree becomes one SQL statement, and one sentence."""
 
 from .base import Sql
-from .compiling import Compiled, compile_rules, crossed, explain_plan
+from .compiling import Compiled, compile_rules, crossed, estimate_plan, explain_plan
 from .errors import RuleError
 from .sentences import explain
 from .testing import crossings, holds, parsed
@@ -14,6 +14,7 @@ __all__ = [
     "compile_rules",
     "crossed",
     "crossings",
+    "estimate_plan",
     "explain",
     "explain_plan",
     "holds",

@@ -41,9 +41,10 @@ class Asked:
     `test` is a boolean about the customer `c`, never null and cheap for one. `members` selects the
     ids of those for whom the condition holds, or with `inside=False` of all for whom it does not;
     `names_once` says that it names nobody twice. `reads_row` says that the test reads more of `c`
-    than the id; `effort` is how many look-ups in an index it costs. `kept` is a question of a table
-    that keeps one row per customer: several of the same table are read together. Where `parts` are
-    given, the condition holds when all of them do, and each is asked by itself.
+    than the id; `effort` is how many look-ups in an index it costs, in units of PostgreSQL's
+    planner. `kept` is a question of a table that keeps one row per customer: several of the same
+    table are read together. Where `parts` are given, the condition holds when all of them do, and
+    each is asked by itself.
     """
 
     test: Sql

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection
 
-from . import logic
+from . import estimating, logic
 from .base import EXISTENCE, Sql, join, wrap
 from .planning import Chain, Everybody, Hold, Plan, Planner, Test, Unite
 from .tree import leaves, validate
@@ -15,6 +15,7 @@ from .tree import leaves, validate
 # So few candidates are always tested one by one; nothing need be estimated.
 _FEW = 5_000
 _AMONG = " WHERE c.id = ANY(%s)"
+_CUSTOMERS = Sql("crm_customer")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,12 @@ def explain_plan(*, rules: Any, now: datetime) -> str:
         return "\n".join(line for (line,) in cursor.fetchall())
 
 
+def estimate_plan(*, rules: Any, now: datetime) -> estimating.Estimate:
+    """What PostgreSQL expects of the whole statement: how many it finds, and at what cost."""
+    compiled = compile_rules(rules=rules, now=now)
+    return estimating.planned(select=Sql(compiled.sql, compiled.params))
+
+
 def crossed(*, rules: Any, since: datetime, until: datetime) -> Sql | None:
     """The ids of all whose answer the clock alone may change after `since`, up to `until`."""
     found = [leaf.crossed(since, until) for leaf in leaves(validate(rules=rules))]
@@ -73,8 +80,8 @@ class _Statement:
     def __init__(self) -> None:
         self._kept: list[Sql] = []
 
-    def of(self, plan: Plan, ground: str = "") -> Sql:
-        """The whole statement of a plan."""
+    def of(self, plan: Plan, ground: Sql | None = None) -> Sql:
+        """The whole statement of a plan, of everybody or of a ground that is kept."""
         last = self._select(plan, ground)
         if not self._kept:
             return last
@@ -84,14 +91,14 @@ class _Statement:
         ]
         return wrap("WITH ", join(", ", kept), " ") + last
 
-    def keep(self, select: Sql) -> str:
+    def keep(self, select: Sql) -> Sql:
         """Keep what a select finds under a name."""
         self._kept.append(select)
-        return f"k{len(self._kept)}"
+        return Sql(f"k{len(self._kept)}")
 
-    def _select(self, plan: Plan, ground: str) -> Sql:
+    def _select(self, plan: Plan, ground: Sql | None) -> Sql:
         if isinstance(plan, Everybody):
-            return Sql(f"SELECT c.id FROM {ground or 'crm_customer'} c WHERE true")  # noqa: S608
+            return wrap("SELECT c.id FROM ", ground or _CUSTOMERS, " c WHERE true")
         if isinstance(plan, Test):
             return _tested(plan, ground)
         if isinstance(plan, Hold):
@@ -101,30 +108,35 @@ class _Statement:
             return join(" UNION ", arms)
         return self._chained(_merged(plan), ground)
 
-    def _chained(self, steps: list[Plan], ground: str) -> Sql:
+    def _chained(self, steps: list[Plan], ground: Sql | None) -> Sql:
         for step in steps[:-1]:
-            ground = self.keep(self._select(step, ground))
+            ground = self._ground(step, ground)
         return self._select(steps[-1], ground)
 
+    def _ground(self, step: Plan, ground: Sql | None) -> Sql:
+        """What the next step goes on from: of one row per customer PostgreSQL knows how many."""
+        found = self._select(step, ground)
+        if ground is None and isinstance(step, Hold) and step.is_kept:
+            return wrap("(", found, ")")
+        return self.keep(found)
 
-def _tested(plan: Test, ground: str) -> Sql:
-    tests = join(" AND ", [form.test for form in plan.forms])
-    if not ground:
-        return logic.EVERYONE + wrap(" WHERE ", tests)
+
+def _tested(plan: Test, ground: Sql | None) -> Sql:
+    tests = wrap(" WHERE ", join(" AND ", [form.test for form in plan.forms]))
+    if ground is None:
+        return logic.EVERYONE + tests
     if any(form.reads_row for form in plan.forms):
-        ground += " k JOIN crm_customer c ON c.id = k.id"
-    else:
-        ground += " c"
-    return Sql(f"SELECT c.id FROM {ground}") + wrap(" WHERE ", tests)  # noqa: S608
+        return wrap("SELECT c.id FROM ", ground, " k JOIN crm_customer c ON c.id = k.id") + tests
+    return wrap("SELECT c.id FROM ", ground, " c") + tests
 
 
-def _held(atom: logic.Atom, ground: str) -> Sql:
+def _held(atom: logic.Atom, ground: Sql | None) -> Sql:
     """Set operations rather than joins: they stay quick where the planner guesses wrong."""
-    if not ground and atom.inside:
+    if ground is None and atom.inside:
         return wrap("SELECT m.id FROM (", atom.alone, ") AS m (id)")
-    candidates = f"SELECT k.id FROM {ground or 'crm_customer'} k"  # noqa: S608
+    candidates = wrap("SELECT k.id FROM ", ground or _CUSTOMERS, " k")
     how = "INTERSECT" if atom.inside else "EXCEPT"
-    return wrap(f"{candidates} {how} (", atom.members, ")")
+    return candidates + wrap(f" {how} (", atom.members, ")")
 
 
 def _merged(chain: Chain) -> list[Plan]:

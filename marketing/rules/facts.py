@@ -98,7 +98,7 @@ def _is(asked: Question, column: str, name: str, now: datetime) -> Sql:
         whole += _is_no_list(column, name)
     listed = json.dumps({name: [asked.value]}, ensure_ascii=False)
     entry = Sql(f" OR {column} @> %s::jsonb", (listed,))
-    return wrap("coalesce(", whole + entry, ", false)")
+    return wrap("((", whole + entry, ") IS TRUE)")
 
 
 def _in(asked: Question, column: str, name: str, now: datetime) -> Sql:
@@ -106,7 +106,7 @@ def _in(asked: Question, column: str, name: str, now: datetime) -> Sql:
     is_list = wrap(" OR (jsonb_typeof", _json(column, name), " = 'array' AND ")
     entry = wrap("", _json(column, name), " ?| %s)")
     entries = Sql(entry.text, (*entry.params, list(asked.value)))
-    return wrap("coalesce(", whole + is_list + entries, ", false)")
+    return wrap("((", whole + is_list + entries, ") IS TRUE)")
 
 
 def _is_no_list(column: str, name: str) -> Sql:

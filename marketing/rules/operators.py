@@ -54,8 +54,9 @@ class Question:
 
     def sql(self, left: Sql, now: datetime) -> Sql:
         """Ask the question of an expression that may be null; the answer never is."""
-        unknown = "true" if self.op in NEGATIVE else "false"
-        return wrap("coalesce(", self.bare(left, now), f", {unknown})")
+        # Unlike in a coalesce, PostgreSQL sees how many would answer yes.
+        what = "IS NOT FALSE" if self.op in NEGATIVE else "IS TRUE"
+        return wrap("(", self.bare(left, now), f" {what})")
 
     def bare(self, left: Sql, now: datetime) -> Sql:
         """Ask the question so that an index can answer; null of a null expression."""

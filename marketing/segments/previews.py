@@ -20,16 +20,20 @@ from marketing.models import Membership
 from .base import time_limit
 
 SAMPLE = 5
-# As many customers say within a percent of everybody how large a group is, in an instant.
-ASKED = 10_000
+# As many customers say within a percent and a half of everybody how large a group is, at once.
+ASKED = 5_000
 # Who can be counted in statements of so many seconds is counted, and not estimated.
 AT_ONCE = 0.1
+# More than this in PostgreSQL's own units is not even tried: some 4 µs each, measured.
+_DEAR = 25_000
 _STOPPED = "57014"
 # Two standard errors: what an estimate is not off by in nineteen cases of twenty.
 _SURE = 1.96
 
 _KEEP = "CREATE TEMPORARY TABLE previewed ON COMMIT DROP AS "
 _COUNT = "SELECT count(*) FROM previewed"
+# By chance, and the same ones while the group stays the same.
+_SOME = "SELECT id FROM previewed ORDER BY hashint8(id), id LIMIT %s"
 _EVERYBODY = "SELECT reltuples FROM pg_class WHERE oid = 'crm_customer'::regclass"
 
 
@@ -59,14 +63,11 @@ def estimate(*, rules: Any, now: datetime) -> Preview:
     everybody = _everybody()
     if everybody < 10 * ASKED:
         return preview(rules=rules, now=now)
-    try:
-        return _count(rules, now, within=AT_ONCE)
-    except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", "") != _STOPPED:
-            raise
+    if (counted := _counted_at_once(rules, now)) is not None:
+        return counted
     percent = max(round(100 * ASKED / everybody, 2), 0.01)
     with _found(_share_of(rules, percent), now, within=None) as (found, count):
-        reach, people = _reach(found, now), _people(found)
+        reach, people = _reach(found, now), _people()
     scale = 100 / percent
     share = count * scale / everybody
     spread = math.sqrt(max(count, 1) * max(1 - share, 0))
@@ -86,9 +87,22 @@ def members(*, segment_id: int) -> QuerySet[Customer]:
     )
 
 
+def _counted_at_once(rules: Any, now: datetime) -> Preview | None:
+    """What `preview` says where that takes no time, else nothing."""
+    planned = rule_trees.estimate_plan(rules=rules, now=now)
+    if planned.cost > _DEAR or planned.rows > 2 * ASKED:
+        return None
+    try:
+        return _count(rules, now, within=AT_ONCE)
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", "") != _STOPPED:
+            raise
+        return None
+
+
 def _count(rules: Any, now: datetime, *, within: float | None) -> Preview:
     with _found(rules, now, within=within) as (found, total):
-        return Preview(total, _reach(found, now), _people(found), now)
+        return Preview(total, _reach(found, now), _people(), now)
 
 
 @contextmanager
@@ -100,6 +114,8 @@ def _found(
     with transaction.atomic(), time_limit(seconds=within):
         with connection.cursor() as cursor:
             cursor.execute(_KEEP + compiled.sql, compiled.params)
+            # Without it, many are looked up one by one as if they were few.
+            cursor.execute("ANALYZE previewed")
             cursor.execute(_COUNT)
             [total] = cursor.fetchone() or [0]
         yield Customer.objects.filter(pk__in=RawSQL("SELECT id FROM previewed", ())), total
@@ -116,8 +132,9 @@ def _reach(found: QuerySet[Customer], now: datetime) -> dict[str, consent.Reach]
     }
 
 
-def _people(found: QuerySet[Customer]) -> list[Customer]:
-    return list(found.order_by("bucket", "id")[:SAMPLE])
+def _people() -> list[Customer]:
+    found = Customer.objects.filter(pk__in=RawSQL(_SOME, (SAMPLE,)))  # noqa: S611
+    return list(found.order_by("bucket", "id"))
 
 
 def _everybody() -> int:

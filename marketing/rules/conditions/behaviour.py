@@ -94,7 +94,7 @@ class Did:
         asked = self.told.sql(now)
         mine = Sql("SELECT 1 FROM crm_event x WHERE x.customer_id = c.id AND ") + asked
         rows = Sql("SELECT x.customer_id FROM crm_event x WHERE ") + asked
-        return self.times.ask(one=mine, rows=rows, effort=8)
+        return self.times.ask(one=mine, rows=rows, effort=5)
 
     def subjects(self) -> frozenset[str]:
         """The events of that name."""

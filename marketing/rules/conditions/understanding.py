@@ -40,12 +40,13 @@ class HasScore:
             "(SELECT a.value", computed, " AND a.customer_id = c.id))"
         )
         by_hand = wrap("SELECT h.customer_id", forced, " AND ")
-        by_itself = wrap(" UNION ALL SELECT a.customer_id", computed, " AND NOT EXISTS (SELECT")
+        # Few are set by hand: they are read once, and each score is held against them.
+        by_itself = wrap(" UNION ALL SELECT a.customer_id", computed, " AND a.customer_id NOT IN (")
         members = (
             by_hand
             + self.question.bare(Sql("h.value"), now)
             + by_itself
-            + wrap("", forced, " AND h.customer_id = a.customer_id) AND ")
+            + wrap("SELECT h.customer_id", forced, ") AND ")
             + self.question.bare(Sql("a.value"), now)
         )
         test = self.question.sql(effective, now)
