@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import DatabaseError, connection, transaction
 
@@ -34,9 +35,13 @@ _MOST = 20_000
 _PATIENCE = 5.0
 # So far may the clocks of other machines be ahead of ours.
 _AHEAD = timedelta(seconds=60)
-# People who are gone took their memberships along: a while later the members are counted.
+# People who are gone took their memberships along: the members are counted again, at once where
+# they are few, and later the more there are.
 _RECOUNT_AFTER = timedelta(minutes=10)
-_RECOUNTS = 10
+_RECOUNT_EACH = timedelta(microseconds=20)
+_SOON = timedelta(seconds=1)
+# So many members are counted in one turn, or those of one segment.
+_RECOUNTED = 1_000_000
 
 _SEGMENT = "segment:"
 _NOBODY = Moves(0, 0, 0)
@@ -63,9 +68,17 @@ _RECOUNT = """
     UPDATE marketing_segment s SET recount_wanted_at = NULL,
         member_count = (SELECT count(*) FROM marketing_membership m WHERE m.segment_id = s.id)
     WHERE s.id IN (
-        SELECT id FROM marketing_segment WHERE recount_wanted_at <= %s
-        ORDER BY recount_wanted_at, id LIMIT %s
+        SELECT id FROM (
+            SELECT id, sum(member_count) OVER turns - member_count AS before
+            FROM marketing_segment WHERE recount_wanted_at <= %s
+            WINDOW turns AS (ORDER BY recount_wanted_at, id)
+        ) AS ripe WHERE before < %s
     )
+"""
+_WANT_RECOUNTS = """
+    UPDATE marketing_segment SET recount_wanted_at = %s + least(%s, %s * (
+        SELECT sum(member_count) FROM marketing_segment))
+    WHERE recount_wanted_at IS NULL
 """
 
 
@@ -155,10 +168,10 @@ class _Turn:
         clocked = self._clock(segments)
         for level in self._levels():
             self._look([segment_id for segment_id in level if segment_id in self.todo])
-        self._write(clocked)
-        self.done.changes, self.done.is_more = len(told), len(told) == _ROWS
         if any(changes.GONE in names for _, names, _ in told):
             _want_recounts(self.now)
+        self._write(clocked)
+        self.done.changes, self.done.is_more = len(told), len(told) == _ROWS
         return self.done
 
     def _route(self, told: Iterable[_Told]) -> None:
@@ -300,7 +313,7 @@ class _Turn:
             if changed:
                 cursor.execute(_COUNT, [list(changed), list(changed.values())])
             cursor.execute(_FOLLOWED, [self.now, sorted(self.held.keys() & self.todo.keys())])
-            cursor.execute(_RECOUNT, [self.now, _RECOUNTS])
+            cursor.execute(_RECOUNT, [self.now + _SOON, _RECOUNTED])
         writing.note_sizes(moved=self.moved, now=self.now)
         if done := set(clocked) - self.wanted:
             Segment.objects.filter(pk__in=done).update(clocked_at=self.now)
@@ -325,5 +338,7 @@ def _subjects(segment: Segment) -> frozenset[str]:
 
 
 def _want_recounts(now: datetime) -> None:
-    waiting = Segment.objects.filter(recount_wanted_at=None)
-    waiting.update(recount_wanted_at=now + _RECOUNT_AFTER)
+    with connection.cursor() as cursor:
+        most: Any = _RECOUNT_AFTER
+        each: Any = _RECOUNT_EACH
+        cursor.execute(_WANT_RECOUNTS, [now, most, each])

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from crm import changes, customers, events
+from crm.choices import MergeCause
 from crm.models import Change, Customer
 from marketing import segments, signals
 from marketing.models import Membership, Segment, SegmentMove, SegmentRecheck, SegmentSize
@@ -370,11 +371,46 @@ def test_members_who_went_away_are_counted_off(now: datetime) -> None:
     germans = computed("Germans", GERMAN, now=now)
     customers.forget_many(customer_ids=[gone.pk], now=now)
 
-    segments.follow(now=now)
-    segments.follow(now=now + timedelta(hours=1))
+    segments.follow(now=now + timedelta(seconds=1))
 
     germans.refresh_from_db()
     assert (germans.member_count, members(germans)) == (1, {stays.pk})
+    assert germans.recount_wanted_at is None
+
+
+def test_very_many_members_are_counted_off_later(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "_RECOUNT_EACH", timedelta(hours=1))
+    gone, stays = (making.customer(now=now, country="DE") for _ in range(2))
+    germans = computed("Germans", GERMAN, now=now)
+    customers.forget_many(customer_ids=[gone.pk], now=now)
+
+    segments.follow(now=now)
+    germans.refresh_from_db()
+    assert germans.member_count == 2
+    segments.follow(now=now + timedelta(minutes=10))
+
+    germans.refresh_from_db()
+    assert (germans.member_count, members(germans)) == (1, {stays.pk})
+
+
+def test_whoever_becomes_one_is_counted_once(now: datetime) -> None:
+    kept, merged = (making.customer(now=now, country="DE") for _ in range(2))
+    germans = computed("Germans", GERMAN, now=now)
+    customers.merge(
+        kept_id=kept.pk,
+        merged_id=merged.pk,
+        cause=MergeCause.STAFF,
+        reason="one person",
+        by=None,
+        now=now,
+    )
+
+    segments.follow(now=now)
+
+    germans.refresh_from_db()
+    assert (germans.member_count, members(germans)) == (1, {kept.pk})
 
 
 def test_people_who_are_to_be_looked_at_again_are(now: datetime) -> None:
