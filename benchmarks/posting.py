@@ -19,6 +19,8 @@ class Lane:
     # Seconds between the posts of this lane; 0 is as fast as they go.
     pace: float = 0.0
     seconds: list[float] = field(default_factory=list)
+    # When each was answered, by `time.perf_counter`.
+    answered: list[float] = field(default_factory=list)
     error: Exception | None = None
 
     def run(self) -> None:
@@ -39,7 +41,8 @@ class Lane:
                 began = due if self.pace else time.perf_counter()
                 wire.sendall(request)
                 _expect_success(wire)
-                self.seconds.append(time.perf_counter() - began)
+                self.answered.append(time.perf_counter())
+                self.seconds.append(self.answered[-1] - began)
 
 
 def request(path: str, secret: str, body: bytes) -> bytes:
