@@ -18,7 +18,8 @@ from .base import base
 
 # Customers are held before anything of theirs is written, and whoever is held for good by others
 # (who merge or erase them, and move or delete memberships) is left for later: so nobody waits for
-# one another in a circle, and no membership is left behind.
+# one another in a circle, and no membership is left behind. Who leaves is only looked for where the
+# numbers say that somebody does.
 _WRITE = """
     WITH base AS MATERIALIZED ({base}),
     override AS MATERIALIZED (
@@ -27,15 +28,22 @@ _WRITE = """
           AND (expires_at IS NULL OR expires_at > %(now)s) {cut}
     ),
     wanted AS MATERIALIZED (
-        (SELECT id FROM base UNION SELECT customer_id FROM override WHERE mode = 'include')
-        EXCEPT SELECT customer_id FROM override WHERE mode = 'exclude'
+        SELECT id FROM base WHERE id NOT IN (SELECT customer_id FROM override)
+        UNION ALL SELECT customer_id FROM override WHERE mode = 'include'
     ),
     member AS MATERIALIZED (
         SELECT m.customer_id AS id FROM marketing_membership m
         WHERE m.segment_id = %(segment)s {cut}
     ),
     comes AS MATERIALIZED (SELECT id FROM wanted EXCEPT SELECT id FROM member),
-    leaves AS MATERIALIZED (SELECT id FROM member EXCEPT SELECT id FROM wanted),
+    lost AS MATERIALIZED (
+        SELECT (SELECT count(*) FROM member)
+            > (SELECT count(*) FROM wanted) - (SELECT count(*) FROM comes) AS are_any
+    ),
+    leaves AS MATERIALIZED (
+        SELECT id FROM member WHERE (SELECT are_any FROM lost)
+        EXCEPT SELECT id FROM wanted WHERE (SELECT are_any FROM lost)
+    ),
     held AS MATERIALIZED (
         SELECT c.id FROM crm_customer c
         WHERE c.id IN (SELECT id FROM comes UNION ALL SELECT id FROM leaves)
@@ -50,7 +58,7 @@ _WRITE = """
     gone AS (
         DELETE FROM marketing_membership m
         WHERE m.segment_id = %(segment)s
-          AND m.customer_id IN (SELECT h.id FROM held h JOIN leaves USING (id))
+          AND m.customer_id = ANY(ARRAY(SELECT h.id FROM held h JOIN leaves USING (id)))
         RETURNING m.customer_id
     ),
     moved AS (
