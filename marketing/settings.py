@@ -176,6 +176,7 @@ CONSENT_KEEP_IP = env.bool("CONSENT_KEEP_IP", default=False)
 CONSENT_CONFIRM_DAYS = env.int("CONSENT_CONFIRM_DAYS", default=14)
 # How old a segment may grow before it is computed again, and how long one may take.
 SEGMENT_REFRESH_MINUTES = env.int("SEGMENT_REFRESH_MINUTES", default=1440)
+SEGMENT_REFRESH_CONNECTIONS = env.int("SEGMENT_REFRESH_CONNECTIONS", default=2)
 SEGMENT_TIMEOUT_SECONDS = env.int("SEGMENT_TIMEOUT_SECONDS", default=60)
 # How old a training run may grow before a new one is made.
 TRAINING_REFRESH_DAYS = env.int("TRAINING_REFRESH_DAYS", default=7)

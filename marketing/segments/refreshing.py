@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ from marketing.rules import RuleError
 
 from . import writing
 from .base import basis, lock, time_limit
-from .nesting import in_order, mentions_or_none
+from .nesting import in_levels, mentions_or_none
 from .writing import Moves
 
 logger = logging.getLogger(__name__)
@@ -73,18 +74,44 @@ def due(*, now: datetime) -> list[int]:
 
     The nested come first. What fails waits for its next try, whatever its age.
     """
+    return [segment_id for level in _due_in_levels(now) for segment_id in level]
+
+
+def _due_in_levels(now: datetime) -> list[list[int]]:
     old = now - timedelta(minutes=settings.SEGMENT_REFRESH_MINUTES)
     known = list(Segment.objects.all())
     found = [segment for segment in known if _is_due(segment, old, now)]
-    return in_order(mentions={segment.pk: mentions_or_none(segment=segment) for segment in found})
+    return in_levels(mentions={segment.pk: mentions_or_none(segment=segment) for segment in found})
 
 
 def refresh_due(*, clock: Callable[[], datetime]) -> dict[int, Refreshed]:
-    """Refresh every segment that is due, one after another; nothing while another process does."""
+    """Refresh every segment that is due, some side by side; nothing while another process does."""
     with _turn() as is_ours:
         if not is_ours:
             return {}
-        return {pk: refresh(segment_id=pk, now=clock()) for pk in due(now=clock())}
+        refreshed: dict[int, Refreshed] = {}
+        for level in _due_in_levels(clock()):
+            refreshed |= _refresh_level(level, clock)
+        return refreshed
+
+
+def _refresh_level(
+    segment_ids: Sequence[int], clock: Callable[[], datetime]
+) -> dict[int, Refreshed]:
+    """Refresh segments none of which speaks of another."""
+    at_once = min(settings.SEGMENT_REFRESH_CONNECTIONS, len(segment_ids))
+    # Other connections would not see what an open transaction has written.
+    if at_once < 2 or connection.in_atomic_block:
+        return {pk: refresh(segment_id=pk, now=clock()) for pk in segment_ids}
+
+    def apart(segment_id: int) -> Refreshed:
+        try:
+            return refresh(segment_id=segment_id, now=clock())
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(at_once) as threads:
+        return dict(zip(segment_ids, threads.map(apart, segment_ids), strict=True))
 
 
 @contextmanager

@@ -53,6 +53,12 @@ def planted(count: int, now: datetime) -> tuple[Segment, Segment, list[Customer]
     return germans, others, people
 
 
+def open_connections() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        return int(cursor.fetchone()[0])
+
+
 def move(customer_id: int, country: str, now: datetime) -> None:
     customers.correct(customer_id=customer_id, values={"country": country}, now=now)
 
@@ -79,6 +85,22 @@ def run_until_killed(folder: Path, what: str, after: int) -> int:
     return subprocess.run(
         command, check=False, cwd=conf.BASE_DIR, env=environment, timeout=60
     ).returncode
+
+
+def test_segments_computed_side_by_side_come_after_those_that_they_mention(now: datetime) -> None:
+    german = making.customer(now=now, country="DE")
+    french = making.customer(now=now, country="FR")
+    germans = [Segment.objects.create(name=f"G{n}", rules=rules(GERMAN)) for n in range(4)]
+    outside = {"segment": germans[-1].pk, "op": "not_in"}
+    others = Segment.objects.create(name="Others", rules=rules(outside))
+    before = open_connections()
+
+    done = segments.refresh_due(clock=lambda: now)
+
+    assert set(done) == {others.pk, *(segment.pk for segment in germans)}
+    assert [members(segment) for segment in germans] == [{german.pk}] * 4
+    assert members(others) == {french.pk}
+    assert open_connections() == before
 
 
 @pytest.mark.processes
