@@ -3,12 +3,22 @@
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
-from django.db import connection
+from django.core.cache import cache
+from django.db import OperationalError, connection, transaction
+
+from marketing.models import Segment
+from marketing.segments.base import time_limit
 
 # As many people of each side tell shares within a percent or two.
 ASKED = 5_000
+# As many are asked where those have so long histories that it takes too long.
+FEWER = 500
+LIMIT_SECONDS = 6.0
+# What everybody is like is the same for all segments, and hardly changes in so long.
+KEPT_SECONDS = 600
 # Fewer people say nothing about a group.
 LEAST = 20
 RECENT_DAYS = 90
@@ -64,6 +74,14 @@ _MEMBERS = """
     SELECT customer_id FROM marketing_membership WHERE segment_id = %s
     ORDER BY hashint8(customer_id) LIMIT %s
 """
+# Of very many members a share of the buckets holds enough, and they need not all be sorted.
+_MANY = 200_000
+_SOME_MEMBERS = """
+    SELECT m.customer_id FROM crm_customer c
+    JOIN marketing_membership m ON m.segment_id = %s AND m.customer_id = c.id
+    WHERE c.bucket < %s ORDER BY hashint8(m.customer_id) LIMIT %s
+"""
+_STOPPED = "57014"
 _ANYBODY = "SELECT id FROM crm_customer WHERE bucket < %s ORDER BY bucket, id LIMIT %s"
 _SIZE = "SELECT greatest(reltuples, 0) FROM pg_class WHERE oid = 'crm_customer'::regclass"
 
@@ -117,21 +135,88 @@ def describe(
     """Compare the members with everybody, of whom a fixed random share is asked.
 
     Of `attributes` only these are looked at, for the reader may not see others. A trait stands out
-    where its two shares differ by more than `SURE` standard errors of two proportions.
+    where its two shares differ by more than `SURE` standard errors of two proportions. Where
+    histories are so long that it takes too long, fewer people are asked; where even that does, the
+    database stops it.
     """
-    members, anybody = _ids(_MEMBERS, segment_id, ASKED), _anybody()
-    if min(len(members), len(anybody)) < LEAST:
-        return Profile(len(members), len(anybody), (), (), ())
-    inside, outside = (_count(ids, attributes, now) for ids in (members, anybody))
-    traits = [
-        Trait(*key, inside.get(key, 0) / len(members), outside.get(key, 0) / len(anybody))
-        for key in inside.keys() | outside.keys()
+    try:
+        return _describe(segment_id, attributes, now, most, ASKED)
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", "") != _STOPPED:
+            raise
+    return _describe(segment_id, attributes, now, most, FEWER)
+
+
+def _describe(
+    segment_id: int, attributes: frozenset[str], now: datetime, most: int, asked: int
+) -> Profile:
+    with transaction.atomic(), time_limit(seconds=LIMIT_SECONDS):
+        members = _look(_members(segment_id, asked), attributes, now)
+        anybody = _everybody(attributes, now, asked)
+    if min(members.people, anybody.people) < LEAST:
+        return Profile(members.people, anybody.people, (), (), ())
+    clear = [
+        trait
+        for trait in _traits(members, anybody)
+        if _stands_out(trait, members.people, anybody.people)
     ]
-    clear = [trait for trait in traits if _stands_out(trait, len(members), len(anybody))]
     more = sorted((trait for trait in clear if trait.share > trait.usual), key=_weight)
     less = sorted((trait for trait in clear if trait.share < trait.usual), key=_weight)
-    figures = _figures(members, anybody)
-    return Profile(len(members), len(anybody), tuple(more[:most]), tuple(less[:most]), figures)
+    figures = tuple(
+        Figure(name, *both)
+        for name, *both in zip(FIGURES, members.means, anybody.means, strict=True)
+    )
+    return Profile(members.people, anybody.people, tuple(more[:most]), tuple(less[:most]), figures)
+
+
+def _traits(members: "_Looked", anybody: "_Looked") -> list[Trait]:
+    return [
+        Trait(
+            *key,
+            members.counted.get(key, 0) / members.people,
+            anybody.counted.get(key, 0) / anybody.people,
+        )
+        for key in members.counted.keys() | anybody.counted.keys()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """So many people, how many of them have each trait, and their average figures."""
+
+    people: int
+    counted: Counted
+    means: tuple[float, ...]
+
+
+def _look(ids: list[int], attributes: frozenset[str], now: datetime) -> _Looked:
+    if len(ids) < LEAST:
+        return _Looked(len(ids), {}, ())
+    return _Looked(len(ids), _count(ids, attributes, now), _means(ids))
+
+
+def _everybody(attributes: frozenset[str], now: datetime, asked: int) -> _Looked:
+    """A share of all customers; kept for a while as plain values."""
+    told = ",".join([str(asked), *sorted(attributes)])
+    key = f"profile:everybody:{sha256(told.encode()).hexdigest()}"
+    kept = cache.get(key)
+    if kept is not None:
+        people, rows, means = kept
+        return _Looked(people, {tuple(name): count for name, count in rows}, tuple(means))
+    found = _look(_anybody(asked), attributes, now)
+    plain = (found.people, [(list(name), n) for name, n in found.counted.items()], found.means)
+    cache.set(key, plain, KEPT_SECONDS)
+    return found
+
+
+def _members(segment_id: int, asked: int) -> list[int]:
+    count = Segment.objects.filter(pk=segment_id).values_list("member_count", flat=True).first()
+    if (count or 0) > _MANY:
+        buckets = math.ceil(10_000 * 4 * asked / (count or 1))
+        found = _ids(_SOME_MEMBERS, segment_id, buckets, asked)
+        if len(found) == asked:
+            return found
+    return _ids(_MEMBERS, segment_id, asked)
 
 
 def _stands_out(trait: Trait, members: int, anybody: int) -> bool:
@@ -150,12 +235,12 @@ def _weight(trait: Trait) -> tuple[float, str, str]:
     return -apart, trait.name, trait.value
 
 
-def _anybody() -> list[int]:
+def _anybody(asked: int) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(_SIZE)
         [everybody] = cursor.fetchone() or [0]
-    share = min(1.0, 2 * ASKED / max(1.0, everybody))
-    return _ids(_ANYBODY, math.ceil(share * 10_000), ASKED)
+    share = min(1.0, 2 * asked / max(1.0, everybody))
+    return _ids(_ANYBODY, math.ceil(share * 10_000), asked)
 
 
 def _ids(select: str, *params: int) -> list[int]:
@@ -176,12 +261,7 @@ def _count(ids: list[int], attributes: frozenset[str], now: datetime) -> Counted
     return counted
 
 
-def _figures(members: list[int], anybody: list[int]) -> tuple[Figure, ...]:
-    means = [_means(ids) for ids in (members, anybody)]
-    return tuple(Figure(name, *both) for name, *both in zip(FIGURES, *means, strict=True))
-
-
-def _means(ids: list[int]) -> list[float]:
+def _means(ids: list[int]) -> tuple[float, ...]:
     with connection.cursor() as cursor:
         cursor.execute(_MEANS, [ids])
-        return [float(total) / len(ids) for total in cursor.fetchone() or ()]
+        return tuple(float(total) / len(ids) for total in cursor.fetchone() or ())

@@ -13,6 +13,7 @@ from crm.models import Conversation, Customer
 from marketing.choices import OverrideMode, ScoreKind
 from marketing.models import ClusterMembership, Insight, Membership, Segment, SegmentOverride
 
+from .builder.understanding import MOST_LISTED
 from .scores import effective_scores
 
 
@@ -33,7 +34,8 @@ def segments(customer: Customer, request: HttpRequest) -> Panel:
         "memberships": list(memberships),
         "overrides": list(overrides),
         "modes": OverrideMode,
-        "segments": list(Segment.objects.only("name")),
+        "segments": list(Segment.objects.only("name")[: MOST_LISTED + 1]),
+        "most": MOST_LISTED,
         "put": reverse("admin:marketing_segment_put_one"),
     }
     return Panel(_("Segments"), "admin/marketing/customer_segments.html", context)

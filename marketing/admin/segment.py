@@ -180,6 +180,8 @@ class SegmentAdmin(HistoryAdmin, ModelAdmin):
             path("preview/", view(segment_preview.show), name="marketing_segment_preview"),
             path("values/", view(completion.show), name="marketing_segment_values"),
             path("overlap/", view(segment_overlap.show), name="marketing_segment_overlap"),
+            path("overlap/find/", view(segment_overlap.find), name="marketing_segment_find"),
+            path("named/", view(segment_verbs.named), name="marketing_segment_named"),
             path("put/", view(segment_verbs.put_one), name="marketing_segment_put_one"),
         ]
         return [*others, *mine, *super().get_urls()]

@@ -7,17 +7,23 @@ from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.auth.decorators import permission_required
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
+from crm.admin.charts import short
 from marketing import overlaps
 from marketing.models import Segment
 from marketing.overlaps import Overlap, Region
+from marketing.rules.conditions.understanding import MAX_ID
 
 MOST_COLUMNS = 16
-MOST_OFFERED = 200
+# So many are offered to choose from; others are found by name.
+MOST_OFFERED = 50
 # The plot's measures, in the units of its own drawing.
+ROOM = 10_000
 LEFT, COLUMN, BARS, ROW, TOP = 250, 44, 150, 30, 24
 
 
@@ -40,8 +46,14 @@ class Column:
     first: int
     last: int
     count: int
+    margin: int
     names: list[str]
     address: str
+
+    @property
+    def short(self) -> str:
+        """The count in as few characters as a column has room for."""
+        return short(self.count) if self.count >= ROOM else str(self.count)
 
 
 @dataclass(frozen=True)
@@ -69,22 +81,51 @@ class Plot:
 @permission_required("marketing.view_segment", raise_exception=True)
 def show(request: HttpRequest) -> HttpResponse:
     """Show the overlap of the chosen segments, and let staff choose others."""
-    chosen = [int(text) for text in request.GET.getlist("segments") if text.isdecimal()]
-    found = overlaps.compare(segment_ids=chosen[: overlaps.MOST])
+    chosen = _chosen(request)
+    problem = ""
+    try:
+        found = overlaps.compare(segment_ids=chosen)
+    except DatabaseError:
+        found = overlaps.Overlap((), {}, ())
+        problem = _("Comparing took too long and was stopped. Compare fewer or smaller segments.")
     context = {
         **admin.site.each_context(request),
         "opts": Segment._meta,
-        "title": Segment._meta.verbose_name_plural,
+        "title": _("Overlap of segments"),
         "overlap": found,
+        "problem": problem,
+        "percent": 100 * found.share,
         "plot": draw(found) if found.regions else None,
-        "table": [
-            {"names": names_of(region, found), "count": region.count} for region in found.regions
-        ],
-        "offered": Segment.objects.order_by("name")[:MOST_OFFERED],
-        "chosen": {segment.pk for segment in found.segments},
+        "table": [(names_of(region, found), region) for region in found.regions],
         "most": overlaps.MOST,
+        **offer(chosen, ""),
     }
     return render(request, "admin/marketing/segment_overlap.html", context)
+
+
+@permission_required("marketing.view_segment", raise_exception=True)
+def find(request: HttpRequest) -> HttpResponse:
+    """Segments to choose from by name; those that are chosen stay."""
+    context = offer(_chosen(request), request.GET.get("text", "").strip())
+    return render(request, "admin/marketing/segment_offered.html", context)
+
+
+def offer(chosen: list[int], text: str) -> dict[str, Any]:
+    """Those chosen, then some of the others whose name holds the text."""
+    kept = list(Segment.objects.filter(pk__in=chosen).order_by("name"))
+    others = Segment.objects.exclude(pk__in=chosen).filter(name__icontains=text).order_by("name")
+    more = list(others[: MOST_OFFERED + 1])
+    return {
+        "kept": kept,
+        "offered": more[:MOST_OFFERED],
+        "is_cut": len(more) > MOST_OFFERED,
+        "text": text,
+    }
+
+
+def _chosen(request: HttpRequest) -> list[int]:
+    found = [int(text) for text in request.GET.getlist("segments") if text.isdecimal()]
+    return [pk for pk in found if pk <= MAX_ID][: overlaps.MOST]
 
 
 def draw(found: Overlap) -> Plot:
@@ -122,6 +163,7 @@ def _column(region: Region, position: int, found: Overlap) -> Column:
         first=min(inside),
         last=max(inside),
         count=region.count,
+        margin=region.margin,
         names=names_of(region, found),
         address=_segment_of(region, found),
     )

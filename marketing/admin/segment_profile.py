@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -39,10 +40,15 @@ class Row:
 def show(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what the members have more of than everybody, and less of."""
     segment = get_object_or_404(Segment, pk=pk)
-    found = profiles.describe(
-        segment_id=segment.pk, attributes=_readable(request), now=timezone.now()
-    )
-    context = {"segment": segment, "profile": found, **_rows(found)}
+    context: dict[str, Any] = {"segment": segment}
+    try:
+        found = profiles.describe(
+            segment_id=segment.pk, attributes=_readable(request), now=timezone.now()
+        )
+    except DatabaseError:
+        context["problem"] = _("Comparing took too long and was stopped; look again later.")
+    else:
+        context.update(profile=found, **_rows(found))
     return render(request, "admin/marketing/segment_profile.html", context)
 
 

@@ -2,9 +2,10 @@
 
 from datetime import datetime, time
 
+from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
@@ -18,6 +19,7 @@ from marketing.models import Segment
 from .segment_page import address
 
 CHANGE = "marketing.change_segment"
+FOUND = 8
 
 
 def refresh(request: HttpRequest, pk: int) -> HttpResponse:
@@ -58,6 +60,15 @@ def put_one(request: HttpRequest) -> HttpResponse:
     """The same from the customer's page, where the form names the segment."""
     text = request.POST.get("segment", "")
     return put(request, get_object_or_404(Segment, pk=text if text.isdecimal() else 0).pk)
+
+
+@permission_required("marketing.view_segment", raise_exception=True)
+def named(request: HttpRequest) -> HttpResponse:
+    """Find segments by name, to put a person in or out."""
+    text = request.GET.get("text", "").strip()
+    found = Segment.objects.filter(name__icontains=text).order_by("name")[:FOUND]
+    context = {"found": found, "text": text}
+    return render(request, "admin/marketing/segment_named.html", context)
 
 
 def lift(request: HttpRequest, pk: int) -> HttpResponse:

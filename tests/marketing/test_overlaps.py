@@ -68,3 +68,32 @@ def test_other_segments_do_not_matter(people, now):
 
 def test_no_segment_has_no_region(db):
     assert overlaps.compare(segment_ids=[]).regions == ()
+
+
+def test_very_large_segments_are_told_from_a_share_that_says_so(people, now, monkeypatch):
+    for number, person in enumerate(people):
+        type(person).objects.filter(pk=person.pk).update(bucket=number * 10_000 // len(people))
+    tea, coffee = segment("Tea", people[:8], now), segment("Coffee", people[4:], now)
+    Segment.objects.update(member_count=8)
+    monkeypatch.setattr(overlaps, "AT_ONCE", 10)
+    monkeypatch.setattr(overlaps, "ASKED", 8)
+
+    found = overlaps.compare(segment_ids=[tea.pk, coffee.pk])
+
+    counts = {region.segment_ids: region.count for region in found.regions}
+    assert found.share == 0.5
+    assert counts == {frozenset({tea.pk}): 8, frozenset({tea.pk, coffee.pk}): 4}
+    assert all(region.margin > 0 for region in found.regions)
+
+
+def test_what_takes_too_long_to_count_is_told_from_a_share(people, now, monkeypatch):
+    tea = segment("Tea", people, now)
+    Segment.objects.update(member_count=len(people))
+    slow = "SELECT 1, 1 FROM pg_sleep(5) WHERE cardinality(%s::bigint[]) > 0"
+    monkeypatch.setattr(overlaps, "_REGIONS", slow)
+    monkeypatch.setattr(overlaps, "LIMIT_SECONDS", 0.3)
+
+    found = overlaps.compare(segment_ids=[tea.pk])
+
+    assert [(region.count, region.margin) for region in found.regions] == [(12, 0)]
+    assert found.share == 1

@@ -3,12 +3,20 @@
 import math
 
 import pytest
+from django.core.cache import cache
+from django.db import connection
 
 from crm.models import Customer
 from marketing import profiles
 from marketing.choices import SegmentKind
 from marketing.models import Membership, Segment
 from tests import making
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept():
+    """What everybody is like is kept for a while; every test begins without."""
+    cache.clear()
 
 
 @pytest.fixture
@@ -97,3 +105,43 @@ def test_too_few_people_say_nothing(shop, now):
 
 def test_what_nobody_else_has_has_no_bound():
     assert profiles.Trait("field", "city", "Bonn", 0.5, 0.0).lift == math.inf
+
+
+def test_very_large_segments_are_asked_by_a_share_of_the_buckets(germans, now, monkeypatch):
+    Segment.objects.filter(pk=germans.pk).update(member_count=50)
+    monkeypatch.setattr(profiles, "ASKED", 30)
+    monkeypatch.setattr(profiles, "_MANY", 10)
+
+    found = described(germans, now)
+
+    assert found.asked == 30
+    assert "DE" in {trait.value for trait in found.more}
+
+
+def test_where_it_takes_too_long_fewer_people_are_asked(germans, now, monkeypatch):
+    monkeypatch.setattr(profiles, "FEWER", 40)
+    monkeypatch.setattr(profiles, "LIMIT_SECONDS", 0.3)
+    look = profiles._look
+
+    def slow(ids, attributes, now):
+        if len(ids) > 40:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_sleep(5)")
+        return look(ids, attributes, now)
+
+    monkeypatch.setattr(profiles, "_look", slow)
+
+    found = described(germans, now)
+
+    assert (found.asked, found.usual_asked) == (40, 40)
+    assert found.is_known
+
+
+def test_everybody_is_looked_at_once_for_all_segments(germans, now):
+    described(germans, now)
+
+    looked = []
+    with connection.execute_wrapper(lambda run, sql, *rest: looked.append(sql) or run(sql, *rest)):
+        described(germans, now)
+
+    assert not any("bucket" in sql for sql in looked)
