@@ -23,8 +23,8 @@ ENVIRONMENT = {
     # Django's checks load every address and the admin; `prepare` and `make check` run them.
     "CELERY_SKIP_CHECKS": "1",
 }
-# What runs in one program with the workers, and is shown and restarted by itself.
-PARTS = ("beat", "follow", "ingest", "live")
+# What is forked from one program, and shown and restarted each by itself.
+PARTS = ("worker", "beat", "follow", "ingest", "live", "web")
 # Celery warns root on every start; here root is somebody's container.
 PYTHON = (sys.executable, "-W", "ignore:You're running the worker with superuser")
 WEB_THREADS = min(8, 2 * (os.cpu_count() or 1) + 1)
@@ -65,15 +65,14 @@ def engine_program(engine: Engine) -> Program:
 
 
 def applications(ports: Ports, *, workers: int) -> list[Program]:
-    """Catcher, web, and one program of all that has no pages."""
+    """The catcher, and one program that forks all the others."""
     smtp, http = ports.smtp.fileno(), ports.http.fileno()
     catcher = ("--smtp-socket", str(smtp), "--http-socket", str(http))
-    live = ("--host", ports.host, "--port", str(ports.live))
-    worker = _module("worker", "--concurrency", str(workers), *live)
+    doors_of = ("--host", ports.host, "--port", str(ports.web), "--live-port", str(ports.live))
+    forks = _module("apps", "--concurrency", str(workers), *doors_of)
     return [
         Program("outbox", (sys.executable, manage(), "outbox", *catcher), inherits=(smtp, http)),
-        Program("worker", worker, parts=PARTS),
-        Program("web", granian(ports.host, ports.web, "marketing.wsgi:application")),
+        Program("apps", forks, parts=PARTS),
     ]
 
 

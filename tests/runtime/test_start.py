@@ -130,7 +130,7 @@ def test_its_status_names_each_process_with_its_memory(running: RunningSet) -> N
     ).stdout
 
     names = [line.split()[0] for line in printed.splitlines()]
-    expected = ["postgres", "valkey", "outbox", "worker", *programs.PARTS, "web"]
+    expected = ["postgres", "valkey", "outbox", "apps", *programs.PARTS]
     assert sorted(names) == sorted(["runtime", *expected, "together"])
 
 
@@ -142,7 +142,7 @@ def test_the_whole_set_is_small(running: RunningSet) -> None:
 
     # A second worker process takes 40 MB more; the goal is 500 MB, visitors included.
     assert sum(used.values()) < 420e6, used
-    assert sum(used[name] for name in ("worker", *programs.PARTS)) < 215e6, used
+    assert sum(used[name] for name in ("apps", *programs.PARTS)) < 280e6, used
 
 
 def test_a_second_start_on_the_same_folder_is_refused_politely(running: RunningSet) -> None:
@@ -179,7 +179,7 @@ def test_a_busy_port_is_named_before_anything_starts(running: RunningSet, tmp_pa
         "[follow]",
         "[ingest]",
         "[live]",
-        "marketing.wsgi",
+        "[web]",
         "crm.simulator",
         "valkey-server",
         "bin/postgres",

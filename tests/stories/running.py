@@ -28,7 +28,7 @@ MARKS = {
     "beat": "[beat]",
     "follow": "[follow]",
     "ingest": "[ingest]",
-    "web": "granian --interface wsgi",
+    "web": "[web]",
     "outbox": "manage.py outbox",
 }
 OWN = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "RAPPORT_VAR", "PUBLIC_URL", "LIVE_URL")

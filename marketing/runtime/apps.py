@@ -1,4 +1,4 @@
-"""Runs what has no pages: workers, schedule, follower, ingest and live streams.
+"""Runs web, live streams, ingest, follower, schedule and workers.
 
 All are forked after loading what they need, so that it is in memory once. Workers and schedule are
 Celery's, without what its command line loads beside them.
@@ -13,7 +13,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-from marketing.runtime import ingest, live
+from marketing.runtime import ingest, live, web
 from marketing.runtime.follow import Follower
 from marketing.runtime.forks import Forks
 
@@ -68,7 +68,8 @@ def main() -> int:
         "beat": lambda: _ring(app),
         "follow": lambda: Follower().run(),
         "ingest": ingest.work,
-        "live": lambda: live.work(asked.host, asked.port),
+        "live": lambda: live.work(asked.host, asked.live_port),
+        "web": lambda: web.work(asked.host, asked.port),
     }
     part = Forks(tuple(parts)).run()
     if part:
@@ -77,10 +78,11 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="worker", description="Run all that has no pages.")
+    parser = argparse.ArgumentParser(prog="apps", description="Run everything but the engines.")
     parser.add_argument("--concurrency", type=int, required=True, help="tasks side by side")
-    parser.add_argument("--host", required=True, help="where live updates are served")
-    parser.add_argument("--port", type=int, required=True, help="and on which port")
+    parser.add_argument("--host", required=True, help="address to listen on")
+    parser.add_argument("--port", type=int, required=True, help="port of the web server")
+    parser.add_argument("--live-port", type=int, required=True, help="port of live updates")
     return parser
 
 
