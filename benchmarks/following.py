@@ -6,13 +6,11 @@ web, ingest and follower as they run in the set, and another connection that loo
 
 import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,39 +19,38 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from benchmarks import posting, scratch
+from benchmarks import scratch
 from benchmarks.ingest import _MEMORY, _ROOT, _await_port, _free_port
+from benchmarks.live_segments import CALLS, MARKS, Call, Entry, Teller, make_marks
 from benchmarks.posting import Lane
-from benchmarks.shapes import SHAPES
 from crm import customers, keys
 from crm.choices import ApiScope
 from marketing import segments as operations
 from marketing.models import Segment
 from marketing.runtime import programs
 
+__all__ = [
+    "MARKS",
+    "MOST_P99_SECONDS",
+    "MOST_SECONDS_OF_A_SHARE",
+    "Changed",
+    "Following",
+    "changed_share",
+    "make_marks",
+    "measure",
+]
+
 # From an event acknowledged to its membership visible; and of everybody who changed at once.
 MOST_P99_SECONDS = 3.0
 MOST_SECONDS_OF_A_SHARE = 1.0
 
-# So many segments are entered by a single event of their own: one event in ten is such a one.
-_MARKS = 10
-_EVERY = 10
-# Calls in one request, as the libraries of shops send them.
-_CALLS = 10
+# Events a second.
+_RATE = 1_000
 _LANES = 4
 _LOOK_EVERY = 0.025
 _REFRESH_EVERY = 15.0
 _PATIENCE = 180.0
 _COMPARED = 20
-# How `history` gives out events, of a thousand.
-_STREAM = {
-    "page.viewed": 500,
-    "product.viewed": 330,
-    "cart.product_added": 120,
-    "checkout.started": 40,
-    "support.asked": 9,
-    "tea.subscribed": 1,
-}
 _VISIBLE = """
     SELECT m.segment_id, m.customer_id FROM marketing_membership m
     JOIN unnest(%s::bigint[], %s::bigint[]) AS asked (segment_id, customer_id)
@@ -64,9 +61,6 @@ _OTHERS = """
     LIMIT (SELECT ceil(count(*) * %s) FROM crm_customer)
 """
 _RIGHT = "SELECT count(*) FROM marketing_membership WHERE segment_id = %s AND customer_id = ANY(%s)"
-
-# Which segment, which customer.
-_Entry = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +94,6 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
-    """A request, and who enters what by it."""
-
-    request: bytes
-    entries: Sequence[_Entry]
-
-
-@dataclass(frozen=True, slots=True)
 class _Servers:
     """Where to post, and who follows."""
 
@@ -119,28 +105,27 @@ class _Servers:
 class _Watch:
     """Who is awaited since when, and how long it took of those who came."""
 
-    awaited: dict[_Entry, float] = field(default_factory=dict)
+    awaited: dict[Entry, float] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
 
 
-def measure(*, rate: int, seconds: int, segments: int) -> Following:
-    """Post so many events a second for so long, with so many live segments."""
-    marks = _furnish(segments)
+def measure(*, seconds: int, marks: Sequence[int]) -> Following:
+    """Post events for so long, with all the segments that there are."""
     secret = keys.create(name="following", scopes=[ApiScope.TRACK], now=timezone.now()).secret
-    calls = _Teller(marks, secret).calls(rate * seconds)
+    calls = Teller(marks, secret).calls(events=_RATE * seconds)
     with _servers() as servers, _refreshing():
         _await_quiet()
         began = time.perf_counter()
-        waited, took = _post(servers.port, calls, rate)
+        waited, took = _post(servers.port, calls)
         lasted = time.perf_counter() - began
         servers.follower.terminate()
         said = json.loads(servers.follower.communicate(timeout=60)[0])
-    compared = list(Segment.objects.order_by("pk").values_list("pk", flat=True))
-    compared = compared[:: max(1, len(compared) // _COMPARED)]
+    live = list(Segment.objects.order_by("pk").values_list("pk", flat=True))
+    compared = live[:: max(1, len(live) // _COMPARED)]
     return Following(
-        segments=segments,
-        events=len(calls) * _CALLS,
-        events_per_second=round(len(calls) * _CALLS / took, 1),
+        segments=len(live),
+        events=len(calls) * CALLS,
+        events_per_second=round(len(calls) * CALLS / took, 1),
         entries=len(waited),
         p50_seconds=round(waited[len(waited) // 2], 3),
         p99_seconds=round(waited[int(len(waited) * 0.99)], 3),
@@ -180,117 +165,12 @@ def _follow_all() -> None:
         pass
 
 
-# --- Segments and events ------------------------------------------------------------------------
-
-
-def _furnish(count: int) -> list[int]:
-    """So many segments of varied shapes; gives those that have an event of their own."""
-    first = Segment.objects.order_by("pk").values_list("pk", flat=True).first()
-    for number in range(count - _MARKS):
-        shape = SHAPES[number % len(SHAPES)]
-        rules = _varied(dict(shape.rules), number // len(SHAPES), first)
-        Segment.objects.create(name=f"{shape.name} {number}", rules=rules)
-    marks = [
-        Segment.objects.create(
-            name=f"Mark {number}",
-            rules={
-                "version": 1,
-                "all": [
-                    {"event": _mark(number), "within_days": 7 + number},
-                    {"consent": "granted", "channel": "email"},
-                    {"field": "email", "op": "known"},
-                ],
-            },
-        )
-        for number in range(_MARKS)
-    ]
-    operations.refresh_due(clock=timezone.now)
-    if failed := list(Segment.objects.exclude(error="").values_list("name", "error")):
-        raise RuntimeError(f"Segments cannot be computed: {failed}")
-    return [segment.pk for segment in marks]
-
-
-def _mark(number: int) -> str:
-    return f"mark.{number}"
-
-
-def _varied(node: Any, number: int, segment_id: int | None) -> Any:
-    """The same rules with other figures, so that no two segments ask quite the same."""
-    if isinstance(node, list):
-        return [_varied(inner, number, segment_id) for inner in node]
-    if not isinstance(node, dict):
-        return node
-    made = {key: _varied(inner, number, segment_id) for key, inner in node.items()}
-    if "segment" in made:
-        made["segment"] = segment_id
-    if "within_days" in made:
-        made["within_days"] += number
-    elif "event" in made and made.get("at_most") != 0:
-        made["at_least"] = made.get("at_least", 1) + number
-    value = made.get("value")
-    if isinstance(value, float):
-        made["value"] = value + number / 100
-    elif isinstance(value, int) and not isinstance(value, bool):
-        made["value"] = value + number
-    return made
-
-
-class _Teller:
-    """Tells events as `history` gives them out, and between them those that let people enter."""
-
-    def __init__(self, marks: Sequence[int], secret: str) -> None:
-        self._marks, self._secret = marks, secret
-        self._random = random.Random(11)
-        [(self._people,)] = _rows("SELECT max(id) FROM crm_customer")
-        self._names = self._random.choices(list(_STREAM), list(_STREAM.values()), k=100_000)
-        self._entered: set[_Entry] = set()
-
-    def calls(self, events: int) -> list[_Call]:
-        """Requests of ten events each."""
-        return [self._call() for _ in range(events // _CALLS)]
-
-    def _call(self) -> _Call:
-        told: list[dict[str, Any]] = []
-        entries: list[_Entry] = []
-        for number in range(_CALLS):
-            if number % _EVERY == 0:
-                mark, customer_id = self._entry()
-                told.append(self._event(customer_id, _mark(mark)))
-                entries.append((self._marks[mark], customer_id))
-            else:
-                told.append(self._event(self._anybody(), self._random.choice(self._names)))
-        body = json.dumps({"batch": told}).encode()
-        return _Call(posting.request("/v1/batch", self._secret, body), entries)
-
-    def _entry(self) -> tuple[int, int]:
-        """Somebody whom `history` gave consent, and who has not entered that segment."""
-        while True:
-            entry = self._random.randrange(len(self._marks)), self._anybody()
-            if entry[1] % 10 < 7 and entry not in self._entered:
-                self._entered.add(entry)
-                return entry
-
-    def _anybody(self) -> int:
-        return 1 + int(self._random.random() ** 1.6 * (self._people - 1))
-
-    def _event(self, customer_id: int, name: str) -> dict[str, Any]:
-        number = self._random.randrange(500)
-        told = {"path": f"/p/{number}"} if name == "page.viewed" else {"sku": f"P-{number % 200}"}
-        return {
-            "type": "track",
-            "messageId": str(uuid.UUID(int=self._random.getrandbits(128), version=4)),
-            "userId": f"C{customer_id}",
-            "event": name,
-            "properties": told,
-        }
-
-
 # --- Posting and looking ------------------------------------------------------------------------
 
 
-def _post(port: int, calls: Sequence[_Call], rate: int) -> tuple[list[float], float]:
+def _post(port: int, calls: Sequence[Call]) -> tuple[list[float], float]:
     """Post at that rate; how long each entry took, sorted, and how long the posting."""
-    pace = _LANES * _CALLS / rate
+    pace = _LANES * CALLS / _RATE
     shares = [calls[number::_LANES] for number in range(_LANES)]
     lanes = [Lane(port, [call.request for call in share], pace) for share in shares]
     threads = [threading.Thread(target=lane.run) for lane in lanes]
@@ -313,7 +193,7 @@ def _post(port: int, calls: Sequence[_Call], rate: int) -> tuple[list[float], fl
     return sorted(watch.seconds), max(lane.answered[-1] for lane in lanes) - began
 
 
-def _expect(watch: _Watch, lane: Lane, calls: Sequence[_Call], seen: int) -> int:
+def _expect(watch: _Watch, lane: Lane, calls: Sequence[Call], seen: int) -> int:
     """Await whom the answers since the last look let in."""
     until = len(lane.answered)
     for place in range(seen, until):
