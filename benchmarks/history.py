@@ -1,8 +1,12 @@
 """A year of what customers did: events with their days, orders, consents, scores, memberships."""
 
 from django.db import connection
+from django.utils import timezone
 
 from benchmarks import population
+from marketing import segments
+from marketing.choices import SegmentKind
+from marketing.models import Segment
 
 # Of a thousand events so many are of each kind; few customers do most of it.
 _EVENTS = """
@@ -70,8 +74,8 @@ _SCORES = """
     INSERT INTO marketing_score (customer_id, kind, value, reasons, run_id, computed_at)
     SELECT id, 'buys_90_days', power(random(), 3), '[]', %s, now() FROM crm_customer
 """
-_SEGMENT = """
-    INSERT INTO marketing_membership (segment_id, customer_id, entered_at)
+_LISTED = """
+    INSERT INTO marketing_listentry (segment_id, customer_id, added_at)
     SELECT %s, id, now() FROM crm_customer WHERE id %% 7 = 0
 """
 _SEEN = """
@@ -82,8 +86,11 @@ _SEEN = """
 _AT_ONCE = 1_000_000
 
 
-def fill(*, customers: int, events: int, segment_id: int) -> None:
-    """Write so many customers and events, and everything that rules ask about beside them."""
+def fill(*, customers: int, events: int) -> None:
+    """Write so many customers and events, and everything that rules ask about beside them.
+
+    The first segment is a list of every seventh customer.
+    """
     population.fill(customers=customers)
     with connection.cursor() as cursor:
         for first in range(1, events + 1, _AT_ONCE):
@@ -98,5 +105,7 @@ def fill(*, customers: int, events: int, segment_id: int) -> None:
         cursor.execute(_RUN)
         [run_id] = cursor.fetchone()
         cursor.execute(_SCORES, [run_id])
-        cursor.execute(_SEGMENT, [segment_id])
+        listed = Segment.objects.create(name="Every seventh", kind=SegmentKind.LIST)
+        cursor.execute(_LISTED, [listed.pk])
+        segments.refresh(segment_id=listed.pk, now=timezone.now())
         cursor.execute("VACUUM (ANALYZE)")

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
@@ -11,20 +11,54 @@ from django.db import connection
 
 
 @contextmanager
-def database() -> Iterator[str]:
+def database(*, template: str = "template0") -> Iterator[str]:
     """Make an empty database, point Django at it and give its address for other processes."""
     name = f"rapport_bench_{secrets.token_hex(4)}"
+    _maintain(f"CREATE DATABASE {name} TEMPLATE {template}")
+    with _pointed_at(name):
+        try:
+            call_command("migrate", verbosity=0, skip_checks=True)
+            yield address_of(name)
+        finally:
+            connection.close()
+            _maintain(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def filled(*, name: str, fill: Callable[[], None], keep: bool) -> Iterator[str]:
+    """The same, filled; where it is kept, once for all runs to come, each of which has a copy."""
+    if not keep:
+        with database() as address:
+            fill()
+            yield address
+        return
+    kept = f"rapport_kept_{name}"
+    if not _exists(kept):
+        # Under its name only once it is whole.
+        with database() as address:
+            fill()
+            connection.close()
+            _maintain(f"CREATE DATABASE {kept} TEMPLATE {urlsplit(address).path.lstrip('/')}")
+    with database(template=kept) as address:
+        yield address
+
+
+@contextmanager
+def _pointed_at(name: str) -> Iterator[None]:
     used = connection.settings_dict["NAME"]
-    _maintain(f"CREATE DATABASE {name} TEMPLATE template0")
     connection.close()
     connection.settings_dict["NAME"] = name
     try:
-        call_command("migrate", verbosity=0, skip_checks=True)
-        yield address_of(name)
+        yield
     finally:
         connection.close()
         connection.settings_dict["NAME"] = used
-        _maintain(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _exists(name: str) -> bool:
+    with connection._nodb_cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+        return cursor.fetchone() is not None
 
 
 def _maintain(statement: str) -> None:

@@ -80,10 +80,17 @@ def test_a_search_is_measured_among_customers_of_its_own() -> None:
 
 
 @pytest.mark.django_db
-def test_rules_are_counted_beside_statements_by_hand_that_find_the_same() -> None:
-    report = report_of("segments", "--customers", "400", "--events", "4000", "--rounds", "1")
+def test_rules_are_counted_beside_statements_by_hand_that_find_the_same_and_followed() -> None:
+    small = ("--customers", "400", "--events", "4000", "--rounds", "1")
+    stream = ("--segments", "45", "--seconds", "1")
+
+    report = report_of("segments", *small, *stream)
 
     assert len(report["shapes"]) >= 30
     assert {"a city", "lapsed"} <= {one["shape"] for one in report["shapes"] if one["found"]}
+    assert report["together"]["segments"] == 45
+    assert report["following"]["entries"] == 100
+    assert report["following"]["differences"] == 0
+    assert report["changed"]["people"] == 4
     assert report["limit"]
     assert not databases()
