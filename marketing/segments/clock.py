@@ -24,6 +24,8 @@ EVERY = timedelta(seconds=10)
 RARELY = timedelta(seconds=60)
 # What PostgreSQL's planner calls reading a table of some hundred thousand rows.
 _DEAR = 10_000.0
+# So much of it is read in one turn, as everything else waits meanwhile.
+_AT_ONCE = 50_000.0
 # More people than this are not looked at one by one.
 _MOST = 20_000
 # What reading a table costs changes slowly.
@@ -47,11 +49,18 @@ class _Question:
     segment_ids: list[int] = field(default_factory=list)
 
 
-def is_ripe(*, segment: Segment, now: datetime) -> bool:
-    """Whether the clock of a segment is to be looked at again."""
-    if segment.clocked_at is None or segment.clocked_at > now - EVERY:
-        return False
-    return segment.clocked_at <= now - RARELY or not _is_dear(segment, now)
+def ripe(*, segments: Sequence[Segment], now: datetime) -> list[Segment]:
+    """Whose clocks are to be looked at now; of those that are dear to read only some at a time."""
+    aged = [one for one in segments if one.clocked_at and one.clocked_at <= now - EVERY]
+    costs = {segment.pk: _cost_of(segment, now) for segment in aged}
+    found = [segment for segment in aged if costs[segment.pk] <= _DEAR]
+    spent = 0.0
+    for segment in sorted(aged, key=lambda one: (one.clocked_at or now, one.pk)):
+        is_due = segment.clocked_at and segment.clocked_at <= now - RARELY
+        if is_due and costs[segment.pk] > _DEAR and spent < _AT_ONCE:
+            spent += costs[segment.pk]
+            found.append(segment)
+    return found
 
 
 def crossed(*, segments: Sequence[Segment], now: datetime) -> dict[int, set[int] | None]:
@@ -74,13 +83,13 @@ def _add(found: dict[int, set[int] | None], segment_id: int, people: set[int] | 
         found[segment_id] = known | people
 
 
-def _is_dear(segment: Segment, now: datetime) -> bool:
+def _cost_of(segment: Segment, now: datetime) -> float:
     try:
         with transaction.atomic():
-            return any(_cost(select) > _DEAR for select in _selects(segment, now))
+            return max(map(_cost, _selects(segment, now)), default=0.0)
     except (RuleError, DatabaseError):
         # Whoever asks records and shows what is wrong with it.
-        return False
+        return 0.0
 
 
 def _cost(select: Sql) -> float:

@@ -195,7 +195,7 @@ class _Turn:
 
     def _clock(self, segments: Sequence[Segment]) -> list[int]:
         """Add whom the clock moves; gives the segments whose clock has been looked at."""
-        ripe = [segment.pk for segment in segments if clock.is_ripe(segment=segment, now=self.now)]
+        ripe = [segment.pk for segment in clock.ripe(segments=segments, now=self.now)]
         self._hold(ripe)
         held = [self.held[pk] for pk in ripe if pk in self.held and self._is_followed(pk)]
         crossed = clock.crossed(segments=held, now=self.now)

@@ -189,6 +189,23 @@ def test_a_clock_that_is_dear_to_read_is_read_rarely(
     assert members(viewers) == set()
 
 
+def test_clocks_that_are_dear_to_read_are_read_in_turn(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments.clock, "_DEAR", 0)
+    monkeypatch.setattr(segments.clock, "_AT_ONCE", 1)
+    customer = making.customer(now=now)
+    events.record(event=events.NewEvent(customer.pk, "page.viewed", now, "k1"), now=now)
+    asked = {"event": "page.viewed", "within_days": 1}
+    viewers = [computed(f"Viewers {number}", asked, now=now) for number in range(3)]
+    later = now + timedelta(days=2)
+
+    left = [segments.follow(now=later + timedelta(seconds=at)).left for at in range(4)]
+
+    assert left == [1, 1, 1, 0]
+    assert not any(members(one) for one in viewers)
+
+
 def test_a_clock_that_cannot_be_read_stops_no_other(
     now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
