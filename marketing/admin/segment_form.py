@@ -10,10 +10,10 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from marketing import segments
+from marketing import rules, segments
 from marketing.choices import RunState, SegmentKind
 from marketing.models import Cluster, Segment
-from marketing.rules import RuleError
+from marketing.rules import RuleError, reading
 
 from . import builder
 
@@ -37,8 +37,33 @@ class RulesWidget(forms.Textarea):
         )
 
 
+class RulesField(forms.JSONField):
+    """JSON that can be kept, whatever is sent."""
+
+    def to_python(self, value: Any) -> Any:
+        """Read it; what cannot be read is said to be none."""
+        try:
+            found = rules.read(text=value) if isinstance(value, str) and value else {}
+        except RuleError as error:
+            raise ValidationError(str(error)) from error
+        if not isinstance(found, dict):
+            raise ValidationError(
+                _("These are no rules: a JSON object is expected, as “Copy as JSON” makes.")
+            )
+        return found
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """What is shown again."""
+        try:
+            return super().bound_data(data, initial)
+        except (ValueError, RecursionError):
+            return forms.fields.InvalidJSONInput(data)
+
+
 class SegmentForm(forms.ModelForm):
     """A segment whose rules are checked before they are kept."""
+
+    rules = RulesField(required=False)
 
     class Meta:
         model = Segment
@@ -76,14 +101,15 @@ class SegmentForm(forms.ModelForm):
 def read(text: str) -> Any:
     """Rules from an address; what cannot be read is no rule yet."""
     try:
-        found = json.loads(text)
-    except ValueError:
+        found = rules.read(text=text)
+    except RuleError:
         return NOTHING
     return found if isinstance(found, dict) else NOTHING
 
 
 def _readable(value: Any) -> str:
     try:
-        return json.dumps(json.loads(value), indent=2, ensure_ascii=False)
-    except (TypeError, ValueError):
+        found = json.loads(value)
+        return json.dumps(found, indent=2, ensure_ascii=not reading.is_storable(found))
+    except (TypeError, ValueError, RecursionError):
         return value or ""

@@ -1,6 +1,5 @@
 """How a rule tree would come out, while it is being edited: at once by a sample, then exactly."""
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +17,10 @@ from django.views.decorators.http import require_POST
 
 from crm.admin import veiling
 from crm.choices import Channel
-from marketing import segments
-from marketing.rules import RuleError, explain
+from marketing.rules import RuleError, explain, read
 from marketing.segments import previews
+
+from . import segment_standing
 
 HOW = {"exact": previews.preview, "estimate": previews.estimate}
 # A page that shows rules names itself by a number, and each of its questions by the next one.
@@ -56,15 +56,13 @@ def _answer(request: HttpRequest, asked: "Asked") -> HttpResponse:
     context: dict[str, Any] = {"how": how}
     rules: Any = None
     try:
-        rules = json.loads(request.POST.get("rules", ""))
-        context["sentence"] = explain(rules=rules, names=segments.names(rules=rules))
+        rules = read(text=request.POST.get("rules", ""))
+        context["sentence"] = segment_standing.say(request, rules)
         with asked.named():
             _count(context, rules, how)
     except RuleError as error:
         context["is_unfinished"] = is_unfinished(rules)
         context["error"] = error
-    except ValueError:
-        context["problem"] = _("This is not JSON yet: look for a missing comma or bracket.")
     except DatabaseError:
         if not asked.is_latest():
             return HttpResponse(status=204)

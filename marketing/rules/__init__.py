@@ -3,6 +3,7 @@
 from .base import Sql
 from .compiling import Compiled, compile_rules, crossed, estimate_plan, explain_plan
 from .errors import RuleError
+from .reading import read
 from .sentences import explain
 from .testing import crossings, holds, parsed
 from .tree import leaves, validate
@@ -20,5 +21,6 @@ __all__ = [
     "holds",
     "leaves",
     "parsed",
+    "read",
     "validate",
 ]

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from .errors import RuleError
+from .reading import is_storable
 
 MAX_TEXT = 500
 MAX_VALUES = 1_000
@@ -34,7 +35,7 @@ def text(value: Any, path: str) -> str:
         raise RuleError(
             path, _("The text is too long."), _("Keep it to %(n)d characters.") % {"n": MAX_TEXT}
         )
-    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+    if not is_storable(value):
         raise RuleError(
             path, _("The text holds an unreadable character."), _("Type the text anew.")
         )

@@ -1,14 +1,22 @@
 """What a rule tree means, in plain Python over plain people: knows nothing of the compiler."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from operator import eq, ge, gt, le, lt
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Any
-from zoneinfo import ZoneInfo
 
-COMPARE = {"is": eq, "at_least": ge, "at_most": le, "more_than": gt, "less_than": lt}
+from .oracle_values import (
+    COMPARE,
+    as_moment,
+    comes_up,
+    exactly,
+    free,
+    instant,
+    is_number,
+    moment,
+    text,
+)
 
 
 @dataclass
@@ -39,6 +47,8 @@ class Said:
     channel: str
     fates: set[str]
     intent: str | None
+    # The campaign and the position of the step that it belongs to.
+    plan: tuple[int, int] | None = None
 
 
 @dataclass
@@ -92,7 +102,9 @@ def _field(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
     value = person.fields[asked["field"]]
     if asked["field"].endswith("_at"):
         if asked["op"] == "anniversary":
-            return value is not None and comes_up(value.astimezone(UTC).date(), asked, person, now)
+            return value is not None and comes_up(
+                value.astimezone(UTC).date(), asked, person.fields["time_zone"], now
+            )
         return moment(asked, value, now)
     return text(asked, value)
 
@@ -100,87 +112,9 @@ def _field(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
 def _attribute(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
     value = person.attributes.get(asked["attribute"])
     if asked["op"] == "anniversary":
-        at = _as_moment(value)
-        return at is not None and comes_up(at.date(), asked, person, now)
+        at = as_moment(value)
+        return at is not None and comes_up(at.date(), asked, person.fields["time_zone"], now)
     return free(asked, value, now)
-
-
-def comes_up(day: date, asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
-    """Whether the anniversary of a day is today or in the next days, where the person lives."""
-    today = now.astimezone(ZoneInfo(person.fields["time_zone"])).date()
-    for ahead in range(asked["value"] + 1):
-        coming = today + timedelta(days=ahead)
-        try:
-            there = day.replace(year=coming.year)
-        except ValueError:
-            there = date(coming.year, 2, 28)
-        if there == coming:
-            return True
-    return False
-
-
-def free(asked: Mapping[str, Any], value: Any, now: datetime) -> bool:
-    """A question of a value of any type."""
-    op, wanted = asked["op"], asked.get("value")
-    if op in ("before", "after", "within_days", "not_within_days", "in_next_days"):
-        return moment(asked, _as_moment(value), now)
-    if op in ("is", "is_not") and isinstance(wanted, bool | int | float):
-        same = type(value) in _alike(wanted) and value == wanted
-        return same == (op == "is")
-    if op in ("at_least", "at_most", "more_than", "less_than"):
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return is_number and COMPARE[op](value, wanted)
-    return text(asked, _as_text(value))
-
-
-def _alike(wanted: Any) -> tuple[type, ...]:
-    return (bool,) if isinstance(wanted, bool) else (int, float)
-
-
-def _as_text(value: Any) -> str | None:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return None if value is None else str(value)
-
-
-def _as_moment(value: Any) -> datetime | None:
-    if not isinstance(value, str) or not value.startswith("20"):
-        return None
-    return datetime.fromisoformat(value + "T00:00:00+00:00" if len(value) == 10 else value)
-
-
-def text(asked: Mapping[str, Any], value: str | None) -> bool:
-    """A question of a text that may be unknown."""
-    op, wanted = asked["op"], asked.get("value")
-    if op in ("known", "unknown"):
-        return bool(value) == (op == "known")
-    if value is None:
-        return op in ("is_not", "not_in")
-    answers: dict[str, Callable[[], bool]] = {
-        "is": lambda: value == wanted,
-        "is_not": lambda: value != wanted,
-        "in": lambda: value in wanted,
-        "not_in": lambda: value not in wanted,
-        "contains": lambda: wanted.lower() in value.lower(),
-        "matches": lambda: re.search(wanted, value, re.IGNORECASE) is not None,
-        "starts_with": lambda: value.lower().startswith(wanted.lower()),
-    }
-    return answers[op]()
-
-
-def moment(asked: Mapping[str, Any], value: datetime | None, now: datetime) -> bool:
-    """A question of a moment that may be unknown."""
-    op, wanted = asked["op"], asked.get("value")
-    if op in ("known", "unknown"):
-        return (value is not None) == (op == "known")
-    if value is None:
-        return bool(op == "not_within_days")
-    if op in ("before", "after"):
-        edge = datetime.fromisoformat(f"{wanted}T00:00:00+00:00")
-        return value < edge if op == "before" else value >= edge
-    if op == "in_next_days":
-        return now <= value <= now + timedelta(days=wanted)
-    return (now - timedelta(days=wanted) <= value <= now) == (op == "within_days")
 
 
 def _identity(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
@@ -210,11 +144,7 @@ def _reach(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
 
 
 def _within(asked: Mapping[str, Any], at: datetime, now: datetime) -> bool:
-    edges = {
-        key: datetime.fromisoformat(f"{asked[key]}T00:00:00+00:00")
-        for key in ("since", "until")
-        if key in asked
-    }
+    edges = {key: instant(asked[key]) for key in ("since", "until") if key in asked}
     days = asked.get("within_days")
     return (
         at <= now
@@ -251,18 +181,19 @@ def _event_figure(asked: Mapping[str, Any], person: Person, now: datetime) -> bo
         event.properties.get(asked["property"])
         for event in sorted(told(asked, person, now), key=lambda event: event.at)
     ]
-    numbers = [one for one in found if isinstance(one, int | float) and not isinstance(one, bool)]
+    numbers = [exactly(one) for one in found if is_number(one)]
     if not numbers:
         return False
-    figures: dict[str, Callable[[], float]] = {
-        "sum": lambda: sum(numbers),
-        "average": lambda: sum(numbers) / len(numbers),
+    figures: dict[str, Callable[[], Fraction]] = {
+        "sum": lambda: sum(numbers, Fraction()),
+        "average": lambda: sum(numbers, Fraction()) / len(numbers),
         "least": lambda: min(numbers),
         "most": lambda: max(numbers),
         "first": lambda: numbers[0],
         "last": lambda: numbers[-1],
     }
-    return bool(COMPARE[asked["op"]](figures[asked["event_figure"]](), asked["value"]))
+    figure = figures[asked["event_figure"]]()
+    return bool(COMPARE[asked["op"]](figure, exactly(asked["value"])))
 
 
 def _sequence(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
@@ -279,6 +210,19 @@ def _message(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
         for one in person.messages
         if asked["message"] in one.fates
         and one.channel == asked.get("channel", one.channel)
+        and _within(asked, one.at, now)
+    ]
+    return _times(asked, len(found))
+
+
+def _campaign(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    found = [
+        one
+        for one in person.messages
+        if one.plan
+        and asked["fate"] in one.fates
+        and asked["campaign"] in ("any", one.plan[0])
+        and asked.get("step", one.plan[1]) == one.plan[1]
         and _within(asked, one.at, now)
     ]
     return _times(asked, len(found))
@@ -306,10 +250,10 @@ def _placed(person: Person) -> list[Bought]:
 def _orders(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
     is_ever = not {"within_days", "since", "until"} & set(asked)
     orders = [one for one in _placed(person) if is_ever or _within(asked, one.at, now)]
-    compare, wanted = COMPARE[asked["op"]], asked["value"]
+    compare, wanted = COMPARE[asked["op"]], exactly(asked["value"])
     if asked["orders"] == "count":
         return bool(compare(len(orders), wanted))
-    total = round(sum(order.total for order in orders), 2)
+    total = sum((exactly(order.total) for order in orders), Fraction())
     if asked["orders"] == "revenue":
         return bool(compare(total, wanted))
     if not orders:
@@ -318,7 +262,7 @@ def _orders(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
         return bool(compare(total / len(orders), wanted))
     pick = max if asked["orders"] == "recency_days" else min
     age = now - pick(order.at for order in orders)
-    return bool(compare(age, timedelta(days=wanted)))
+    return bool(compare(Fraction(age // timedelta(microseconds=1)), wanted * 86_400_000_000))
 
 
 def _bought(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
@@ -362,6 +306,7 @@ ASK: dict[str, Callable[[Mapping[str, Any], Person, datetime], bool]] = {
     "event_figure": _event_figure,
     "sequence": _sequence,
     "message": _message,
+    "campaign": _campaign,
     "insight": _insight,
     "company": _company,
 }

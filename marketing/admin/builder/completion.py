@@ -20,6 +20,8 @@ MOST = 30
 @permission_required("marketing.view_segment", raise_exception=True)
 def show(request: HttpRequest) -> JsonResponse:
     """Values that hold the text, those that begin with it first; or names of known values."""
+    if any("\x00" in value for _name, values in request.GET.lists() for value in values):
+        return JsonResponse({"values": []})
     text = request.GET.get("text", "").strip()
     asked = (request.GET.get("of"), request.GET.get("name"))
     if asked == ("products", "product"):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Self
 
 from django.utils.translation import gettext as _
@@ -24,8 +24,6 @@ FIGURES: Mapping[str, tuple[str, str, object]] = {
 # Kept as the moment from which the days are counted.
 AGES = ("recency_days", "tenure_days")
 _OLDER = {"is": "=", "at_least": "<=", "at_most": ">=", "more_than": "<", "less_than": ">"}
-_DAWN = datetime.min.replace(tzinfo=UTC)
-_DUSK = datetime.max.replace(tzinfo=UTC)
 _ORDERS = Sql(
     "SELECT o.customer_id FROM crm_order o WHERE o.state = 'placed' AND o.customer_id IS NOT NULL"
 )
@@ -113,13 +111,12 @@ class OrderFigure:
         older = Sql(f" {_OLDER[self.question.op]} %s", (self._then(now),))
         return wrap("(", left + older, ")")
 
-    def _then(self, now: datetime) -> datetime:
-        """So many days before a moment, as far as there are dates."""
-        most = (now - _DAWN) / timedelta(days=1)
-        least = (now - _DUSK) / timedelta(days=1)
-        if self.question.value >= most:
-            return _DAWN
-        return _DUSK if self.question.value <= least else now - timedelta(days=self.question.value)
+    def _then(self, now: datetime) -> datetime | str:
+        """So many days before a moment; beyond the ends of time, as PostgreSQL calls them."""
+        try:
+            return now - timedelta(days=self.question.value)
+        except OverflowError:
+            return "-infinity" if self.question.value > 0 else "infinity"
 
 
 @dataclass(frozen=True)

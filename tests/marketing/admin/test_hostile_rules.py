@@ -124,3 +124,6 @@ def test_completion_takes_every_text(admin, texts):
         for of in (*sources, "company", text):
             asked = {"of": of, "name": text, "event": text, "text": text}
             assert admin.get(address, asked).status_code == 200, (of, text)
+        for more in ({"text": text}, {"sku": [text, "TEA-1"]}):
+            asked = {"of": "products", "name": "product", **more}
+            assert admin.get(address, asked).status_code == 200, (more, text)

@@ -1,12 +1,13 @@
 """Free facts of every type: texts, lists, numbers, amounts, and what only looks like a moment."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 
-from marketing.rules import RuleError, compile_rules, validate
+from crm.models import OrderStatistics
+from marketing.rules import RuleError, compile_rules, crossed, validate
 from marketing.rules.patterns import pattern
 from tests import making
 
@@ -153,3 +154,36 @@ def test_brackets_that_postgresql_does_not_take_are_refused(text: str) -> None:
 def test_brackets_that_are_taken_are_understood_by_postgresql(text: str) -> None:
     assert pattern(text, "here") == text
     assert isinstance(answers("x", "matches", text), bool)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("year", "figure", "op", "asked", "is_found"),
+    [
+        (1, "tenure_days", "at_least", 739_000, True),
+        (1, "tenure_days", "at_least", 999_999.99, False),
+        (1, "recency_days", "more_than", 739_000, True),
+        (1, "recency_days", "at_most", 1e15, True),
+        (9999, "recency_days", "at_most", -2_900_000, True),
+        (9999, "recency_days", "less_than", -2_950_000, False),
+        (9999, "recency_days", "more_than", -1e15, True),
+    ],
+)
+def test_orders_at_the_ends_of_time_have_an_age(
+    year: int, figure: str, op: str, asked: float, is_found: bool
+) -> None:
+    customer = making.customer(now=NOW)
+    placed_at = datetime(year, 1, 1, tzinfo=UTC)
+    OrderStatistics.objects.create(
+        customer=customer, orders=1, revenue=1, first_order_at=placed_at, last_order_at=placed_at
+    )
+    rules = {"version": 1, "all": [{"orders": figure, "op": op, "value": asked}]}
+
+    compiled = compile_rules(rules=rules, now=NOW)
+    named = crossed(rules=rules, since=NOW, until=NOW + timedelta(days=1))
+
+    with connection.cursor() as cursor:
+        cursor.execute(compiled.sql, compiled.params)
+        assert (customer.pk in {pk for (pk,) in cursor.fetchall()}) is is_found
+        assert named is not None
+        cursor.execute(named.text, named.params)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+from campaigns import models as campaigns
 from crm import models as crm
 from marketing import models as marketing
 from tests.marketing.oracle import Bought, Forced, Person, Said, Told
@@ -14,8 +15,19 @@ from tests.marketing.oracle import Bought, Forced, Person, Said, Told
 NOW = datetime(2026, 4, 14, 12, 0, tzinfo=UTC)
 EVENTS = ("page.viewed", "cart.left", "order.placed", "tea.brewed")
 COUNTRIES = ("DE", "CN", "FR", "")
-CITIES = ("Berlin", "berlin-Mitte", "上海", "Łódź", "")
-ZONES = ("UTC", "Europe/Berlin", "Asia/Shanghai", "America/Los_Angeles")
+CITIES = ("Berlin", "berlin-Mitte", "上海", "Łódź", "İstanbul", "ΑΣ", "a\nb", "%s {} \\d", "")
+ZONES = (
+    "UTC",
+    "Europe/Berlin",
+    "Asia/Shanghai",
+    "America/Los_Angeles",
+    "Pacific/Kiritimati",
+    "America/St_Johns",
+    "Asia/Kolkata",
+    "Pacific/Pago_Pago",
+    "Mars/Olympus",
+    "",
+)
 PLANS = (
     "gold",
     "Golden",
@@ -31,6 +43,72 @@ PLANS = (
     "2004-02-29",
     "2001-04-15",
 )
+# What nobody expects: texts that look like something else, numbers no machine holds, the ends of
+# time, lists, amounts and objects.
+ODD = (
+    "NaN",
+    "Infinity",
+    "1e400",
+    "True",
+    "null",
+    "12",
+    " gold",
+    "GOLD",
+    "e\u0301",
+    "é",
+    "ß",
+    "ΑΣ",
+    "👍🏽",
+    "\u202egold",
+    "a\nb",
+    "'; DROP TABLE crm_customer; --",
+    "%",
+    "%s",
+    "%(now)s",
+    "{}",
+    "\\",
+    '["gold"]',
+    "{",
+    "today",
+    "now",
+    "infinity",
+    "20260410",
+    20260410,
+    "2026-4-10",
+    "2026-02-30",
+    "2026-04-14T12:00:00Z",
+    "2026-04-14T14:00:00.000001+02:00",
+    "2026-04-10 23:30 -0930",
+    "0001-01-01",
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59-12:00",
+    "1996-02-29T23:00:00-11:00",
+    10**15,
+    10**30,
+    -(10**30),
+    1e300,
+    1e-7,
+    -0.0,
+    0,
+    0.1,
+    [],
+    ["gold"],
+    ["Golden", 12, None, "free", ["gold"]],
+    [12],
+    ["DE", "Berlin"],
+    {"amount": 12, "currency": "EUR"},
+    {"amount": 0.5, "currency": "EUR"},
+    {"amount": "12"},
+    {"gold": ["gold"]},
+)
+EDGES = (
+    datetime(1, 1, 1, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    datetime(1996, 2, 29, 23, 59, 59, tzinfo=UTC),
+    NOW,
+)
+HANDLES = ("external", "email", "phone", "whatsapp", "telegram", "webchat", "anonymous")
+PURPOSES = ("marketing", "newsletter", "survey", "transactional", "conversation")
 TRAITS = ("recent", "lapsed", "loyal", "new")
 PRODUCTS = tuple(
     {"sku": f"SKU-{n}", "category": ("Tea", "Mugs", "")[n % 3], "brand": ("A", "B")[n % 2]}
@@ -39,10 +117,17 @@ PRODUCTS = tuple(
 
 
 def ago(random: Random) -> datetime:
-    """Some moment: most lie in the last weeks, some at the edge of a day, a few ahead."""
+    """Some moment: most lie in the last weeks, some at the edge of a day, a few ahead or far."""
+    if random.random() < 0.03:
+        return random.choice(EDGES)
     days = random.choice((0, 1, 2, 7, 30, random.randrange(90)))
     seconds = random.choice((0, 0, 1, -1, random.randrange(-86_400, 86_400)))
     return NOW - timedelta(days=days, seconds=seconds)
+
+
+def fact(random: Random) -> Any:
+    """The value of an attribute or a property."""
+    return random.choice(PLANS if random.random() < 0.6 else ODD)
 
 
 def people(*, random: Random, count: int) -> list[Person]:
@@ -57,7 +142,7 @@ def people(*, random: Random, count: int) -> list[Person]:
     _events(random, found)
     _orders(found)
     _understanding(random, found)
-    _messages(found)
+    _messages(random, found)
     _companies(random, found)
     return found
 
@@ -65,21 +150,21 @@ def people(*, random: Random, count: int) -> list[Person]:
 def _person(random: Random) -> Person:
     number = random.randrange(10**12)
     fields = {
-        "first_name": random.choice(("Ada", "ada", "")),
+        "first_name": random.choice(("Ada", "ada", "ΑΔΑ", "")),
         "last_name": random.choice(("Lovelace", "王", "")),
         "email": random.choice(("", f"U{number}@shop.example")),
         "phone": random.choice(("", f"+49{number % 10**9:09d}")),
         "country": random.choice(COUNTRIES),
         "city": random.choice(CITIES),
-        "language": random.choice(("de", "en")),
+        "language": random.choice(("de", "en", "zh-Hans", "")),
         "time_zone": random.choice(ZONES),
         "created_at": ago(random),
         "last_seen_at": random.choice((None, ago(random))),
     }
     names = ("plan", "points", "renews")
-    attributes = {name: random.choice(PLANS) for name in names if random.random() < 0.7}
+    attributes = {name: fact(random) for name in names if random.random() < 0.8}
     person = Person(0, fields, attributes, random.randrange(10_000))
-    person.handles = {kind for kind in ("email", "phone", "telegram") if random.random() < 0.4}
+    person.handles = {kind for kind in HANDLES if random.random() < 0.4}
     _allow(random, person)
     for _ in range(random.choice((0, 0, 1, 2, 5, 9))):
         person.events.append(Told(random.choice(EVENTS), ago(random), _properties(random)))
@@ -90,7 +175,7 @@ def _person(random: Random) -> Person:
     if random.random() < 0.3:
         until = random.choice((None, ago(random)))
         person.forced["buys_90_days"] = [Forced(random.random(), until, random.random() < 0.2)]
-    for _ in range(random.choice((0, 0, 1, 3))):
+    for _ in range(random.choice((0, 1, 3, 5))):
         person.messages.append(_message(random))
     person.traits = (
         set(random.sample(TRAITS, random.randrange(4))) if random.random() < 0.6 else None
@@ -100,9 +185,10 @@ def _person(random: Random) -> Person:
 
 def _allow(random: Random, person: Person) -> None:
     for channel in ("email", "sms"):
-        if random.random() < 0.8:
-            state = random.choice(("granted", "granted", "pending", "withdrawn"))
-            person.consents[channel, random.choice(("marketing", "marketing", "survey"))] = state
+        for purpose in PURPOSES:
+            if random.random() < (0.8 if purpose == "marketing" else 0.4):
+                state = random.choice(("granted", "granted", "pending", "withdrawn"))
+                person.consents[channel, purpose] = state
         if random.random() < 0.2 and person.fields["email" if channel == "email" else "phone"]:
             person.suppressed[channel] = random.choice((None, ago(random)))
     if random.random() < 0.2:
@@ -111,7 +197,12 @@ def _allow(random: Random, person: Person) -> None:
 
 def _properties(random: Random) -> dict[str, Any]:
     names = ("plan", "price")
-    return {name: random.choice((*PLANS, 5, 20)) for name in names if random.random() < 0.7}
+    numbers = (5, 20, 12, 0.1, 0.2, -3)
+    return {
+        name: random.choice(numbers) if random.random() < 0.4 else fact(random)
+        for name in names
+        if random.random() < 0.8
+    }
 
 
 def _order(random: Random) -> Bought:
@@ -119,7 +210,7 @@ def _order(random: Random) -> Bought:
     lines = [
         (random.choice(PRODUCTS), random.choice((1, 2, -1))) for _ in range(random.randrange(3))
     ]
-    return Bought(ago(random), state, random.choice((5, 50, 99.5, 500)), lines)
+    return Bought(ago(random), state, random.choice((0.1, 0.2, 5, 50, 99.5, 500)), lines)
 
 
 def _permissions(found: list[Person]) -> None:
@@ -232,7 +323,7 @@ def _orders(found: list[Person]) -> None:
             crm.OrderStatistics.objects.create(
                 customer_id=one.pk,
                 orders=len(placed),
-                revenue=Decimal(str(sum(order.total for order in placed))),
+                revenue=sum(Decimal(str(order.total)) for order in placed),
                 first_order_at=min(order.at for order in placed),
                 last_order_at=max(order.at for order in placed),
             )
@@ -289,21 +380,55 @@ def _message(random: Random) -> Said:
         intent = random.choice(("refund", "greeting", None))
         return Said(ago(random), True, channel, {"replied"}, intent)
     fates = {fate for fate in ("sent", "delivered", "opened", "clicked") if random.random() < 0.6}
-    if random.random() < 0.3:
-        fates.add(random.choice(("bounced", "failed")))
+    if random.random() < 0.6:
+        fates.add(random.choice(("bounced", "failed", "complained")))
     return Said(ago(random), False, channel, fates, None)
 
 
-def _messages(found: list[Person]) -> None:
+def _plans(random: Random) -> list[campaigns.Step]:
+    """The steps of two campaigns."""
+    name = f"c{random.random()}"
+    template = crm.Template.objects.create(name=name, channel="email", created_at=NOW)
+    return [
+        campaigns.Step.objects.create(
+            campaign=campaign, position=position, channel="email", template=template
+        )
+        for campaign in (campaigns.Campaign.objects.create(name=f"{name}{n}") for n in range(2))
+        for position in (1, 2)
+    ]
+
+
+def _plan(person: Person, said: Said, steps: list[campaigns.Step]) -> int | None:
+    """A delivery of a step that the person had no message of; an answer has that of ours."""
+    for step in steps:
+        plan = (step.campaign_id, step.position)
+        had = [one for one in person.messages if one.plan == plan]
+        if said.is_inbound == bool(had):
+            said.plan = plan
+            delivery, _ = campaigns.Delivery.objects.get_or_create(
+                step=step,
+                customer_id=person.pk,
+                defaults={"campaign_id": step.campaign_id, "planned_at": NOW},
+            )
+            return delivery.pk
+    return None
+
+
+def _messages(random: Random, found: list[Person]) -> None:
+    steps = _plans(random)
     intents = {
         code: marketing.Intent.objects.get_or_create(code=code, defaults={"name": code})[0]
         for code in ("refund", "greeting")
     }
     for one in found:
         for number, said in enumerate(one.messages):
-            state = next(iter(said.fates & {"bounced", "failed"}), "sent")
+            state = next(iter(said.fates & {"bounced", "failed", "complained"}), "sent")
+            chosen = random.sample(steps, 4) if random.random() < 0.7 else []
+            delivery_id = _plan(one, said, chosen)
             row = crm.Message.objects.create(
                 customer_id=one.pk,
+                source_kind="delivery" if delivery_id else "",
+                source_id=delivery_id,
                 direction="in" if said.is_inbound else "out",
                 channel=said.channel,
                 purpose="marketing",
@@ -332,7 +457,7 @@ def _companies(random: Random, found: list[Person]) -> None:
             "domain": random.choice(("", "tea.example")),
             "industry": industry,
             "country": random.choice(COUNTRIES),
-            "employees": random.choice((None, 5, 500)),
+            "employees": random.choice((None, 0, 5, 500)),
         }
         known.append((facts, crm.Company.objects.create(**facts, created_at=NOW)))
     for one in found:
