@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from campaigns.models import Campaign
-from marketing.rules import counting, values, windows
+from marketing.rules import counting, naming, values, windows
 from marketing.rules.base import MESSAGE, Asked, Payload, Sql
 from marketing.rules.conditions import correspondence
 from marketing.rules.counting import Times
@@ -103,7 +103,10 @@ class HadCampaign:
     def _of(self) -> str:
         if self.campaign_id is None:
             return _("of any campaign")
-        name = Campaign.objects.filter(pk=self.campaign_id).values_list("name", flat=True).first()
+        name = None
+        if not naming.is_hidden("campaign"):
+            found = Campaign.objects.filter(pk=self.campaign_id)
+            name = found.values_list("name", flat=True).first()
         words = {"name": name, "id": self.campaign_id, "step": self.step}
         if self.step and name:
             return _("of step %(step)d of the campaign “%(name)s”") % words

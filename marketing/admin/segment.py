@@ -117,7 +117,7 @@ class SegmentAdmin(HistoryAdmin, ModelAdmin):
     ) -> Any:
         """Say before saving what a change touches."""
         segment = self.get_object(request, object_id) if object_id else None
-        users = segment_page.users_of(segment) if segment else []
+        users = segment_page.users_of(request, segment) if segment else []
         more = {**(extra_context or {}), "users": users}
         return super().changeform_view(request, object_id, form_url, more)
 
@@ -137,7 +137,9 @@ class SegmentAdmin(HistoryAdmin, ModelAdmin):
         """What would go; a segment that is in use is protected by what uses it."""
         chosen = list(objs)
         protected = [
-            f"{use.role}: {use.row}" for obj in chosen for use in segments.uses(segment_id=obj.pk)
+            f"{obj}: {user.role} – {user.name}"
+            for obj in chosen
+            for user in segment_page.users_of(request, obj)
         ]
         counts = {Segment._meta.verbose_name_plural: len(chosen)}
         return [str(obj) for obj in chosen], counts, set(), protected

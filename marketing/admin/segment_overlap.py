@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.auth.decorators import permission_required
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -53,7 +54,7 @@ class Column:
     @property
     def short(self) -> str:
         """The count in as few characters as a column has room for."""
-        return short(self.count) if self.count >= ROOM else str(self.count)
+        return short(self.count) if self.count >= ROOM else str(intcomma(self.count))
 
 
 @dataclass(frozen=True)

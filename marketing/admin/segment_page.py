@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
 
 from crm import search
 from crm.admin.exports import export_customers
@@ -20,6 +21,7 @@ from crm.models import Customer
 from marketing import segments
 from marketing.choices import OverrideMode, SegmentKind
 from marketing.models import Membership, Segment
+from marketing.segments import Use
 
 from . import segment_moves, segment_sizes, segment_standing
 
@@ -31,9 +33,13 @@ PLAN = "marketing.view_plan"
 
 @dataclass(frozen=True)
 class User:
-    """A row that uses a segment: which, in which role, where it is, how it stands."""
+    """A row that uses a segment: what it is called, in which role, where it is, how it stands.
+
+    Whoever may not see such rows is told what sort of row it is, and no more.
+    """
 
     row: Any
+    name: str
     role: Any
     address: str
 
@@ -81,7 +87,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
         "in_force": overrides.in_force(now=now)[:OVERRIDES_SHOWN],
         "earlier": overrides.not_in_force(now=now)[:OVERRIDES_SHOWN],
         "modes": OverrideMode,
-        "users": users_of(segment),
+        "users": users_of(request, segment),
         "senders": _senders(segment, request),
         "may_plan": segment.kind == SegmentKind.RULE and request.user.has_perm(PLAN),
     }
@@ -104,10 +110,18 @@ def export(request: HttpRequest, pk: int) -> HttpResponseBase:
     return export_customers(None, request, members)
 
 
-def users_of(segment: Segment) -> list[User]:
+def users_of(request: HttpRequest, segment: Segment) -> list[User]:
     """What uses this segment: rows of apps above, whatever these are, and other segments."""
-    found = segments.uses(segment_id=segment.pk)
-    return [User(use.row, use.role, _of(use.row)) for use in found]
+    return [_user(request, use) for use in segments.uses(segment_id=segment.pk)]
+
+
+def _user(request: HttpRequest, use: Use) -> User:
+    options = use.row._meta
+    if request.user.has_perm(f"{options.app_label}.view_{options.model_name}"):
+        return User(use.row, str(use.row), use.role, _of(use.row))
+    said = _("%(kind)s #%(id)d, which you may not see")
+    name = said % {"kind": options.verbose_name, "id": use.row.pk}
+    return User(use.row, name, use.role, "")
 
 
 def _members(segment: Segment, text: str) -> Members:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 
 from crm.admin import veiling
 from crm.choices import Channel
-from marketing.rules import RuleError, explain, read
+from marketing.rules import RuleError, read
 from marketing.segments import previews
 
 from . import segment_standing

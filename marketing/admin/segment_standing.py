@@ -76,7 +76,7 @@ def around(request: HttpRequest, segment: Segment, now: datetime) -> dict[str, A
     return {
         "segment": segment,
         "standing": of(segment, now),
-        "sentence": sentence(segment),
+        "sentence": sentence(request, segment),
         "flow": segments.flow(segment_id=segment.pk, now=now),
         "can_change": request.user.has_perm("marketing.change_segment"),
     }
@@ -128,14 +128,27 @@ def _too_slow(segment: Segment) -> Trouble:
     return Trouble(problem % {"n": settings.SEGMENT_TIMEOUT_SECONDS}, advice, segment.error)
 
 
-def sentence(segment: Segment) -> str:
+def sentence(request: HttpRequest, segment: Segment) -> str:
     """The segment in words; empty where it has no rules or they cannot be read."""
-    return say(segment.rules) if segment.kind == SegmentKind.RULE else ""
-
-
-def say(rules: Any) -> str:
-    """Rules in words, with the names of what they speak of; empty where they cannot be read."""
+    if segment.kind != SegmentKind.RULE:
+        return ""
     try:
-        return explain(rules=rules, names=segments.names(rules=rules))
+        return say(request, segment.rules)
     except RuleError:
         return ""
+
+
+def say(request: HttpRequest, rules: Any) -> str:
+    """Rules in words, with the names of what they speak of as far as the reader may see these."""
+    names = segments.names(rules=rules, hidden=hidden_from(request))
+    return explain(rules=rules, names=names)
+
+
+def hidden_from(request: HttpRequest) -> frozenset[str]:
+    """The kinds of rows above whose names the reader may not see, as `campaign`."""
+    using = {relation.related_model._meta for relation in Segment._meta.related_objects}
+    return frozenset(
+        str(options.model_name)
+        for options in using
+        if not request.user.has_perm(f"{options.app_label}.view_{options.model_name}")
+    )

@@ -7,10 +7,8 @@ from django.utils.translation import gettext as _
 from . import naming
 from .tree import Group, Node, validate
 
-_NOBODY_SAID: naming.Names = {}
 
-
-def explain(*, rules: Any, names: naming.Names = _NOBODY_SAID) -> str:
+def explain(*, rules: Any, names: naming.Names = naming.NOTHING) -> str:
     """Say a rule tree as one sentence in the reader's language.
 
     What the rules speak of by number is said by `names` where they know it.

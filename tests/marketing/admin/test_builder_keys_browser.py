@@ -179,7 +179,7 @@ def test_an_estimate_says_so_until_the_count_settles_and_old_counts_are_stopped(
     assert "240" in said
     assert (busy, sleeping) == ("true", 1)
     assert box.get_attribute("aria-busy") == "false"
-    assert page.locator(".rp-count--about").count() == 0
+    assert page.locator(".rp-counted--about").count() == 0
     wait_until(lambda: sleepers() == 0)
 
 

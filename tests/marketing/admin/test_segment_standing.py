@@ -7,6 +7,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
+from campaigns.models import Campaign
 from crm import customers
 from marketing import segments
 from marketing.admin import segment_sizes
@@ -262,6 +263,28 @@ def test_while_it_is_computed_the_page_follows_and_then_shows_all_anew(admin, ge
     assert "every 2s" in waiting.content.decode()
     assert "HX-Refresh" not in waiting.headers
     assert done.headers["HX-Refresh"] == "true"
+
+
+@pytest.fixture
+def campaign(germans):
+    made = Campaign.objects.create(name="Autumn teas")
+    made.segments.add(germans)
+    return made
+
+
+def test_campaigns_are_named_to_those_who_may_see_them_only(reader, admin, germans, campaign):
+    assert "Autumn teas" in read(admin, germans)
+    assert "Autumn teas" not in read(reader, germans)
+    assert f"campaign #{campaign.pk}" in read(reader, germans)
+
+
+def test_sentences_name_campaigns_to_those_who_may_see_them_only(reader, admin, campaign):
+    rules = {"version": 1, "all": [{"campaign": campaign.pk, "fate": "opened"}]}
+    readers = Segment.objects.create(name="Readers", rules=rules)
+
+    assert "of the campaign “Autumn teas”" in read(admin, readers)
+    assert "Autumn teas" not in read(reader, readers)
+    assert f"of campaign #{campaign.pk}" in read(reader, readers)
 
 
 def test_sentences_name_other_segments(admin, germans):
