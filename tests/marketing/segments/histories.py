@@ -10,15 +10,17 @@ from typing import Any
 
 from django.db import connection
 
-from crm import consent, customers, events, orders, rollups
+from crm import consent, customers, events, orders, products, rollups
 from crm.choices import DecisionSource, MergeCause
 from crm.models import Customer, Merge
 from marketing import scoring, segments
 from marketing.models import Membership, Segment, SegmentOverride
 from tests import making
 
+from . import happenings
+from .happenings import ZONES, Happenings
+
 Rules = dict[str, Any]
-ZONES = ("UTC", "Asia/Shanghai", "America/Los_Angeles", "Pacific/Kiritimati", "Asia/Kathmandu")
 
 GERMAN = {"field": "country", "op": "is", "value": "DE"}
 CONDITIONS: Sequence[Rules] = (
@@ -47,7 +49,7 @@ CONDITIONS: Sequence[Rules] = (
 
 
 @dataclass
-class History:
+class History(Happenings):
     """People, the clock, and what happens next."""
 
     seed: int
@@ -84,6 +86,19 @@ class History:
             self.wait,
             self.wait,
             self.roll_up,
+            self.learn,
+            self.learn,
+            self.write,
+            self.write,
+            self.settle,
+            self.settle,
+            self.open_it,
+            self.answer,
+            self.join,
+            self.regroup,
+            self.take_file,
+            self.midnight,
+            self.midnight,
         )
         deed = self.random.choice(deeds)
         deed()
@@ -121,7 +136,10 @@ class History:
             # Some are told late, and some by clocks that are ahead.
             occurred_at=self.now + timedelta(hours=self.random.choice((0, 0, -30, -70, 3))),
             key=f"view-{self.seed}-{self.number()}",
-            properties={"price": self.random.choice((10, 60))},
+            properties={
+                "price": self.random.choice((10, 60)),
+                "until": (self.now + timedelta(hours=self.random.choice((2, 30)))).isoformat(),
+            },
         )
         events.record(event=new, now=self.now)
 
@@ -139,8 +157,8 @@ class History:
 
     def recategorise(self) -> None:
         category = self.random.choice(("Tea", "Drinks"))
-        tea = orders.NewProduct("TEA-1", "Tea", Decimal("12.50"), "EUR", category=category)
-        orders.record_products(products=[tea], now=self.now)
+        tea = products.NewProduct("TEA-1", "Tea", Decimal("12.50"), "EUR", category=category)
+        products.record_products(products=[tea], now=self.now)
 
     def decide(self) -> None:
         decide = self.random.choice((consent.grant, consent.withdraw))
@@ -254,15 +272,17 @@ def rules(*conditions: Rules, how: str = "all") -> Rules:
     return {"version": 1, "all": [{how: list(conditions)}]}
 
 
-def plant(*, seed: int) -> list[Segment]:
+def plant(*, seed: int, now: datetime) -> list[Segment]:
     """Segments of every kind of condition, alone and together, and some that speak of others."""
     draw = random.Random(seed)
+    campaign = happenings.plant_campaign(seed=seed, now=now)
+    conditions = [*CONDITIONS, *happenings.CONDITIONS, *happenings.campaign_conditions(campaign)]
     made = [
         Segment.objects.create(name=f"{seed}-{at}", rules=rules(condition))
-        for at, condition in enumerate(CONDITIONS)
+        for at, condition in enumerate(conditions)
     ]
-    for at in range(8):
-        chosen = draw.sample(CONDITIONS, 3)
+    for at in range(12):
+        chosen = draw.sample(conditions, 3)
         tree = rules(*chosen, how=draw.choice(("all", "any", "not")))
         made.append(Segment.objects.create(name=f"{seed}-mixed-{at}", rules=tree))
     for at in range(4):
