@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from crm import orders
+from crm import orders, products
 from crm.choices import OrderState
 from crm.models import Order, Product
 
@@ -56,7 +56,7 @@ TELLING: Final = ABOUT_ORDERS | {
     *("cart.product_added", "cart.viewed", "checkout.started"),
 }
 _LONGEST_SKU = 100
-_PRODUCT = tuple(field.name for field in fields(orders.NewProduct))
+_PRODUCT = tuple(field.name for field in fields(products.NewProduct))
 _LARGEST_AMOUNT = Decimal(10) ** 9
 _CENT = Decimal("0.01")
 
@@ -105,21 +105,21 @@ def _record_products(deeds: Iterable[Deed], now: datetime) -> None:
     known = _known(list(told))
     new = (_product(sku, item, known.get(sku), deed, now) for sku, (item, deed) in told.items())
     if changed := [product for product in new if product is not None]:
-        orders.record_products(products=changed, now=now)
+        products.record_products(products=changed, now=now)
 
 
-def _known(skus: Sequence[str]) -> dict[str, orders.NewProduct]:
+def _known(skus: Sequence[str]) -> dict[str, products.NewProduct]:
     found = Product.objects.filter(sku__in=skus).values_list(*_PRODUCT)
-    return {row[0]: orders.NewProduct(*row) for row in found}
+    return {row[0]: products.NewProduct(*row) for row in found}
 
 
 def _product(
     sku: str,
     item: Mapping[str, Any],
-    before: orders.NewProduct | None,
+    before: products.NewProduct | None,
     deed: Deed,
     now: datetime,
-) -> orders.NewProduct | None:
+) -> products.NewProduct | None:
     name, price = _text(item.get("name"), 255), _amount(item.get("price"))
     is_ordered = deed.name in {COMPLETED, UPDATED}
     if before is None and not (name and price is not None) and not is_ordered:
@@ -134,7 +134,7 @@ def _product(
         "image_url": _text(item.get("image_url"), 500),
     }
     if before is None:
-        before = orders.NewProduct(sku, sku, Decimal(0), settings.SHOP_CURRENCY, created_at=now)
+        before = products.NewProduct(sku, sku, Decimal(0), settings.SHOP_CURRENCY, created_at=now)
         return replace(before, **{word: value for word, value in said.items() if value})
     # What an order says a piece cost may be a bargain: it is the price only of a new product.
     if is_ordered:

@@ -14,8 +14,6 @@ from django.db import connection, transaction
 from crm import changes, companies, events
 from crm.choices import OrderState
 from crm.models import Event, Order, OrderLine, Product
-from crm.products import NewProduct as NewProduct  # noqa: PLC0414 - said to be ours too
-from crm.products import record_products as record_products  # noqa: PLC0414 - said to be ours too
 from crm.signals import announce, orders_recorded
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from crm import consent, customers, orders
+from crm import consent, customers, orders, products
 from crm.choices import Channel, DecisionSource
 from crm.models import Customer
 
@@ -37,8 +37,8 @@ def subscriber(*, now: datetime, **known: Any) -> Customer:
 
 def product(*, now: datetime, sku: str = "TEA-1", name: str = "Green tea") -> int:
     """A product that costs 12.50 euro."""
-    new = orders.NewProduct(sku=sku, name=name, price=Decimal("12.50"), currency="EUR")
-    return orders.record_products(products=[new], now=now)[sku]
+    new = products.NewProduct(sku=sku, name=name, price=Decimal("12.50"), currency="EUR")
+    return products.record_products(products=[new], now=now)[sku]
 
 
 def order(*, now: datetime, customer: Customer, number: str = "A-1") -> int:

@@ -9,7 +9,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from crm import orders
+from crm import products
 from crm.api import fields
 from crm.api.base import Endpoint, Listed, Plain, Shown, page_of
 from crm.api.events import RecordedSerializer
@@ -85,8 +85,9 @@ class Products(Endpoint):
     def post(self, request: Request) -> Response:
         """Add or renew a batch of products."""
         told = self.body(ProductsSerializer)["products"]
-        new = [orders.NewProduct(**one) for one in told]
-        return Response({"recorded": len(orders.record_products(products=new, now=timezone.now()))})
+        new = [products.NewProduct(**one) for one in told]
+        recorded = products.record_products(products=new, now=timezone.now())
+        return Response({"recorded": len(recorded)})
 
     @extend_schema(
         parameters=[ProductsAsked], responses={200: page_of(ProductSerializer, "Product")}

@@ -126,11 +126,11 @@ def test_who_bought_a_product_is_told_of_when_it_moves(now: datetime, ada: Custo
     making.order(now=now, customer=ada)
     making.customer(now=now)
     Change.objects.all().delete()
-    tea = orders.NewProduct("TEA-1", "Tea", Decimal("12.50"), "EUR")
+    tea = products.NewProduct("TEA-1", "Tea", Decimal("12.50"), "EUR")
     products.record_products(products=[tea], now=now)
     assert told() == set()
 
-    tea = orders.NewProduct("TEA-1", "Tea", Decimal("12.50"), "EUR", category="Drinks")
+    tea = products.NewProduct("TEA-1", "Tea", Decimal("12.50"), "EUR", category="Drinks")
     products.record_products(products=[tea], now=now)
 
     assert [row.customer_ids for row in Change.objects.all()] == [[ada.pk]]

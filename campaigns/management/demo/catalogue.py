@@ -5,7 +5,7 @@ from decimal import Decimal
 from random import Random
 from typing import NamedTuple
 
-from crm.orders import NewProduct
+from crm.products import NewProduct
 
 
 class Shelf(NamedTuple):

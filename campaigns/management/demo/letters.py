@@ -10,7 +10,7 @@ from django.conf import settings
 from crm import templates
 from crm.choices import Channel
 from crm.models import Template
-from crm.orders import NewProduct
+from crm.products import NewProduct
 
 FOLDER = settings.BASE_DIR / "templates" / "messages"
 COLOURS = ("#2f6b4f", "#8a5a3c", "#4a5d8a", "#a3763a")

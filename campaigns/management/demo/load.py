@@ -8,7 +8,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connection, transaction
 
-from crm import consent, customers, events, orders, rollups
+from crm import consent, customers, events, orders, products, rollups
 from crm.models import Customer
 from marketing import training
 from marketing.choices import RunKind
@@ -72,7 +72,7 @@ def _load(drawn: random.Random, count: int, now: datetime, progress: Progress) -
     shop = catalogue.stock(
         drawn=drawn, currency=settings.SHOP_CURRENCY, shop_url=settings.PUBLIC_URL
     )
-    orders.record_products(products=shop.products, now=now)
+    products.record_products(products=shop.products, now=now)
     progress("customers", 0.02)
     firms.define(now=now)
     shoppers = people.populate(drawn=drawn, count=count, now=now)

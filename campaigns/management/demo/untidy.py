@@ -11,7 +11,8 @@ from crm import consent, customers, duplicates, orders, quality
 from crm.choices import Channel, ConsentState, DecisionSource, MergeCause, Purpose
 from crm.customers import Person
 from crm.models import Customer, DuplicateCandidate, Identity, Merge
-from crm.orders import NewLine, NewOrder, NewProduct
+from crm.orders import NewLine, NewOrder
+from crm.products import NewProduct
 
 from .people import Shopper
 

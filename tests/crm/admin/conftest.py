@@ -18,6 +18,7 @@ from crm import (
     duplicates,
     orders,
     privacy,
+    products,
     retention,
 )
 from crm.choices import AccessKind, MergeCause, PrivacyKind
@@ -73,8 +74,8 @@ def newcomer(db: None) -> Client:
 
 @pytest.fixture
 def order(ada: Customer, now: datetime) -> int:
-    orders.record_products(
-        products=[orders.NewProduct(sku="T1", name="Teapot", price=Decimal(30), currency="EUR")],
+    products.record_products(
+        products=[products.NewProduct(sku="T1", name="Teapot", price=Decimal(30), currency="EUR")],
         now=now,
     )
     line = orders.NewLine(sku="T1", quantity=2, unit_price=Decimal(30))
