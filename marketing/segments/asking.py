@@ -15,7 +15,7 @@ from marketing.rules.base import join, wrap
 from .writing import Moves, numbers
 
 # So many tests are asked at once: a person in a segment is one.
-MOST_TESTS = 100_000
+MOST_TESTS = 50_000
 # More people are not tested one by one: there may be a shorter way to find them.
 MOST_PEOPLE = 5_000
 

@@ -250,7 +250,7 @@ class _Turn:
         return Asked(segment, moment, frozenset(people), clocked)
 
     def _ask(self, batch: Sequence[Asked]) -> None:
-        """One statement for all of them; where it fails, one for each, to see whose fault it is."""
+        """One statement for all of them; where it fails, one for each half: whose fault is it?"""
         if len(batch) == 1:
             self._ask_alone(batch[0])
             return
@@ -258,9 +258,10 @@ class _Turn:
             with transaction.atomic():
                 moves = asking.bring_in_line(asked=batch, cause=MoveCause.CHANGE)
         except (RuleError, DatabaseError) as error:
-            logger.info("Segments are followed one by one: %s", type(error).__name__)
-            for one in batch:
-                self._ask_alone(one)
+            logger.info("Segments are followed by halves: %s", type(error).__name__)
+            half = len(batch) // 2
+            self._ask(batch[:half])
+            self._ask(batch[half:])
             return
         for one in batch:
             self._settle(one, moves.get(one.segment.pk, _NOBODY))
