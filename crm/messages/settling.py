@@ -132,6 +132,7 @@ def settle_many(*, outcomes: Sequence[Settlement], now: datetime) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, [sorted({outcome.message_id for outcome in outcomes})])
         rows = {row[0]: _Row(*row) for row in cursor.fetchall()}
+    times = {row.id: (row.sent_at, row.delivered_at) for row in rows.values()}
     steps = [
         step
         for outcome in outcomes
@@ -141,7 +142,9 @@ def settle_many(*, outcomes: Sequence[Settlement], now: datetime) -> list[int]:
     events.record_many(events=list(_events(steps)), now=now)
     _close_addresses(steps, now)
     changed = sorted({step.row.id for step in steps})
-    whose = {step.row.customer_id for step in steps}
+    # News that come late may say when, and change the state no more.
+    told = {row.id for row in rows.values() if (row.sent_at, row.delivered_at) != times[row.id]}
+    whose = {rows[message_id].customer_id for message_id in told.union(changed)}
     changes.note(customer_ids=whose, subjects=(changes.MESSAGE,), now=now)
     if changed:
         announce(messages_settled, sender=Message, message_ids=changed)

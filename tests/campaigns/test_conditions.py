@@ -10,7 +10,7 @@ from campaigns import mentions
 from campaigns.models import Campaign, Delivery, Step
 from crm import conversations, customers, messages
 from crm.choices import Channel, MergeCause
-from crm.models import Customer, Message, Template
+from crm.models import Change, Customer, Message, Template
 from marketing import segments
 from marketing.models import Membership, Segment
 from marketing.rules import RuleError, explain, validate
@@ -180,8 +180,27 @@ def test_what_came_of_a_campaign_is_followed(now: datetime, spring: Campaign) ->
     rules = whole({"campaign": spring.pk, "fate": "bounced"})
     segment = Segment.objects.create(name="Bounced", rules=rules)
     segments.refresh(segment_id=segment.pk, now=now)
+    Change.objects.all().delete()
     bounced = messages.Settlement(letter.pk, "bounced", reason="hard_bounce")
     messages.settle_many(outcomes=[bounced], now=now)
+
+    segments.follow(now=now)
+
+    assert Membership.objects.get(segment=segment).customer_id == ada.pk
+
+
+def test_news_that_come_late_are_followed_though_the_state_stays(
+    now: datetime, spring: Campaign
+) -> None:
+    ada = making.customer(now=now)
+    letter = sent(spring, ada, now, state="bounced", reason="hard_bounce", sent_at=None)
+    rules = whole({"campaign": spring.pk, "fate": "delivered"})
+    segment = Segment.objects.create(name="Delivered", rules=rules)
+    segments.refresh(segment_id=segment.pk, now=now)
+    Change.objects.all().delete()
+    messages.settle_many(outcomes=[messages.Settlement(letter.pk, "delivered")], now=now)
+    letter.refresh_from_db()
+    assert (letter.state, letter.delivered_at) == ("bounced", now)
 
     segments.follow(now=now)
 
