@@ -28,6 +28,7 @@ from crm.choices import ApiScope
 from marketing import segments as operations
 from marketing.models import Segment
 from marketing.runtime import programs
+from marketing.segments import clock
 
 __all__ = [
     "MARKS",
@@ -135,7 +136,7 @@ def measure(*, seconds: int, marks: Sequence[int]) -> Following:
         longest_turn_seconds=round(said["longest_seconds"], 3),
         busy_share=round(said["busy_seconds"] / lasted, 3),
         compared=len(compared),
-        differences=sum(map(_differences, compared)),
+        differences=_differences(compared),
     )
 
 
@@ -213,11 +214,18 @@ def _look(watch: _Watch) -> None:
         watch.seconds.append(now - watch.awaited.pop(entry))
 
 
-def _differences(segment_id: int) -> int:
-    done = operations.refresh(segment_id=segment_id, now=timezone.now())
-    if done.error:
-        raise RuntimeError(done.error)
-    return done.entered + done.left
+def _differences(segment_ids: Sequence[int]) -> int:
+    """How many move who are computed as of the moment up to which everything is followed."""
+    moment = timezone.now() + clock.RARELY
+    deadline = time.monotonic() + _PATIENCE
+    while Segment.objects.filter(clocked_at__lt=moment).exists():
+        operations.follow(now=moment)
+        if time.monotonic() > deadline:
+            raise RuntimeError("The clocks of some segments are never looked at.")
+    refreshed = [operations.refresh(segment_id=pk, now=moment) for pk in segment_ids]
+    if failed := [done.error for done in refreshed if done.error]:
+        raise RuntimeError(f"Segments cannot be computed: {failed}")
+    return sum(done.entered + done.left for done in refreshed)
 
 
 def _rows(query: str, *parameters: Any) -> list[Any]:

@@ -82,12 +82,12 @@ def run(
         now = timezone.now()
         measured = [_measure(shape, rounds, now) for shape in SHAPES]
         size = _value("SELECT pg_database_size(current_database()) / 1000000")
+        changed = following.changed_share()
         many.make(count=segments - following.MARKS - 1)
         marks = following.make_marks()
         many.compute()
         together = many.measure()
         followed = following.measure(seconds=seconds, marks=marks)
-        changed = following.changed_share()
     report = _report(measured) | {
         "bench": "segments",
         "customers": customers,
