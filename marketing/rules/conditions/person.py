@@ -40,6 +40,11 @@ MOMENT_FIELDS = {
 }
 
 
+def _of_their_day(question: operators.Question) -> frozenset[str]:
+    """Which day it is depends on where somebody lives."""
+    return frozenset({PERSON} if question.family == "anniversary" else ())
+
+
 @dataclass(frozen=True)
 class Field:
     """A column of the customer: `{"field": "country", "op": "in", "value": ["DE"]}`."""
@@ -64,7 +69,8 @@ class Field:
 
     def subjects(self) -> frozenset[str]:
         """The person; when they were last seen moves by itself."""
-        return frozenset({SEEN if self.name == "last_seen_at" else PERSON})
+        own = SEEN if self.name == "last_seen_at" else PERSON
+        return frozenset({own}) | _of_their_day(self.question)
 
     def crossed(self, since: datetime, until: datetime) -> Sql | None:
         """Whose moment came into the window, or went out of it."""
@@ -102,7 +108,7 @@ class Attribute:
 
     def subjects(self) -> frozenset[str]:
         """That attribute."""
-        return frozenset({f"attribute:{self.name}"})
+        return frozenset({f"attribute:{self.name}"}) | _of_their_day(self.question)
 
     def crossed(self, since: datetime, until: datetime) -> Sql | None:
         """Whose moment came into the window, or went out of it."""
