@@ -22,7 +22,7 @@ from crm.choices import MergeCause
 from crm.models import Change, Customer
 from marketing import segments
 from marketing.models import Membership, Segment, SegmentMove, SegmentRecheck
-from marketing.segments import base
+from marketing.segments import base, following
 from tests import making
 from tests.crm.racing import at_once, errors
 
@@ -149,6 +149,20 @@ def test_two_who_follow_at_once_do_it_once(now: datetime) -> None:
     assert members(germans) == {one.pk for one in people}
     assert SegmentMove.objects.filter(segment=germans).count() == 20
     assert sum(answer.entered for answer in answers) == 20
+
+
+def test_while_one_follows_another_goes_away_at_once(now: datetime) -> None:
+    germans, _others, people = planted(2, now)
+    move(people[0].pk, "DE", now)
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [following._LOCK])
+        answers = at_once(lambda: segments.follow(now=now))
+
+    assert answers == [segments.Followed()]
+    assert Change.objects.exists()
+    settle(now)
+    assert members(germans) == {people[0].pk}
 
 
 def test_following_waits_for_nobody_and_forgets_nobody(now: datetime) -> None:
