@@ -214,11 +214,15 @@ def test_the_limits_of_events_in_are_those_they_are_held_against():
 def test_the_limits_of_segments_are_those_they_are_held_against():
     page = documented.page("benchmarks.md")
 
-    assert f"| ratio of segments | at most {segments.MOST_RATIO} |" in page
-    assert f"| worst ratio of segments | at most {segments.MOST_RATIO_OF_ANY} |" in page
-    simple, cruel = segments.MOST_MILLISECONDS_SIMPLE, segments.MOST_MILLISECONDS_CRUEL
+    limits = segments.LIMITS
+    simple, cruel = (limits[f"{kind}_p95_milliseconds"] for kind in ("simple", "cruel"))
+    followed, changed = limits["following_p99_seconds"], limits["changed_seconds"]
+    assert f"| ratio of segments | at most {limits['ratio']} |" in page
+    assert f"| worst ratio of segments | at most {limits['worst_ratio']} |" in page
     assert f"| preview of simple rules | p95 within {simple:.0f} ms |" in page
     assert f"| preview of cruel rules | p95 within {cruel:.0f} ms |" in page
+    assert f"| from event to membership | p99 within {followed:.0f} s, nobody wrong |" in page
+    assert f"| a hundredth changed | right within {changed:.0f} s |" in page
 
 
 # --- Addresses and commands ---------------------------------------------------------------------
