@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 from campaigns.conditions import ANY
 from campaigns.models import Campaign
 from marketing.admin.builder.parts import Part, choice, entry, number, span, times
+from marketing.rules import naming
 
 MOST_CAMPAIGNS = 300
 FATES: dict[str, Any] = {
@@ -24,7 +25,9 @@ FATES: dict[str, Any] = {
 
 def messages() -> list[Part]:
     """What came of the messages of any campaign, of one, or of a step of it."""
-    named = Campaign.objects.order_by("-created_at").values_list("pk", "name")[:MOST_CAMPAIGNS]
+    # Whoever may not see campaigns is offered none by name.
+    seen = Campaign.objects.none() if naming.is_hidden("campaign") else Campaign.objects.all()
+    named = seen.order_by("-created_at").values_list("pk", "name")[:MOST_CAMPAIGNS]
     campaigns: list[list[Any]] = [[ANY, _("any campaign")], *(list(row) for row in named)]
     step = number("step", before=_("step"), is_optional=True)
     controls = [

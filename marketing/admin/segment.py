@@ -8,6 +8,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db.models import F, QuerySet
 from django.forms import Script
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -20,6 +21,7 @@ from crm.tasks import ring
 from marketing import overlaps, segments, tasks
 from marketing.choices import SegmentKind
 from marketing.models import Segment
+from marketing.rules import naming
 
 from . import (
     segment_form,
@@ -119,7 +121,11 @@ class SegmentAdmin(HistoryAdmin, ModelAdmin):
         segment = self.get_object(request, object_id) if object_id else None
         users = segment_page.users_of(request, segment) if segment else []
         more = {**(extra_context or {}), "users": users}
-        return super().changeform_view(request, object_id, form_url, more)
+        hidden = segment_standing.hidden_from(request)
+        with naming.using(naming.Names(hidden=hidden)):
+            response = super().changeform_view(request, object_id, form_url, more)
+            # The builder offers names: it is drawn while it is known which the reader may see.
+            return response.render() if isinstance(response, TemplateResponse) else response
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Rules in the address begin a new segment."""

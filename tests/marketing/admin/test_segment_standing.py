@@ -278,6 +278,17 @@ def test_campaigns_are_named_to_those_who_may_see_them_only(reader, admin, germa
     assert f"campaign #{campaign.pk}" in read(reader, germans)
 
 
+def test_the_builder_offers_campaigns_to_those_who_may_see_them_only(
+    reader, admin, germans, campaign
+):
+    fresh = Segment.objects.create(name="Fresh", rules={"version": 1, "all": []})
+    rita = User.objects.get(username="rita")
+    rita.user_permissions.add(Permission.objects.get(codename="change_segment"))
+
+    assert "Autumn teas" in read(admin, fresh, "change")
+    assert "Autumn teas" not in read(reader, fresh, "change")
+
+
 def test_sentences_name_campaigns_to_those_who_may_see_them_only(reader, admin, campaign):
     rules = {"version": 1, "all": [{"campaign": campaign.pk, "fate": "opened"}]}
     readers = Segment.objects.create(name="Readers", rules=rules)
