@@ -1,0 +1,98 @@
+"""Bytes to text, whatever they claim to be: never an error, never more work than their length."""
+
+import binascii
+import codecs
+import re
+
+# Codecs that are no charset of mail, or that take more than linear time.
+_REFUSED = frozenset(
+    {"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "utf-7", "utf_7"}
+)
+_WORD = re.compile(r"=\?([\w.:-]{1,40})(?:\*[\w-]{0,20})?\?([QqBb])\?([^?]{0,600})\?=")
+_BETWEEN_WORDS = re.compile(r"\?=[ \t\n]{1,8}=\?")
+_TAGS_THAT_BREAK = ("<br", "</p", "</div", "</tr", "</td", "</li", "</h")
+_ENTITIES = {
+    "&lt;": "<",
+    "&gt;": ">",
+    "&quot;": '"',
+    "&#39;": "'",
+    "&nbsp;": " ",
+    "&#64;": "@",
+    "&amp;": "&",
+}
+
+
+def text_of(data: bytes, charset: str) -> str:
+    """The text of bytes in a charset; what is not named or not known is guessed."""
+    if b"\x1b$" in data or b"\x1b(" in data:
+        charset = charset if charset.lower().startswith("iso-2022") else "iso-2022-jp"
+    for name in (charset, "utf-8"):
+        codec = _codec(name)
+        if codec is None or (codec == "ascii" and not data.isascii()):
+            continue
+        try:
+            return data.decode(codec, "strict" if name != charset else "replace")
+        except (LookupError, ValueError):
+            continue
+    return data.decode("latin-1")
+
+
+def words_of(value: str) -> str:
+    """A header with its encoded words read (RFC 2047)."""
+    if "=?" not in value:
+        return value
+    return _WORD.sub(_encoded_word, _BETWEEN_WORDS.sub("?==?", value))
+
+
+def transfer_decoded(data: bytes, encoding: str) -> bytes:
+    """The bytes behind a Content-Transfer-Encoding, as far as they can be read."""
+    if encoding == "base64":
+        return base64_decoded(data)
+    if encoding == "quoted-printable":
+        return binascii.a2b_qp(data)
+    return data
+
+
+def base64_decoded(data: bytes) -> bytes:
+    """The bytes behind Base64, whatever else stands between and however it ends."""
+    kept = re.sub(rb"[^A-Za-z0-9+/]", b"", data)
+    kept = kept[: len(kept) - 1] if len(kept) % 4 == 1 else kept
+    return binascii.a2b_base64(kept + b"=" * (-len(kept) % 4))
+
+
+def text_of_html(html: str) -> str:
+    """The words of HTML: a line for each block, no tags; one pass over it."""
+    pieces: list[str] = []
+    position = 0
+    while (start := html.find("<", position)) >= 0:
+        pieces.append(html[position:start])
+        end = html.find(">", start)
+        if end < 0:
+            position = len(html)
+            break
+        tag = html[start:end].lower()
+        if "@" in tag and " " not in tag and "=" not in tag:
+            pieces.append(html[start : end + 1])  # an address in brackets, not a tag
+        elif tag.startswith(_TAGS_THAT_BREAK):
+            pieces.append("\n")
+        position = end + 1
+    text = "".join([*pieces, html[position:]])
+    for entity, letter in _ENTITIES.items():
+        text = text.replace(entity, letter)
+    return text
+
+
+def _codec(name: str) -> str | None:
+    try:
+        found = codecs.lookup(name).name if name and name.isascii() else None
+    except (LookupError, ValueError):
+        return None
+    return None if found in _REFUSED else found
+
+
+def _encoded_word(match: re.Match[str]) -> str:
+    charset, kind, payload = match.groups()
+    data = payload.encode("utf-8", "replace")
+    is_base64 = kind in "Bb"
+    decoded = base64_decoded(data) if is_base64 else binascii.a2b_qp(data, header=True)
+    return text_of(decoded, charset)

@@ -1,0 +1,67 @@
+"""Why a mail came back: words first, then status codes, then reply codes, then the action."""
+
+import re
+from collections.abc import Sequence
+
+from crm.bounces import addresses, phrases, status
+from crm.bounces.words import Reason
+
+MAX_DIAGNOSTIC = 4_000
+_ENHANCED = r"[245]\.\d{1,3}\.\d{1,3}"
+_GOES_ON = re.compile(rf"\b[245]\d\d-(?:{_ENHANCED}[ :-]{{0,3}})?|\(?#{_ENHANCED}\)?")
+_BEGINS = re.compile(rf"\b[245]\d\d(?: |: )(?:{_ENHANCED}[ :-]{{0,3}})?")
+_TYPE = re.compile(r"^\s{0,9}[\w.-]{1,40};\s{0,9}")
+_QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "`": "'", '"': " ", "\n": " ", "\t": " "})
+# What words say that stand in every notice, or beside any refusal; codes tell more.
+_NO_HOST = frozenset({Reason.HOST_UNKNOWN, Reason.NO_MAIL_HOST})
+# Codes by which the mailbox exists (RFC 3463, X.2.0) or the refusal is policy (X.7.1).
+_THERE = frozenset({"5.2.0", "5.7.1"})
+_WEAK = frozenset({Reason.EXPIRED, Reason.ON_HOLD, Reason.SYNTAX, Reason.SYSTEM, Reason.UNDEFINED})
+
+
+def plain(diagnostic: str) -> str:
+    """A diagnostic text without its type, made small, each address only “@”, spaces single."""
+    text = addresses.without(diagnostic[:MAX_DIAGNOSTIC]).translate(_QUOTES).lower()
+    return " ".join(_BEGINS.sub(" ^ ", _GOES_ON.sub(" ", text)).split())
+
+
+def without_type(diagnostic: str) -> str:
+    """A Diagnostic-Code field without the type before it (RFC 3464, 2.3.6)."""
+    return _TYPE.sub("", diagnostic, count=1)
+
+
+def reason_for(
+    *, layers: Sequence[str], code: str, reply: str, action: str, command: str = ""
+) -> Reason:
+    """Why one recipient was not reached.
+
+    `layers` are texts, the closest to the refusal first. The closest text tells most, then a
+    status code that says more than “other”, then the texts around, then what is left.
+    """
+    if action in {"delivered", "relayed", "expanded"}:
+        return Reason.DELIVERED
+    if code.startswith("2") and reply[:1] not in {"4", "5"}:
+        return Reason.DELIVERED
+    said = [phrases.reason_in(plain(layer)) for layer in layers]
+    telling = [x if x not in _WEAK else None for x in said]
+    by_code = status.reason_of_status(code) if code and not status.is_vague(code) else None
+    around = next((reason for reason in telling[1:] if reason), None)
+    weak = next((reason for reason in said if reason), None)
+    reason = (
+        next((one for one in (*telling[:1], by_code, around, weak) if one), None)
+        or status.reason_of_reply(reply)
+        or status.reason_of_status(code)
+    )
+    if reason is None:
+        return Reason.EXPIRED if action == "delayed" else Reason.UNDEFINED
+    return _corrected(reason, code, action, command)
+
+
+def _corrected(reason: Reason, code: str, action: str, command: str) -> Reason:
+    """What was found, unless class or moment of the refusal prove it wrong."""
+    if reason is Reason.USER_UNKNOWN and (command == "DATA" or code in _THERE):
+        # The address was taken before, or the code says that it is there: a filter refuses it.
+        return Reason.FILTERED
+    if reason in _NO_HOST and (code.startswith("4") or action == "delayed"):
+        return Reason.NETWORK
+    return reason

@@ -1,0 +1,342 @@
+"""What sort of mail it is by its headers and first words: a notice, an answer, or just a mail."""
+
+from crm.bounces import addresses, phrases, status
+from crm.bounces.diagnosing import plain
+from crm.bounces.mime import Mail
+
+_FAILURE_SUBJECTS = (
+    "returned mail",
+    "returned message",
+    "undeliver",
+    "undelivrable",
+    "delivery status notification",
+    "delivery failure",
+    "delivery failed",
+    "delivery notification",
+    "delivery problem",
+    "delivery report",
+    "delivery error",
+    "delivery has",
+    "delivery subsystem",
+    "delivery delayed",
+    "delivery unsuccessful",
+    "failure notice",
+    "failure delivery",
+    "failed delivery",
+    "failed mail",
+    "failed to deliver",
+    "mail failure",
+    "mail failed",
+    "mail delivery",
+    "mail error",
+    "mail system error",
+    "mail not delivered",
+    "mail could not be delivered",
+    "mail returned",
+    "message delivery",
+    "message not delivered",
+    "message undeliverable",
+    "message could not",
+    "message status",
+    "message delayed",
+    "message you sent",
+    "messaging error",
+    "could not be delivered",
+    "could not deliver",
+    "couldn't be delivered",
+    "could not send message",
+    "unable to deliver",
+    "unable to send",
+    "cannot deliver",
+    "not deliverable",
+    "non-delivery",
+    "non delivery",
+    "nondeliverable",
+    "nondelivery",
+    "non recapit",
+    "non remis",
+    "non remise",
+    "warning: message",
+    "warning: could not send",
+    "delayed mail",
+    "rejected mail",
+    "mail rejected",
+    "permanent failure",
+    "postmaster notify",
+    "see transcript",
+    "user unknown",
+    "unknown user",
+    "host unknown",
+    "bounced mail",
+    "bounce notification",
+    "dsn:",
+    "ndn:",
+    "ndr:",
+    "sorry, your message",
+    "échec",
+    "echec",
+    "message non",
+    "unzustellbar",
+    "nicht zugestellt",
+    "zustellung",
+    "zustellbar",
+    "no entregado",
+    "no se pudo entregar",
+    "no se ha podido entregar",
+    "devuelto",
+    "non consegnat",
+    "mancato recapito",
+    "mancata consegna",
+    "não entregue",
+    "não pôde ser entregue",
+    "devolvid",
+    "niedostarcz",
+    "nie można dostarczyć",
+    "onbestelbaar",
+    "niet bezorgd",
+    "недостав",
+    "не доставлен",
+    "не может быть доставлен",
+    "退信",
+    "投递失败",
+    "无法投递",
+    "系统退信",
+    "未送达",
+    "無法傳遞",
+    "退回",
+    "配信不能",
+    "配信エラー",
+    "配信できません",
+    "送信エラー",
+    "送信できません",
+    "送信失敗",
+    "戻りました",
+    "未配達",
+    "반송",
+    "utilisateur non",
+)
+_FAILURE_WORDS = (
+    "could not be delivered",
+    "couldn't be delivered",
+    "can not be delivered",
+    "cannot be delivered",
+    "can't be delivered",
+    "was not delivered",
+    "not be delivered",
+    "has not been delivered",
+    "not delivered",
+    "undeliverable",
+    "undelivered",
+    "unable to deliver",
+    "wasn't able to deliver",
+    "failed to deliver",
+    "delivery failed",
+    "delivery failure",
+    "delivery to the following",
+    "delivery of the following",
+    "delivery has failed",
+    "delivery error",
+    "failed permanently",
+    "did not reach",
+    "didn't reach",
+    "permanent fatal errors",
+    "permanent error",
+    "transient non-fatal",
+    "delivery errors",
+    "transcript of session",
+    "returned to sender",
+    "returning message",
+    "could not be reached",
+    "message was undeliverable",
+    "rejected by a remote mail server",
+    "failure reasons",
+    "unable to send",
+    "been returned",
+    "was returned",
+    "has been rejected",
+    "has been delayed",
+    "送信できませんでした",
+    "配信できませんでした",
+    "送信に失敗",
+    "配信に失敗",
+    "お届けできません",
+    "无法投递",
+    "投递失败",
+    "退信",
+    "无法发送",
+    "nicht zugestellt",
+    "unzustellbar",
+    "n'a pas pu être",
+    "n'a pas été remis",
+    "no se pudo entregar",
+    "no se ha podido entregar",
+    "impossibile recapitare",
+    "non può essere consegnato",
+    "não pôde ser entregue",
+    "не было доставлено",
+    "не может быть доставлено",
+    "не удалось доставить",
+)
+_REPLY_SUBJECTS = (
+    "auto:",
+    "auto-reply",
+    "auto reply",
+    "autoreply",
+    "automatic reply",
+    "automated reply",
+    "automatic response",
+    "auto response",
+    "auto-response",
+    "autoresponse",
+    "auto respond",
+    "autosvar",
+    "automaattinen",
+    "automatische antwort",
+    "automatisch antwoord",
+    "automatische abwesenheit",
+    "automatisches antwort",
+    "abwesenheit",
+    "abwesend",
+    "autoantwort",
+    "out of office",
+    "out-of-office",
+    "out of the office",
+    "away from my mail",
+    "vacation",
+    "on holiday",
+    "on leave",
+    "i am away",
+    "i'm away",
+    "urlaub",
+    "réponse automatique",
+    "reponse automatique",
+    "absence",
+    "absent",
+    "respuesta automática",
+    "respuesta automatica",
+    "fuera de la oficina",
+    "risposta automatica",
+    "fuori ufficio",
+    "assenza",
+    "resposta automática",
+    "fora do escritório",
+    "afwezig",
+    "frånvaro",
+    "autosvar",
+    "fravær",
+    "automatyczna odpowied",
+    "automatická odpov",
+    "poissa",
+    "автоответ",
+    "автоматический ответ",
+    "отпуск",
+    "自動応答",
+    "自動返信",
+    "不在",
+    "休暇",
+    "自动回复",
+    "自動回覆",
+    "外出",
+    "休假",
+    "자동 응답",
+    "부재",
+)
+_REPLY_PRECEDENCE = frozenset({"auto_reply", "auto-reply", "autoreply"})
+_REPLY_HEADERS = (
+    "x-autoreply",
+    "x-autorespond",
+    "x-auto-reply",
+    "x-auto-response",
+    "x-autoresponder",
+    "x-vacation",
+    "x-autogenerated",
+    "x-mail-autoreply",
+    "x-autoreply-from",
+    "x-apple-action",
+)
+_SYSTEM_NAMES = (
+    "mail delivery",
+    "mailer-daemon",
+    "mailer daemon",
+    "postmaster",
+    "post_master",
+    "post-master",
+    "delivery subsystem",
+    "delivery system",
+    "mail system",
+    "system administrator",
+    "mail administrator",
+    "mail deliver",
+    "mail.delivery",
+    "ndr@",
+    "mdaemon",
+    "mail server",
+    "mail-daemon",
+    "bounce",
+    "content-filter",
+)
+
+
+_DELAYS = (
+    "delayed mail",
+    "(delay)",
+    "delay reason",
+    "delayed",
+    "still being retried",
+    "not yet been delivered",
+    "could not send message for past",
+    "will be retried",
+    "will continue to try",
+    "you do not need to resend",
+    "transient non-fatal",
+    "warning message only",
+)
+
+
+def has_failure_subject(mail: Mail) -> bool:
+    """Whether its subject says that a mail did not arrive."""
+    subject = mail.header("subject").lower()
+    return any(words in subject for words in _FAILURE_SUBJECTS)
+
+
+def has_failure_words(text: str) -> bool:
+    """Whether its first words say that a mail did not arrive."""
+    small = " ".join(text[:6_000].lower().replace("\u2019", "'").split())
+    return any(words in small for words in _FAILURE_WORDS)
+
+
+def is_from_a_system(mail: Mail) -> bool:
+    """Whether a mail server wrote it: by its name, its address, or the empty return path."""
+    sender = mail.header("from").lower()
+    if any(name in sender for name in _SYSTEM_NAMES):
+        return True
+    found = addresses.first_in(sender)
+    return addresses.is_system(found) or mail.header("return-path").strip() == "<>"
+
+
+def is_automatic_reply(mail: Mail) -> bool:
+    """Whether a program answered for a person (RFC 3834, and what came before it)."""
+    submitted = mail.header("auto-submitted").lower().strip()
+    if submitted.startswith("auto-replied") or _is_marked(mail):
+        return True
+    subject = mail.header("subject").lower().strip()
+    return any(words in subject[:60] for words in _REPLY_SUBJECTS) and not subject.startswith("re:")
+
+
+def _is_marked(mail: Mail) -> bool:
+    if mail.header("precedence").lower().strip() in _REPLY_PRECEDENCE:
+        return True
+    if mail.header("x-precedence").lower().strip() in _REPLY_PRECEDENCE:
+        return True
+    return any(mail.header(name) for name in _REPLY_HEADERS)
+
+
+def quotes_a_refusal(text: str) -> bool:
+    """Whether it quotes the answer of a mail server that refused."""
+    return bool(status.reply_in(text)[:1] in {"4", "5"} and phrases.reason_in(plain(text)))
+
+
+def is_delay(subject: str, text: str) -> bool:
+    """Whether it only warns: the mail is still being tried."""
+    small = " ".join(f"{subject} {text[:3_000]}".lower().split())
+    return any(words in small for words in _DELAYS)
