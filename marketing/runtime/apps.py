@@ -101,12 +101,10 @@ def _loaded() -> Any:
 def _warm_up(app: Any) -> None:
     """Do once what each of them does first: what that leaves in memory is shared too."""
     from django.core.cache import cache
-    from django.db import DatabaseError, connection
+    from django.db import connection
     from django.utils import timezone
     from django_celery_beat.schedulers import DatabaseScheduler
     from kombu import pools
-    from kombu.exceptions import OperationalError
-    from redis.exceptions import RedisError
 
     from crm import rollups
     from marketing import heartbeats, segments, tasks
@@ -117,8 +115,8 @@ def _warm_up(app: Any) -> None:
         segments.follow(now=timezone.now())
         rollups.run_due(now=timezone.now())
         tasks.refresh_segments.apply_async(expires=30, retry=False)
-    except (DatabaseError, RedisError, OperationalError) as error:
-        # Not there yet: then it is shared a little less.
+    except Exception as error:
+        # Whatever is not there yet, or fails: then it is shared a little less, and all start.
         print(f"not warmed up: {type(error).__name__}", file=sys.stderr, flush=True)
     # Nothing that is open may be shared.
     connection.close()
