@@ -305,3 +305,29 @@ def test_sentences_name_other_segments(admin, germans):
     html = read(admin, nested)
 
     assert "is in “Germans” and is not in segment #987654" in html
+
+
+HOSTILE = "<script>alert(1)</script>{{ 7*7 }}"
+
+
+@pytest.mark.parametrize("part", ["page", "moves", "change", "standing", "history", "delete"])
+def test_names_that_are_markup_stay_text(admin, germans, greta, now, part):
+    Segment.objects.filter(pk=germans.pk).update(name=HOSTILE, description=HOSTILE, error=HOSTILE)
+    using = Campaign.objects.create(name=HOSTILE)
+    using.segments.add(germans)
+    rules = {"version": 1, "all": [{"segment": germans.pk}]}
+    Segment.objects.create(name=f"{HOSTILE} too", rules=rules)
+    segments.put(
+        segment_id=germans.pk,
+        customer_id=greta.pk,
+        mode="exclude",
+        reason=HOSTILE,
+        by=None,
+        now=now,
+    )
+
+    html = read(admin, germans, part)
+
+    assert "<script>alert(1)" not in html
+    assert "&lt;script&gt;alert(1)" in html
+    assert "{{ 7*7 }}" in html
