@@ -336,6 +336,7 @@ def test_every_word_that_a_rule_may_hold_is_documented():
         permission.NEVER,
         *choices.Channel.values,
         *choices.Purpose.values,
+        *choices.SuppressionReason.values,
         *marketing_choices.ScoreKind.values,
     }
 

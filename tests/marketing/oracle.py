@@ -143,6 +143,13 @@ def _reach(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
     )
 
 
+def _suppressed(asked: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    channel = asked["suppressed"]
+    until = person.suppressed.get(channel, now)
+    # In these worlds all of them were suppressed by staff.
+    return (until is None or until > now) and asked.get("reason", "staff") == "staff"
+
+
 def _within(asked: Mapping[str, Any], at: datetime, now: datetime) -> bool:
     edges = {key: instant(asked[key]) for key in ("since", "until") if key in asked}
     days = asked.get("within_days")
@@ -297,6 +304,7 @@ ASK: dict[str, Callable[[Mapping[str, Any], Person, datetime], bool]] = {
     "share": _share,
     "consent": _consent,
     "reach": _reach,
+    "suppressed": _suppressed,
     "event": _event,
     "orders": _orders,
     "bought": _bought,

@@ -1,8 +1,10 @@
 """Forms of conditions about what customers allow."""
 
+from typing import Any
+
 from django.utils.translation import gettext as _
 
-from crm.choices import Channel, ConsentState
+from crm.choices import Channel, ConsentState, SuppressionReason
 
 from .parts import Part, choice, entry
 
@@ -20,6 +22,16 @@ def consent() -> list[Part]:
 def reach() -> list[Part]:
     """Who may get marketing right now."""
     return [entry(_("Consent"), _("can be reached by"), controls=[choice("reach", _channels())])]
+
+
+def suppressed() -> list[Part]:
+    """Whose address is not to be written to, and why."""
+    reasons: list[list[Any]] = [
+        [None, _("any reason")],
+        *([one.value, one.label] for one in SuppressionReason),
+    ]
+    asked = [choice("suppressed", _channels()), {**choice("reason", reasons), "is_optional": True}]
+    return [entry(_("Consent"), _("address is suppressed"), controls=asked)]
 
 
 def _channels() -> list[list[str]]:

@@ -6,7 +6,7 @@ from typing import Self
 
 from django.utils.translation import gettext as _
 
-from crm.choices import Channel, ConsentState, Purpose
+from crm.choices import Channel, ConsentState, Purpose, SuppressionReason
 from marketing.rules import values
 from marketing.rules.base import (
     CONSENT,
@@ -110,7 +110,7 @@ class Reachable:
             row_test(address + Sql(" <> ''")),
             consent.ask(now),
             Asked(not_paused, paused, inside=False, names_once=True),
-            Asked(wrap("NOT ", self._suppressed(now)), reads_row=True, effort=1.5),
+            Asked(wrap("NOT ", _suppressed(self.channel, now)), reads_row=True, effort=1.5),
         )
         test = wrap("(", join(" AND ", [part.test for part in parts]), ")")
         return Asked(test, reads_row=True, parts=parts)
@@ -121,28 +121,76 @@ class Reachable:
 
     def crossed(self, since: datetime, until: datetime) -> Sql | None:
         """Whose pause or suppression ended."""
-        span = (since, until)
-        ended = "EXISTS (SELECT FROM crm_suppression WHERE expires_at BETWEEN %s AND %s)"
-        hashes = "SELECT address_hash FROM crm_suppression WHERE expires_at BETWEEN %s AND %s"
         paused = "SELECT customer_id FROM crm_marketingpause WHERE expires_at BETWEEN %s AND %s"
-        # Asked first whether any ended at all, as hashing everybody's address takes long.
-        freed = Sql(f"SELECT c.id FROM crm_customer c WHERE {ended} AND ", span) + self._hash()  # noqa: S608
-        return Sql(f"{paused} UNION ALL ", span) + freed + Sql(f" IN ({hashes})", span)
-
-    def _hash(self) -> Sql:
-        address = ADDRESSES[Channel(self.channel)]
-        text = f"encode(sha256(convert_to(%s || ':' || lower({address}), 'UTF8')), 'hex')"
-        return Sql(text, (self.channel,))
-
-    def _suppressed(self, now: datetime) -> Sql:
-        """Left to the planner: reading all suppressions once may be less than asking of each."""
-        rows = Sql(
-            "EXISTS (SELECT FROM crm_suppression u WHERE u.channel = %s"
-            " AND (u.expires_at IS NULL OR u.expires_at > %s) AND u.address_hash = ",
-            (self.channel, now),
-        )
-        return rows + wrap("", self._hash(), ")")
+        freed = _freed(self.channel, since, until)
+        return Sql(f"{paused} UNION ALL ", (since, until)) + freed
 
     def sentence(self) -> str:
         """Say it."""
         return _("can be reached by %(channel)s") % {"channel": str(Channel(self.channel).label)}
+
+
+@dataclass(frozen=True)
+class IsSuppressed:
+    """The address of a channel is not to be written to: `{"suppressed": "email"}`."""
+
+    channel: str
+    reason: str
+
+    @classmethod
+    def parse(cls, payload: Payload, path: str) -> Self:
+        """Read and check the payload; without a reason all count."""
+        values.only_keys(payload, ("suppressed", "reason"), path)
+        channel = values.choice(payload["suppressed"], f"{path}.suppressed", Channel.values)
+        reason = ""
+        if "reason" in payload:
+            known = SuppressionReason.values
+            reason = values.choice(payload["reason"], f"{path}.reason", known)
+        return cls(channel, reason)
+
+    def ask(self, now: datetime) -> Asked:
+        """Look for the address among those that are suppressed."""
+        return Asked(_suppressed(self.channel, now, self.reason), reads_row=True, effort=1.5)
+
+    def subjects(self) -> frozenset[str]:
+        """The address, and what is suppressed."""
+        return frozenset({PERSON, SUPPRESSION})
+
+    def crossed(self, since: datetime, until: datetime) -> Sql | None:
+        """Whose suppression ended."""
+        return _freed(self.channel, since, until)
+
+    def sentence(self) -> str:
+        """Say it."""
+        words = {"channel": str(Channel(self.channel).label), "reason": ""}
+        if not self.reason:
+            return _("the address for %(channel)s is suppressed") % words
+        words["reason"] = str(SuppressionReason(self.reason).label)
+        return _("the address for %(channel)s is suppressed (%(reason)s)") % words
+
+
+def _hash(channel: str) -> Sql:
+    address = ADDRESSES[Channel(channel)]
+    text = f"encode(sha256(convert_to(%s || ':' || lower({address}), 'UTF8')), 'hex')"
+    return Sql(text, (channel,))
+
+
+def _suppressed(channel: str, now: datetime, reason: str = "") -> Sql:
+    """Left to the planner: reading all suppressions once may be less than asking of each."""
+    rows = Sql(
+        "EXISTS (SELECT FROM crm_suppression u WHERE u.channel = %s"
+        " AND (u.expires_at IS NULL OR u.expires_at > %s)",
+        (channel, now),
+    )
+    if reason:
+        rows += Sql(" AND u.reason = %s", (reason,))
+    return rows + wrap(" AND u.address_hash = ", _hash(channel), ")")
+
+
+def _freed(channel: str, since: datetime, until: datetime) -> Sql:
+    """Whose suppression ended; whether any did is asked first, as hashing everybody takes long."""
+    span = (since, until)
+    ended = "EXISTS (SELECT FROM crm_suppression WHERE expires_at BETWEEN %s AND %s)"
+    hashes = "SELECT address_hash FROM crm_suppression WHERE expires_at BETWEEN %s AND %s"
+    freed = Sql(f"SELECT c.id FROM crm_customer c WHERE {ended} AND ", span) + _hash(channel)  # noqa: S608
+    return freed + Sql(f" IN ({hashes})", span)

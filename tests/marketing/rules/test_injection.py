@@ -87,6 +87,8 @@ def _closed() -> Iterator[Slot]:
     yield lambda text: {"consent": "granted", "channel": text}
     yield lambda text: {"consent": "granted", "channel": "email", "purpose": text}
     yield lambda text: {"reach": text}
+    yield lambda text: {"suppressed": text}
+    yield lambda text: {"suppressed": "sms", "reason": text}
     for key in ("at_least", "at_most", "within_days", "since", "until", "where"):
         yield lambda text, key=key: {"event": "a.b", key: text}
     yield lambda text: {"event": "a.b", "where": [text]}

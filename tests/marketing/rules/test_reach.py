@@ -57,6 +57,7 @@ EXPECTED: Mapping[str, set[Word]] = {
         "consent", [*ConsentState.values, permission.NEVER], Channel.values, Purpose.values
     ),
     "reach": words("reach", Channel.values),
+    "suppressed": words("suppressed", Channel.values, ("staff", "complaint", "")),
     "event": words("event", SPANNED)
     | words("event", ("where",), [op for op in FREE if op != "anniversary"]),
     "orders": words("orders", commerce.FIGURES, NUMBER)
@@ -78,11 +79,12 @@ EXPECTED: Mapping[str, set[Word]] = {
     "campaign": words("campaign", campaign.FATES, ("any", "one", "step"))
     | words("campaign", SPANNED),
 }
-# What holds for nobody, or for everybody, as the column is never empty.
+# What holds for nobody, or for everybody: columns that are never empty, what staff never say.
 ONE_SIDED: set[Word] = {
     ("field", "created_at", "known"),
     ("field", "created_at", "unknown"),
     ("company", "key", "unknown"),
+    *words("suppressed", Channel.values, ("complaint",)),
     ("company", "name", "unknown"),
 }
 
@@ -123,6 +125,7 @@ def said(leaf: Mapping[str, Any]) -> set[Word]:
             )
         ],
         "reach": [(str(leaf.get("reach")),)],
+        "suppressed": [(str(leaf.get("suppressed")), leaf.get("reason", ""))],
         "event": [*counted(leaf), *(("where", free(one)) for one in leaf.get("where", []))],
         "orders": [(str(leaf.get("orders")), how) for how in (leaf.get("op", ""), span(leaf))],
         "bought": [

@@ -157,6 +157,9 @@ def _permission(random: Random, known: Known) -> Leaf:
     channel = random.choice(("email", "sms"))
     if random.random() < 0.3:
         return {"reach": channel}
+    if random.random() < 0.2:
+        reason = random.choice(({}, {"reason": "staff"}, {"reason": "complaint"}))
+        return {"suppressed": channel, **reason}
     if random.random() < 0.4:
         op = random.choice(({}, {"op": "known"}, {"op": "unknown"}))
         return {"identity": random.choice(HANDLES), **op}

@@ -454,10 +454,10 @@ def _companies(random: Random, found: list[Person]) -> None:
         facts = {
             "key": f"K{random.random()}",
             "name": f"Company {number}",
-            "domain": random.choice(("", "tea.example")),
+            "domain": ("", "tea.example", "DE.example")[number],
             "industry": industry,
-            "country": random.choice(COUNTRIES),
-            "employees": random.choice((None, 0, 5, 500)),
+            "country": ("DE", "", "CN")[number],
+            "employees": (None, 5, 500)[number],
         }
         known.append((facts, crm.Company.objects.create(**facts, created_at=NOW)))
     for one in found:

@@ -45,6 +45,8 @@ CONDITIONS: Sequence[dict[str, Any]] = (
     {"attribute": "likes", "op": "is", "value": "tea"},
     {"field": "last_seen_at", "op": "not_within_days", "value": 1},
     {"identity": "telegram"},
+    {"suppressed": "email"},
+    {"suppressed": "email", "reason": "staff"},
     {"message": "sent", "at_least": 2, "within_days": 3},
     {"message": "delivered"},
     {"message": "opened", "at_most": 0, "within_days": 2},
