@@ -150,7 +150,9 @@ class IsSuppressed:
 
     def ask(self, now: datetime) -> Asked:
         """Look for the address among those that are suppressed."""
-        return Asked(_suppressed(self.channel, now, self.reason), reads_row=True, effort=1.5)
+        known = Sql(f"({ADDRESSES[Channel(self.channel)]} <> '' AND ")
+        test = known + wrap("", _suppressed(self.channel, now, self.reason), ")")
+        return Asked(test, reads_row=True, effort=1.5)
 
     def subjects(self) -> frozenset[str]:
         """The address, and what is suppressed."""

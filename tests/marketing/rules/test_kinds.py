@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import translation
 
+from crm import consent
 from crm.models import Customer, EventDay
 from marketing.rules import RuleError, compile_rules, explain, explain_plan, validate
 from marketing.rules.patterns import pattern
@@ -33,6 +34,11 @@ def whole(*conditions: dict[str, Any]) -> dict[str, Any]:
         ),
         ({"insight": "refund"}, "wrote about “refund”"),
         ({"company": "any"}, "belongs to a company"),
+        ({"suppressed": "email"}, "the address for E-mail is suppressed"),
+        (
+            {"suppressed": "sms", "reason": "complaint"},
+            "the address for SMS is suppressed (Complaint)",
+        ),
         (
             {"company": "employees", "op": "at_least", "value": 50},
             "employees of the company is at least 50",
@@ -177,3 +183,16 @@ def test_what_was_forgotten_is_still_known_to_have_been_done() -> None:
     assert found(at_least=3) == {did.pk}
     assert found(at_most=0) == {never.pk}
     assert found(at_least=4) == set()
+
+
+@pytest.mark.django_db
+def test_whoever_has_no_address_has_none_that_is_suppressed() -> None:
+    told, without = making.customer(now=NOW), making.customer(now=NOW, email="")
+    for address in (told.email, ""):
+        new = consent.NewSuppression("email", address, "staff")
+        consent.suppress(suppression=new, now=NOW)
+
+    for among in (None, [told.pk, without.pk]):
+        compiled = compile_rules(rules=whole({"suppressed": "email"}), now=NOW, among=among)
+        rows = Customer.objects.raw(compiled.sql, compiled.params)
+        assert {row.pk for row in rows} == {told.pk}
