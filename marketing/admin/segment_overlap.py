@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.contrib.auth.decorators import permission_required
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import DatabaseError
+from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -23,6 +24,9 @@ from marketing.rules.conditions.understanding import MAX_ID
 MOST_COLUMNS = 16
 # So many are offered to choose from; others are found by name.
 MOST_OFFERED = 50
+# With more members than these the page is shown first, and compares then.
+LATER = 300_000
+NOTHING = Overlap((), {}, ())
 # The plot's measures, in the units of its own drawing.
 ROOM = 10_000
 LEFT, COLUMN, BARS, ROW, TOP = 250, 44, 150, 30, 24
@@ -83,11 +87,11 @@ class Plot:
 def show(request: HttpRequest) -> HttpResponse:
     """Show the overlap of the chosen segments, and let staff choose others."""
     chosen = _chosen(request)
-    problem = ""
+    is_later = "now" not in request.GET and _members(chosen) > LATER
+    problem, found = "", NOTHING
     try:
-        found = overlaps.compare(segment_ids=chosen)
+        found = NOTHING if is_later else overlaps.compare(segment_ids=chosen)
     except DatabaseError:
-        found = overlaps.Overlap((), {}, ())
         problem = _("Comparing took too long and was stopped. Compare fewer or smaller segments.")
     context = {
         **admin.site.each_context(request),
@@ -95,6 +99,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "title": _("Overlap of segments"),
         "overlap": found,
         "problem": problem,
+        "is_later": is_later,
         "percent": 100 * found.share,
         "plot": draw(found) if found.regions else None,
         "table": [(names_of(region, found), region) for region in found.regions],
@@ -122,6 +127,11 @@ def offer(chosen: list[int], text: str) -> dict[str, Any]:
         "is_cut": len(more) > MOST_OFFERED,
         "text": text,
     }
+
+
+def _members(chosen: list[int]) -> int:
+    total = Segment.objects.filter(pk__in=chosen).aggregate(total=Sum("member_count"))["total"]
+    return int(total or 0)
 
 
 def _chosen(request: HttpRequest) -> list[int]:

@@ -4,9 +4,11 @@ import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.db import OperationalError
 from django.urls import reverse
 
 from marketing import segments
+from marketing.admin import segment_overlap, segment_profile
 from marketing.models import Segment
 from tests import making
 
@@ -112,3 +114,44 @@ def test_newcomers_compare_nothing(newcomer, germans, part):
     answer = newcomer.get(reverse(f"admin:marketing_segment_{part}", args=arguments))
 
     assert answer.status_code == 403
+
+
+def test_very_large_segments_are_compared_once_the_page_is_there(
+    admin, germans, first_names, monkeypatch
+):
+    monkeypatch.setattr(segment_overlap, "LATER", 0)
+    asked = {"segments": [germans.pk, first_names.pk]}
+
+    first = admin.get(OVERLAP, asked)
+    then = admin.get(OVERLAP, {**asked, "now": "1"})
+
+    assert first.context["plot"] is None
+    assert 'hx-select="#segment-overlap"' in first.content.decode()
+    assert "this takes some seconds" in first.content.decode()
+    assert then.content.decode().count("rp-upset-column") == 2
+    assert 'hx-select="#segment-overlap"' not in then.content.decode()
+
+
+def test_what_takes_too_long_to_compare_says_so(admin, germans, first_names, monkeypatch):
+    def stop(**_asked):
+        raise OperationalError("canceling statement due to statement timeout")
+
+    monkeypatch.setattr(segment_overlap.overlaps, "compare", stop)
+    monkeypatch.setattr(segment_profile.profiles, "describe", stop)
+
+    overlap = admin.get(OVERLAP, {"segments": [germans.pk, first_names.pk]})
+    profile = admin.get(reverse("admin:marketing_segment_profile", args=[germans.pk]))
+
+    assert "Comparing took too long" in overlap.content.decode()
+    assert "Comparing took too long" in profile.content.decode()
+
+
+def test_segments_to_compare_are_offered_by_name(admin, newcomer, germans, first_names):
+    find = reverse("admin:marketing_segment_find")
+
+    html = admin.get(find, {"segments": first_names.pk, "text": "germ"}).content.decode()
+
+    assert html.count("checked") == 1
+    assert "Germans" in html
+    assert newcomer.get(find).status_code == 403
+    assert newcomer.get(reverse("admin:marketing_segment_named")).status_code == 403
