@@ -167,7 +167,8 @@ def test_no_text_is_ever_part_of_a_statement(texts: list[str]) -> None:
     for text in texts[::EVERY]:
         for number, slot in enumerate(OPEN):
             if taken(slot(text)):
-                expected = listed.get(number) if text.startswith("[") else plain[number]
+                is_listed = text.startswith("[")
+                expected = listed.get(number, plain[number]) if is_listed else plain[number]
                 assert shape(slot(text)) == expected, (text, number)
 
 
