@@ -26,8 +26,8 @@ RARELY = timedelta(seconds=60)
 _DEAR = 10_000.0
 # So much of it is read in one turn, as everything else waits meanwhile.
 _AT_ONCE = 50_000.0
-# More people than this are not looked at one by one.
-_MOST = 20_000
+# More people than this are not looked at one by one; a minute of many visitors is fewer.
+_MOST = 100_000
 # What reading a table costs changes slowly.
 _KEEP_SECONDS = 600
 _MOST_KEPT = 5_000

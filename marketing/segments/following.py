@@ -236,7 +236,7 @@ class _Turn:
     def _asked(self, segment_id: int) -> Asked | None:
         todo = self.todo[segment_id]
         people = todo.customer_ids | todo.clocked
-        if todo.is_everybody or len(people) > _MOST:
+        if todo.is_everybody or len(todo.customer_ids) > _MOST:
             self.wanted.add(segment_id)
             return None
         if segment_id not in self.held:
