@@ -28,7 +28,20 @@ LABELLED = ("bounces_sisimai", "bounces_flufl")
 # Mails of other sorts; the labels say which of them are reports of a delivery after all.
 OTHERS = ("bounces_sisimai_not", "email_cpython")
 _BLOCKS = frozenset(
-    ["authfailure", "badreputation", "blocked", "filtered", "norelaying", "notcompliantrfc", "policyviolation", "rejected", "requireptr", "securityerror", "spamdetected", "virusdetected"]
+    [
+        "authfailure",
+        "badreputation",
+        "blocked",
+        "filtered",
+        "norelaying",
+        "notcompliantrfc",
+        "policyviolation",
+        "rejected",
+        "requireptr",
+        "securityerror",
+        "spamdetected",
+        "virusdetected",
+    ]
 )
 _KINDS = {
     "mailboxfull": Kind.FULL,

@@ -13,6 +13,10 @@ _BEGINS = re.compile(rf"\b[245]\d\d(?: |: )(?:{_ENHANCED}[ :-]{{0,3}})?")
 _TYPE = re.compile(r"^\s{0,9}[\w.-]{1,40};\s{0,9}")
 _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "`": "'", '"': " ", "\n": " ", "\t": " "})
 # What words say that stand in every notice, or beside any refusal; codes tell more.
+_ABOUT_ADDRESSES = frozenset({Reason.USER_UNKNOWN, Reason.HOST_UNKNOWN, Reason.NO_MAIL_HOST})
+_AFTER_MAIL = ("in reply to mail from", "after mail from", "in response to mail from")
+_REFUSED_MAIL = re.compile(r">>> mail from:[^\n]{0,300}\n\s{0,9}<<< [45]")
+_AFTER_DATA = ("smtp command\ndata", "end of data", "text command")
 _NO_HOST = frozenset({Reason.HOST_UNKNOWN, Reason.NO_MAIL_HOST})
 # Codes by which the mailbox exists (RFC 3463, X.2.0) or the refusal is policy (X.7.1).
 _THERE = frozenset({"5.2.0", "5.7.1"})
@@ -28,6 +32,23 @@ def plain(diagnostic: str) -> str:
 def without_type(diagnostic: str) -> str:
     """A Diagnostic-Code field without the type before it (RFC 3464, 2.3.6)."""
     return _TYPE.sub("", diagnostic, count=1)
+
+
+def command_in(text: str) -> str:
+    """The SMTP command that was refused if it was not RCPT: MAIL or DATA, or nothing.
+
+    A refusal of MAIL is about the sender; one of DATA is about what the mail says, as the
+    recipient was taken before.
+    """
+    small = text[:16_000].lower()
+    if any(mark in small for mark in _AFTER_MAIL) or _REFUSED_MAIL.search(small):
+        return "" if ">>> rcpt" in small else "MAIL"
+    if any(mark in small for mark in _AFTER_DATA):
+        return "DATA"
+    _, data, rest = small.partition(">>> data")
+    # With pipelining DATA is sent before RCPT is answered; then nobody is left for it.
+    was_rcpt = any(word in rest for word in ("<<< 503", "<<< 554", "need rcpt", "no valid"))
+    return "DATA" if data and not was_rcpt and ">>> rcpt" not in small else ""
 
 
 def reason_for(
@@ -59,6 +80,8 @@ def reason_for(
 
 def _corrected(reason: Reason, code: str, action: str, command: str) -> Reason:
     """What was found, unless class or moment of the refusal prove it wrong."""
+    if command == "MAIL" and reason in _ABOUT_ADDRESSES:
+        return Reason.REJECTED
     if reason is Reason.USER_UNKNOWN and (command == "DATA" or code in _THERE):
         # The address was taken before, or the code says that it is there: a filter refuses it.
         return Reason.FILTERED

@@ -15,6 +15,7 @@ MAX_TEXT = 64 * 1024
 MAX_HEADER_BYTES = 64 * 1024
 MAX_VALUE = 4_000
 MAX_FIELDS = 400
+MAX_HEADER_LINES = 3_000
 MAX_PARTS = 40
 MAX_DEPTH = 8
 
@@ -143,7 +144,9 @@ def _headers(data: bytes) -> tuple[Headers, bytes]:
     fields: list[tuple[str, list[str]]] = []
     position = 0
     limit = min(len(data), MAX_HEADER_BYTES)
-    while position < limit and len(fields) < MAX_FIELDS:
+    lines = 0
+    while position < limit and len(fields) < MAX_FIELDS and lines < MAX_HEADER_LINES:
+        lines += 1
         end = data.find(b"\n", position)
         end = len(data) if end < 0 else end
         line = data[position : min(end, position + MAX_VALUE)]

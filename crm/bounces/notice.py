@@ -42,17 +42,6 @@ class Notice:
             system and (words or recognising.quotes_a_refusal(self.words))
         )
 
-    @property
-    def command(self) -> str:
-        """The SMTP command that was refused, if the notice tells and it is DATA."""
-        small = self.words.lower()
-        if "smtp command\ndata" in small or "after end of data" in small:
-            return "DATA"
-        _, data, rest = small.partition(">>> data")
-        # With pipelining DATA is sent before RCPT is answered; then nobody is left for it.
-        was_rcpt = any(word in rest for word in ("<<< 503", "<<< 554", "need rcpt", "no valid"))
-        return "DATA" if data and not was_rcpt and ">>> rcpt" not in small else ""
-
 
 def notice_of(mail: mime.Mail) -> Notice:
     """Take a mail apart as a notice."""

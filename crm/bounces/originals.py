@@ -71,6 +71,14 @@ def recipients(headers: mime.Headers) -> list[str]:
     return []
 
 
+def envelope_recipients(headers: mime.Headers) -> list[str]:
+    """Whom the last server that took the original took it for; else whom it was written to."""
+    taken = next((value for name, value in headers if name == "received"), "")
+    _, named, rest = taken.partition(" for ")
+    found = addresses.first_in(rest[:400]) if named else ""
+    return [found] if found and found not in senders(headers) else recipients(headers)
+
+
 def senders(headers: mime.Headers) -> list[str]:
     """Who sent the original."""
     fields = {"from", "sender", "reply-to", "return-path", "errors-to"}

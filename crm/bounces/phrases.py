@@ -3,6 +3,7 @@
 “@” stands for an address, “*” for up to sixty letters of anything, “^” for the beginning.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from crm.bounces.words import Reason
@@ -11,32 +12,67 @@ _GAP = 60
 _BEGINNINGS = 8
 # Words up to this length are looked for by themselves: “url” is no part of “curl”.
 _SHORT = 5
-Pieces = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """Phrases that mean the same: whole ones, short words, and those with gaps."""
+
+    reason: Reason
+    whole: tuple[str, ...]
+    short: tuple[str, ...]
+    gapped: tuple[tuple[str, ...], ...]
+
+    def is_in(self, text: str) -> bool:
+        """Whether one of them stands in a text."""
+        return (
+            any(phrase in text for phrase in self.whole)
+            or any(word in text and _has_word(text, word) for word in self.short)
+            or any(pieces[0] in text and _has_gapped(text, pieces) for pieces in self.gapped)
+        )
 
 
 def reason_in(words: str) -> Reason | None:
     """What a text says, made small and plain before; the first family that fits."""
     text = f"^{words}"
-    for reason, phrases in _FAMILIES:
-        if any(_has(text, pieces) for pieces in phrases):
-            return reason
-    return None
+    return next((family.reason for family in _FAMILIES if family.is_in(text)), None)
 
 
-def _read() -> tuple[tuple[Reason, tuple[Pieces, ...]], ...]:
-    families: list[tuple[Reason, list[Pieces]]] = []
+def _read() -> tuple[_Family, ...]:
+    families: list[tuple[Reason, list[str]]] = []
     for line in Path(__file__).with_name("phrases.txt").read_text("utf-8").splitlines():
         if line.startswith("["):
             families.append((Reason(line.strip("[]")), []))
         elif line.strip() and not line.startswith("#"):
-            families[-1][1].append(tuple(line.split("*")))
-    return tuple((reason, tuple(phrases)) for reason, phrases in families)
+            families[-1][1].append(line)
+    return tuple(_family(reason, phrases) for reason, phrases in families)
 
 
-def _has(text: str, pieces: Pieces) -> bool:
-    if len(pieces) == 1:
-        return pieces[0] in text and (len(pieces[0]) > _SHORT or _has_word(text, pieces[0]))
-    if any(piece not in text for piece in pieces):
+def _family(reason: Reason, phrases: list[str]) -> _Family:
+    gapped = [phrase for phrase in phrases if "*" in phrase]
+    short = [phrase for phrase in phrases if len(phrase) <= _SHORT and phrase not in gapped]
+    whole = [phrase for phrase in phrases if phrase not in gapped and phrase not in short]
+    # A phrase that contains another of its family adds nothing.
+    telling = [x for x in whole if not any(y in x for y in whole if y != x)]
+    pieces = tuple(tuple(phrase.split("*")) for phrase in gapped)
+    return _Family(reason, tuple(telling), tuple(short), pieces)
+
+
+def _has_word(text: str, word: str) -> bool:
+    """Whether a short phrase stands there by itself, not as a piece of another word."""
+    start = text.find(word)
+    for _ in range(_BEGINNINGS):
+        if start < 0:
+            return False
+        before, after = text[start - 1 : start], text[start + len(word) : start + len(word) + 1]
+        if not any(letter.isascii() and letter.isalnum() for letter in (before, after)):
+            return True
+        start = text.find(word, start + 1)
+    return False
+
+
+def _has_gapped(text: str, pieces: tuple[str, ...]) -> bool:
+    if any(piece not in text for piece in pieces[1:]):
         return False
     start = text.find(pieces[0])
     for _ in range(_BEGINNINGS):
@@ -48,20 +84,7 @@ def _has(text: str, pieces: Pieces) -> bool:
     return False
 
 
-def _has_word(text: str, word: str) -> bool:
-    """Whether a short phrase stands there by itself, not as a piece of another word."""
-    start = text.find(word)
-    for _ in range(_BEGINNINGS):
-        if start < 0:
-            return False
-        before, after = text[start - 1 : start], text[start + len(word) : start + len(word) + 1]
-        if not ((before.isascii() and before.isalnum()) or (after.isascii() and after.isalnum())):
-            return True
-        start = text.find(word, start + 1)
-    return False
-
-
-def _follow(text: str, position: int, pieces: Pieces) -> bool:
+def _follow(text: str, position: int, pieces: tuple[str, ...]) -> bool:
     for piece in pieces:
         position = text.find(piece, position, position + _GAP + len(piece))
         if position < 0:

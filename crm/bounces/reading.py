@@ -18,7 +18,8 @@ from crm.bounces.feedback import feedback_of
 from crm.bounces.notice import Notice, notice_of, receipt_fields
 from crm.bounces.words import GRAVITY, Kind, Outcome, Reason, Report
 
-MAX_OUTCOMES = 500
+# A mail of ours has one recipient; more are read as far as the time for one mail goes.
+MAX_OUTCOMES = 60
 MAX_INSIDE = 3
 _OURS = ("to", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-rcpt-to")
 
@@ -61,7 +62,10 @@ def _of_group(group: reports.Group, notice: Notice, is_single: bool) -> Outcome:
     first = reports.address_of(group.get("original-recipient"))
     actual = reports.address_of(group.get("x-actual-recipient"))
     address = next((one for one in (final, first, actual) if "@" in one), final or first)
-    said = diagnosing.without_type("\n".join(group.all("diagnostic-code")))
+    if is_single and first and f"original address: {first.lower()}" in notice.words.lower():
+        address = first  # the server that says so names its own inner address beside it
+    diagnostic = "\n".join(group.all("diagnostic-code"))
+    said = diagnosing.without_type(diagnostic)
     about = notices.words_about(notice.words, address) if "@" in address else ""
     code = status.enhanced_in(group.get("status"))
     if not code or status.is_vague(code):
@@ -69,11 +73,16 @@ def _of_group(group: reports.Group, notice: Notice, is_single: bool) -> Outcome:
     action = group.get("action").lower().split("(")[0].split(";")[0].strip()
     reply = status.reply_in(said) or status.reply_in(about)
     reason = diagnosing.reason_for(
-        layers=(f"{said}\n{group.get('status')}", about, notice.words if is_single else ""),
+        layers=(
+            f"{said}\n{group.get('status')}",
+            about,
+            diagnostic[:60],
+            notice.words if is_single else "",
+        ),
         code=code,
         reply=reply,
         action=action,
-        command=notice.command if is_single else "",
+        command=_command(f"{said}\n{about}", notice, address, is_single),
     )
     return Outcome(
         address=address,
@@ -102,7 +111,7 @@ def _by_words(notice: Notice) -> tuple[Outcome, ...]:
 
 def _by_original(notice: Notice) -> tuple[Outcome, ...]:
     """A notice that names nobody is about whom the original was written to."""
-    expected = originals.recipients(notice.original) if notice.is_one else []
+    expected = originals.envelope_recipients(notice.original) if notice.is_one else []
     return tuple(
         _of_mention(notices.Mention(address, ""), notice, True) for address in expected[:1]
     )
@@ -119,7 +128,7 @@ def _of_mention(mention: notices.Mention, notice: Notice, is_single: bool) -> Ou
         code=code,
         reply=reply,
         action=action,
-        command=notice.command,
+        command=_command(mention.words, notice, mention.address, is_single),
     )
     return Outcome(
         address=mention.address,
@@ -129,6 +138,16 @@ def _of_mention(mention: notices.Mention, notice: Notice, is_single: bool) -> Ou
         reply=reply,
         diagnostic=" ".join((mention.words or whole).split())[:1_000],
     )
+
+
+def _command(words: str, notice: Notice, address: str, is_single: bool) -> str:
+    """The command that was refused; MAIL too where only the sender's address is spoken of."""
+    found = diagnosing.command_in(f"{words}\n{notice.words}" if is_single else words)
+    small = words.lower()
+    if found or address.lower() in small:
+        return found
+    senders = originals.senders(notice.original)
+    return "MAIL" if any(one.lower() in small for one in senders) else ""
 
 
 def _inside(notice: Notice, depth: int) -> Report | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from crm.bounces import addresses
 
-MAX_GROUPS = 200
+MAX_GROUPS = 100
 _RECIPIENT_FIELDS = ("final-recipient", "original-recipient", "x-actual-recipient")
 
 

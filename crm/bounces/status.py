@@ -82,7 +82,7 @@ _MEANING = {
     "7.606": Reason.BLOCKED,
 }
 # What a code of more than one meaning says where no words help.
-_VAGUE = frozenset({"1.0", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0", "7.1", "0.0"})
+_VAGUE = frozenset({"1.0", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0", "7.1", "0.0", "4.7"})
 _REPLY_MEANING = {
     "421": Reason.NETWORK,
     "450": Reason.ON_HOLD,
