@@ -16,6 +16,7 @@ _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "`": "'", '"': " ", "\n":
 _ABOUT_ADDRESSES = frozenset({Reason.USER_UNKNOWN, Reason.HOST_UNKNOWN, Reason.NO_MAIL_HOST})
 _AFTER_MAIL = ("in reply to mail from", "after mail from", "in response to mail from")
 _REFUSED_MAIL = re.compile(r">>> mail from:[^\n]{0,300}\n\s{0,9}<<< [45]")
+_AFTER_RCPT = ("in reply to rcpt to", "after rcpt to", "in response to rcpt to", "[rcpt_to]")
 _AFTER_DATA = ("smtp command\ndata", "end of data", "text command")
 _NO_HOST = frozenset({Reason.HOST_UNKNOWN, Reason.NO_MAIL_HOST})
 # Codes by which the mailbox exists (RFC 3463, X.2.0) or the refusal is policy (X.7.1).
@@ -35,7 +36,7 @@ def without_type(diagnostic: str) -> str:
 
 
 def command_in(text: str) -> str:
-    """The SMTP command that was refused if it was not RCPT: MAIL or DATA, or nothing.
+    """The SMTP command that was refused, MAIL, RCPT or DATA, or nothing where none is told.
 
     A refusal of MAIL is about the sender; one of DATA is about what the mail says, as the
     recipient was taken before.
@@ -45,6 +46,8 @@ def command_in(text: str) -> str:
         return "" if ">>> rcpt" in small else "MAIL"
     if any(mark in small for mark in _AFTER_DATA):
         return "DATA"
+    if any(mark in small for mark in _AFTER_RCPT):
+        return "RCPT"
     _, data, rest = small.partition(">>> data")
     # With pipelining DATA is sent before RCPT is answered; then nobody is left for it.
     was_rcpt = any(word in rest for word in ("<<< 503", "<<< 554", "need rcpt", "no valid"))
@@ -82,7 +85,8 @@ def _corrected(reason: Reason, code: str, action: str, command: str) -> Reason:
     """What was found, unless class or moment of the refusal prove it wrong."""
     if command == "MAIL" and reason in _ABOUT_ADDRESSES:
         return Reason.REJECTED
-    if reason is Reason.USER_UNKNOWN and (command == "DATA" or code in _THERE):
+    is_there = command == "DATA" or (code in _THERE and command != "RCPT")
+    if reason is Reason.USER_UNKNOWN and is_there:
         # The address was taken before, or the code says that it is there: a filter refuses it.
         return Reason.FILTERED
     if reason in _NO_HOST and (code.startswith("4") or action == "delayed"):

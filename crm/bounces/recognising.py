@@ -297,6 +297,9 @@ _DELAYS = (
 )
 
 
+_FINAL = ("permanent error", "failed permanently", "given up", "giving up", "fatal errors")
+
+
 def has_failure_subject(mail: Mail) -> bool:
     """Whether its subject says that a mail did not arrive."""
     subject = mail.header("subject").lower()
@@ -342,5 +345,8 @@ def quotes_a_refusal(text: str) -> bool:
 
 def is_delay(subject: str, text: str) -> bool:
     """Whether it only warns: the mail is still being tried."""
-    small = " ".join(f"{subject} {text[:3_000]}".lower().split())
-    return any(words in small for words in _DELAYS)
+    small = " ".join(text[:3_000].lower().split())
+    if any(words in subject.lower() for words in (*_DELAYS, "delayed", "warning")):
+        return True
+    is_final = any(words in small for words in _FINAL)
+    return not is_final and any(words in small for words in _DELAYS)
