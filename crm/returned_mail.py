@@ -1,7 +1,7 @@
 """Mails that came back to us: kept raw once, read, and settled with the message they are about.
 
 A hard bounce and a complaint close the address at once; soft bounces and full mailboxes when
-several come in a row; a block never does, as it is about us, not about the recipient.
+several come in a row; a block does not, as it is about us, unless a filter of theirs made it.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from crm import bounces, consent, messages
-from crm.bounces import Kind
+from crm.bounces import Kind, Reason
 from crm.choices import (
     CallbackState,
     Channel,
@@ -109,7 +109,9 @@ def _settlement(
         return None
     if report.feedback_type in _NO_COMPLAINTS:
         return None
-    state, reason = _STATES[outcome.kind]
+    # A filter of the recipient's may also hide that there is nobody: it counts like a soft bounce.
+    kind = Kind.SOFT if outcome.reason is Reason.FILTERED else outcome.kind
+    state, reason = _STATES[kind]
     words = (outcome.reason.value, outcome.status, outcome.reply)
     return Settlement(
         message_id=message.pk,

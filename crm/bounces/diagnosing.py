@@ -16,11 +16,25 @@ _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "`": "'", '"': " ", "\n":
 _ABOUT_ADDRESSES = frozenset({Reason.USER_UNKNOWN, Reason.HOST_UNKNOWN, Reason.NO_MAIL_HOST})
 _AFTER_MAIL = ("in reply to mail from", "after mail from", "in response to mail from")
 _REFUSED_MAIL = re.compile(r">>> mail from:[^\n]{0,300}\n\s{0,9}<<< [45]")
-_AFTER_RCPT = ("in reply to rcpt to", "after rcpt to", "in response to rcpt to", "[rcpt_to]")
-_AFTER_DATA = ("smtp command\ndata", "end of data", "text command")
+_AFTER_RCPT = (
+    ">>> rcpt",
+    "--> rcpt",
+    "<<< rcpt",
+    "rcpt command",
+    "does not like recipient",
+    "rcpt to:",
+    "smtp:rcpt",
+    "smtp command rcpt",
+    "in reply to rcpt to",
+    "after rcpt to",
+    "in response to rcpt to",
+    "[rcpt_to]",
+)
+_AFTER_DATA = ("smtp command data", "end of data", "text command")
 _NO_HOST = frozenset({Reason.HOST_UNKNOWN, Reason.NO_MAIL_HOST})
-# Codes by which the mailbox exists (RFC 3463, X.2.0) or the refusal is policy (X.7.1).
-_THERE = frozenset({"5.2.0", "5.7.1"})
+# Codes by which the mailbox is there (RFC 3463, X.2) or the refusal is policy, and empty ones.
+_THERE = frozenset({"5.2.0", "5.2.1", "5.7.1"})
+_SILENT = frozenset({"5.0.0", "4.0.0"})
 _WEAK = frozenset({Reason.EXPIRED, Reason.ON_HOLD, Reason.SYNTAX, Reason.SYSTEM, Reason.UNDEFINED})
 
 
@@ -42,16 +56,17 @@ def command_in(text: str) -> str:
     recipient was taken before.
     """
     small = text[:16_000].lower()
-    if any(mark in small for mark in _AFTER_MAIL) or _REFUSED_MAIL.search(small):
+    single = " ".join(small.split())
+    if any(mark in single for mark in _AFTER_MAIL) or _REFUSED_MAIL.search(small):
         return "" if ">>> rcpt" in small else "MAIL"
-    if any(mark in small for mark in _AFTER_DATA):
+    if any(mark in single for mark in _AFTER_DATA):
         return "DATA"
-    if any(mark in small for mark in _AFTER_RCPT):
+    if any(mark in single for mark in _AFTER_RCPT):
         return "RCPT"
     _, data, rest = small.partition(">>> data")
     # With pipelining DATA is sent before RCPT is answered; then nobody is left for it.
     was_rcpt = any(word in rest for word in ("<<< 503", "<<< 554", "need rcpt", "no valid"))
-    return "DATA" if data and not was_rcpt and ">>> rcpt" not in small else ""
+    return ("RCPT" if was_rcpt else "DATA") if data else ""
 
 
 def reason_for(
@@ -78,6 +93,10 @@ def reason_for(
     )
     if reason is None:
         return Reason.EXPIRED if action == "delayed" else Reason.UNDEFINED
+    names_somebody = any("@" in plain(layer) for layer in layers[:2])
+    is_proven = _is_proven(code, command, is_vouched=names_somebody or not reply)
+    if reason is Reason.USER_UNKNOWN and command != "MAIL" and not is_proven:
+        return Reason.FILTERED
     return _corrected(reason, code, action, command)
 
 
@@ -85,10 +104,20 @@ def _corrected(reason: Reason, code: str, action: str, command: str) -> Reason:
     """What was found, unless class or moment of the refusal prove it wrong."""
     if command == "MAIL" and reason in _ABOUT_ADDRESSES:
         return Reason.REJECTED
-    is_there = command == "DATA" or (code in _THERE and command != "RCPT")
-    if reason is Reason.USER_UNKNOWN and is_there:
-        # The address was taken before, or the code says that it is there: a filter refuses it.
-        return Reason.FILTERED
     if reason in _NO_HOST and (code.startswith("4") or action == "delayed"):
         return Reason.NETWORK
     return reason
+
+
+def _is_proven(code: str, command: str, *, is_vouched: bool) -> bool:
+    """Whether a server that says “unknown user” is to be believed.
+
+    Filters say so too, to give nothing away. What was refused in answer to RCPT is unknown; what
+    was refused after DATA was known before. Where no command is told, a code by which the mailbox
+    is there speaks against it, and a reply without a code is to name whom it does not know.
+    """
+    if command in {"RCPT", "DATA"}:
+        return command == "RCPT"
+    if code in _THERE:
+        return False
+    return bool(code and code not in _SILENT) or is_vouched

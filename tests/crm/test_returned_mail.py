@@ -130,6 +130,16 @@ def test_a_block_is_no_fault_of_the_address(
     assert not Suppression.objects.exists()
 
 
+def test_a_filter_that_says_nobody_is_there_counts_like_a_soft_bounce(
+    letter: messages.Draft, now: datetime
+) -> None:
+    returned_mail.take(raw=returned(letter, "550 5.2.0 User unknown"), recipient="", now=now)
+
+    message = Message.objects.get()
+    assert (message.reason, message.detail) == ("soft_bounce", "filtered 5.2.0 550")
+    assert not Suppression.objects.exists()
+
+
 def test_a_delay_changes_nothing(letter: messages.Draft, now: datetime) -> None:
     raw = returned(letter, "451 4.4.1 Connection timed out", action="delayed")
 

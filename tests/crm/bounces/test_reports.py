@@ -115,6 +115,23 @@ def test_a_refusal_after_the_mail_was_sent_comes_from_a_filter() -> None:
     assert report.outcomes[0].reason is Reason.FILTERED
 
 
+@pytest.mark.parametrize(
+    ("status", "refused", "reason"),
+    [
+        ("5.0.0", "550 User unknown", Reason.FILTERED),
+        ("5.7.1", "550 5.7.1 User unknown", Reason.FILTERED),
+        ("5.0.0", f"550 <{ADA}>: User unknown", Reason.USER_UNKNOWN),
+        ("5.7.1", "550 5.7.1 No such user (in reply to RCPT TO command)", Reason.USER_UNKNOWN),
+    ],
+)
+def test_an_unknown_user_is_believed_where_something_vouches_for_it(
+    status: str, refused: str, reason: Reason
+) -> None:
+    report = read(status_report(group(ADA, status, refused)))
+
+    assert report.outcomes[0].reason is reason
+
+
 def test_a_host_that_cannot_be_found_for_now_may_be_found_later() -> None:
     report = read(status_report(group(ADA, "4.4.4", "Host not found, try again")))
 
