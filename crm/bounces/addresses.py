@@ -12,6 +12,8 @@ _LOCAL = frozenset(
 )
 _DOMAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_")
 _SYSTEM = frozenset({"mailer-daemon", "mailerdaemon", "postmaster", "mail-daemon", "maildaemon"})
+# What some write before an address without a space: SMTP=ada@shop.example.
+_LABELS = frozenset({"smtp", "rfc822", "to", "addr", "orcpt"})
 # X.400 gateways carry the address within theirs: DDA:RFC-822=user(a)host.
 _GATEWAY = re.compile(
     r"(?:dda:)?(?:rfc-?822|smtp)\s?[=:]\s?([\w.+-]{1,64})\((?:a|at)\)([\w.-]{1,200})", re.IGNORECASE
@@ -88,7 +90,8 @@ def _plain_start(text: str, at: int) -> int:
     # Quotation marks and marks of lists are not part of the address.
     while start < at and text[start] in "'`*=|/&?#!{}" and not text.startswith("=?", start):
         start += 1
-    return start
+    label = text[start : start + 7].lower().partition("=")[0]
+    return start + len(label) + 1 if label in _LABELS and start + len(label) + 1 < at else start
 
 
 def _quoted_start(text: str, at: int) -> int:

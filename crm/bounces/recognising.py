@@ -323,6 +323,8 @@ def is_from_a_system(mail: Mail) -> bool:
 
 def is_automatic_reply(mail: Mail) -> bool:
     """Whether a program answered for a person (RFC 3834, and what came before it)."""
+    if addresses.is_system(addresses.first_in(mail.header("from"))):
+        return False
     submitted = mail.header("auto-submitted").lower().strip()
     if submitted.startswith("auto-replied") or _is_marked(mail):
         return True

@@ -303,6 +303,12 @@ def test_an_automatic_answer_is_no_bounce(marks: str) -> None:
     assert [one.address for one in report.outcomes] == [ADA]
 
 
+def test_what_a_mail_server_sends_by_itself_is_no_answer_of_a_person() -> None:
+    text = f"{HEAD}Subject: Notice\nAuto-Submitted: auto-replied\n\nThe server rests on Sunday.\n"
+
+    assert read(text.encode()).kind is Kind.NOTHING
+
+
 @pytest.mark.parametrize(
     "text",
     [
