@@ -1,7 +1,7 @@
 """How well and how fast mails that came back are read, by two labelled collections.
 
 The collections are divided once and for all by the hash of each mail, family by family: on one
-half the rules were tuned, the other half was only counted. `unseen_families` are those of which
+half the rules were tuned, the other half was only counted, reason by reason. `unseen_families` are those of which
 the tuned half has no mail at all.
 """
 
