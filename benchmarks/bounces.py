@@ -1,8 +1,8 @@
 """How well and how fast mails that came back are read, by two labelled collections.
 
 The collections are divided once and for all by the hash of each mail, family by family: on one
-half the rules were tuned, the other half was only counted, reason by reason. `unseen_families` are those of which
-the tuned half has no mail at all.
+half the rules were tuned, the other half was only counted, reason by reason. `unseen_families`
+are those of which the tuned half has no mail at all.
 """
 
 import hashlib
