@@ -1,7 +1,6 @@
 """Whom the clock alone moves: windows that go on, moments that come, overrides that end."""
 
 import logging
-import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from marketing.choices import SegmentKind
 from marketing.models import Segment
 from marketing.rules import RuleError, Sql
 from marketing.rules.base import join, wrap
+from marketing.rules.estimating import planned
 
 from . import refreshing
 
@@ -28,10 +28,6 @@ _DEAR = 10_000.0
 _AT_ONCE = 50_000.0
 # More people than this are not looked at one by one; a minute of many visitors is fewer.
 _MOST = 100_000
-# What reading a table costs changes slowly.
-_KEEP_SECONDS = 600
-_MOST_KEPT = 5_000
-_costs: dict[tuple[str, str], tuple[float, float]] = {}
 
 _ENDED = """
     SELECT o.segment_id, o.customer_id
@@ -86,25 +82,10 @@ def _add(found: dict[int, set[int] | None], segment_id: int, people: set[int] | 
 def _cost_of(segment: Segment, now: datetime) -> float:
     try:
         with transaction.atomic():
-            return max(map(_cost, _selects(segment, now)), default=0.0)
+            return max((planned(select=one).cost for one in _selects(segment, now)), default=0.0)
     except (RuleError, DatabaseError):
         # Whoever asks records and shows what is wrong with it.
         return 0.0
-
-
-def _cost(select: Sql) -> float:
-    """What PostgreSQL's planner makes of it; much the same whatever the moments."""
-    key = (connection.settings_dict["NAME"], select.text)
-    kept = _costs.get(key)
-    if kept and kept[0] > time.monotonic():
-        return kept[1]
-    if len(_costs) >= _MOST_KEPT:
-        _costs.clear()
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (FORMAT JSON) {select.text}", select.params)
-        cost = float(cursor.fetchone()[0][0]["Plan"]["Total Cost"])
-    _costs[key] = (time.monotonic() + _KEEP_SECONDS, cost)
-    return cost
 
 
 def _selects(segment: Segment, now: datetime) -> tuple[Sql, ...]:
