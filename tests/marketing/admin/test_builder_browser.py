@@ -161,6 +161,23 @@ def test_json_typed_by_hand_is_drawn_and_what_cannot_be_drawn_is_kept(adding):
     assert written(adding) == rules
 
 
+def test_a_condition_alone_in_a_not_is_drawn_as_a_group_of_one(adding):
+    not_in_bonn = {"not": {"field": "city", "op": "is", "value": "Bonn"}}
+    rules = {"version": 1, "all": [{"reach": "sms"}, {"any": [not_in_bonn]}]}
+
+    adding.click("text=Advanced: the rules as JSON")
+    adding.fill("#id_rules", json.dumps(rules))
+    adding.locator(f"{TREE} .rp-group--not").wait_for(timeout=5000)
+    drawn = adding.locator(f"{TREE} .rp-condition").count()
+    adding.click("text=Paste JSON")
+    adding.fill("[data-rules-dialog=paste] textarea", json.dumps({"all": [not_in_bonn]}))
+    adding.click("text=Insert")
+    adding.locator(f"{TREE} .rp-group--not").nth(1).wait_for(timeout=5000)
+
+    assert drawn == 2
+    assert written(adding)["all"][-1] == {"all": [{"not": [not_in_bonn["not"]]}]}
+
+
 def test_what_is_wrong_is_said_while_typing(adding):
     adding.click("text=Advanced: the rules as JSON")
     adding.fill("#id_rules", "{")

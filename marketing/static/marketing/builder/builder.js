@@ -4,7 +4,7 @@ import { Values } from "./completing.js";
 import { el, icon, isTyping } from "./dom.js";
 import { Preview } from "./preview.js";
 import { Rows } from "./rows.js";
-import { Forms, History, copyOf, treeOf } from "./tree.js";
+import { Forms, History, copyOf, listed, treeOf } from "./tree.js";
 
 class Builder {
   constructor(root) {
@@ -188,7 +188,7 @@ class Builder {
   insert(found, place) {
     const tree = treeOf(found);
     if ("version" in found && this.isEmpty) return this.replace(tree);
-    const node = "version" in found ? grouped(tree) : found;
+    const node = "version" in found ? grouped(tree) : listed(found);
     const root = this.tree.all ?? this.tree.any ?? this.tree.not;
     const { rows, index, parent } = place ?? { rows: root, index: root.length, parent: "r" };
     rows.splice(index, 0, copyOf(node));

@@ -9,15 +9,23 @@ export const SPAN = ["within_days", "since", "until"];
 export const dayOf = (daysAgo = 0) => new Date(Date.now() - daysAgo * 86_400_000).toISOString().slice(0, 10);
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
+/* A node with its groups as lists, as one condition may stand alone in a "not"; null where one is none. */
+export const listed = (node) => {
+  const how = isObject(node) ? howOf(node) : undefined;
+  if (!how) return node;
+  const inner = how === "not" && isObject(node.not) ? [node.not] : node[how];
+  const nodes = Array.isArray(inner) ? inner.map(listed) : [null];
+  return nodes.includes(null) ? null : { ...node, [how]: nodes };
+};
+
 /* Any JSON as a tree with a group at its root; null where it is none. */
 export const treeOf = (found) => {
   if (!isObject(found)) return null;
   const { version, ...body } = found;
-  const how = howOf(body);
-  if (how === "not" && isObject(body.not)) body.not = [body.not];
-  if (how && !Array.isArray(body[how])) return null;
-  if (how) return { version: version ?? 1, ...body };
-  return { version: version ?? 1, all: Object.keys(body).length ? [body] : [] };
+  const root = listed(body);
+  if (root === null) return null;
+  if (howOf(root)) return { version: version ?? 1, ...root };
+  return { version: version ?? 1, all: Object.keys(root).length ? [root] : [] };
 };
 
 /* The forms of conditions: which one shows a condition, and what a fresh one holds. */
