@@ -1,6 +1,6 @@
 """The rule tree: JSON, read and checked into groups and conditions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,6 +15,8 @@ VERSION = 1
 MAX_DEPTH = 8
 MAX_CONDITIONS = 200
 GROUPS = ("all", "any", "not")
+# From each older version the way to the next: what staff saved means the same for ever.
+UPGRADES: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ Node = Group | Condition
 
 def validate(*, rules: Any) -> Group:
     """Check a rule tree and return it parsed; a RuleError names the path and the fix."""
+    rules = upgraded(rules=rules)
     if not isinstance(rules, dict) or rules.get("version") != VERSION:
         raise RuleError(
             "rules",
@@ -46,6 +49,15 @@ def validate(*, rules: Any) -> Group:
             _("Keep to %(n)d, or split the segment in two.") % {"n": MAX_CONDITIONS},
         )
     return root
+
+
+def upgraded(*, rules: Any) -> Any:
+    """The same rules in the version of today; those of an unknown one stay as they are."""
+    while isinstance(rules, dict) and isinstance(version := rules.get("version"), int):
+        if version not in UPGRADES:
+            break
+        rules = UPGRADES[version](rules)
+    return rules
 
 
 def leaves(node: Node) -> Iterator[Condition]:
