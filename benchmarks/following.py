@@ -19,8 +19,8 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from benchmarks import scratch
-from benchmarks.ingest import _MEMORY, _ROOT, _await_port, _free_port
+from benchmarks import ports, scratch
+from benchmarks.ingest import MEMORY, ROOT
 from benchmarks.live_segments import CALLS, MARKS, Call, Entry, Teller, make_marks
 from benchmarks.posting import Lane
 from crm import customers, keys
@@ -248,11 +248,11 @@ def _await_quiet() -> None:
 @contextmanager
 def _servers() -> Iterator[_Servers]:
     """Web, ingest and follower, on a spool of their own."""
-    port = _free_port()
+    port = ports.free()
     with tempfile.TemporaryDirectory(prefix="rapport-bench-") as folder:
         environment = {
             **os.environ,
-            **{name: programs.ENVIRONMENT[name] for name in _MEMORY},
+            **{name: programs.ENVIRONMENT[name] for name in MEMORY},
             "DATABASE_URL": scratch.address_of(connection.settings_dict["NAME"]),
             "RAPPORT_VAR": folder,
             "TRACK_RATE": "100000000/min",
@@ -261,19 +261,19 @@ def _servers() -> Iterator[_Servers]:
         module = (sys.executable, "-m")
         # What they say must not stand in the report.
         running: list[subprocess.Popen[Any]] = [
-            subprocess.Popen(command, cwd=_ROOT, env=environment, stdout=sys.stderr)
+            subprocess.Popen(command, cwd=ROOT, env=environment, stdout=sys.stderr)
             for command in (web, (*module, "marketing.runtime.ingest"))
         ]
         follower = subprocess.Popen(
             (*module, "marketing.runtime.follow", "--report"),
-            cwd=_ROOT,
+            cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,
             text=True,
         )
         running.append(follower)
         try:
-            _await_port(port)
+            ports.wait_for(port)
             yield _Servers(port, follower)
         finally:
             for process in running:

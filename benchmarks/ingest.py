@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import random
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from benchmarks import posting, scratch
+from benchmarks import ports, posting, scratch
 from crm import customers, keys
 from crm.choices import ApiScope
 from marketing.runtime import processes, programs
@@ -44,8 +43,8 @@ _COLUMNS = "customer_id, name, occurred_at, received_at, properties, key"
 _BACKENDS = """
     SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
-_MEMORY = ("MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_")
-_ROOT = Path(__file__).resolve().parent.parent
+MEMORY = ("MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_")
+ROOT = Path(__file__).resolve().parent.parent
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0"
 
 
@@ -256,25 +255,25 @@ def _servers(address: str) -> Iterator[Servers]:
     with tempfile.TemporaryDirectory(prefix="rapport-bench-") as folder:
         environment = {
             **os.environ,
-            **{name: programs.ENVIRONMENT[name] for name in _MEMORY},
+            **{name: programs.ENVIRONMENT[name] for name in MEMORY},
             "DATABASE_URL": address,
             "RAPPORT_VAR": folder,
             "TRACK_RATE": "100000000/min",
         }
-        ports = _free_port(), _free_port()
+        ours, theirs = ports.free(), ports.free()
         commands = (
-            programs.granian("127.0.0.1", ports[0], "marketing.wsgi:application"),
+            programs.granian("127.0.0.1", ours, "marketing.wsgi:application"),
             (sys.executable, "-m", "marketing.runtime.ingest"),
-            programs.granian("127.0.0.1", ports[1], "benchmarks.plain_drf:application"),
+            programs.granian("127.0.0.1", theirs, "benchmarks.plain_drf:application"),
         )
         # What they say must not stand in the report.
         running = [
-            subprocess.Popen(one, cwd=_ROOT, env=environment, stdout=sys.stderr) for one in commands
+            subprocess.Popen(one, cwd=ROOT, env=environment, stdout=sys.stderr) for one in commands
         ]
         try:
-            for port in ports:
-                _await_port(port)
-            yield Servers(running[0], ports[0], running[1], running[2], ports[1])
+            for port in (ours, theirs):
+                ports.wait_for(port)
+            yield Servers(running[0], ours, running[1], running[2], theirs)
         finally:
             for process in running:
                 process.terminate()
@@ -309,21 +308,6 @@ def _database_cpu() -> float:
 
 def _megabytes(pids: Sequence[int]) -> float:
     return round(sum(map(processes.memory, pids)) / 1e6, 1)
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def _await_port(port: int) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.1)
-    raise RuntimeError("A server of the benchmark does not answer; see what it wrote above.")
 
 
 def _now() -> str:

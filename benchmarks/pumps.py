@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks import ports
+
 # Debian keeps Postfix's tools out of the way of ordinary users.
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
 _PATIENCE = 10.0
@@ -23,7 +25,7 @@ def tool(name: str) -> str | None:
 @contextmanager
 def sink() -> Iterator[tuple[str, int]]:
     """Run smtp-sink where it is installed, else our own; gives its name and port."""
-    program, port = tool("smtp-sink"), _free_port()
+    program, port = tool("smtp-sink"), ports.free()
     if program:
         as_user = ["-u", "nobody"] if os.geteuid() == 0 else []
         command = [program, *as_user, f"127.0.0.1:{port}", "1000"]
@@ -53,13 +55,6 @@ def pump(*, port: int, mails: int, size: int, connections: int) -> float:
 
 def _root() -> Path:
     return Path(__file__).resolve().parent.parent
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 def _wait_for(port: int) -> None:

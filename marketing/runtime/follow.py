@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from types import FrameType
 
@@ -106,10 +107,9 @@ class Follower:
             _tell(heartbeats.mark)
 
 
-def _tell(say: object) -> None:
+def _tell(say: Callable[[str], None]) -> None:
     from redis.exceptions import RedisError
 
-    assert callable(say)
     try:
         say("follow")
     except RedisError as error:

@@ -1,6 +1,8 @@
 """Staff with every right, staff without any, and a small shop to segment."""
 
+from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -74,3 +76,37 @@ def germans(greta: Customer, ben: Customer, now: datetime) -> Segment:
     segments.refresh(segment_id=made.pk, now=now)
     made.refresh_from_db()
     return made
+
+
+@pytest.fixture
+def language() -> str:
+    """What the browser speaks."""
+    return "en"
+
+
+@pytest.fixture
+def permissions() -> list[str]:
+    """What the browser lets a page do without asking."""
+    return []
+
+
+@pytest.fixture
+def beside_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Playwright keeps an event loop in this thread; what Django does here is not async."""
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+
+
+@pytest.fixture
+def page(
+    live_server: Any,
+    admin: Client,
+    settings: Any,
+    beside_a_browser: None,
+    language: str,
+    permissions: list[str],
+) -> Iterator[Any]:
+    """A signed-in browser."""
+    from .browsing import browsing  # only where there is Playwright
+
+    with browsing(live_server, admin, settings, language, permissions=permissions) as page:
+        yield page

@@ -10,27 +10,9 @@ from django.utils.translation import gettext as _
 from marketing.models import Segment
 from tests import making
 
-from .browsing import TREE, browsing, counted, field, written
+from .browsing import TREE, counted, field, written
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture(autouse=True)
-def _beside_a_browser(monkeypatch):
-    """Playwright keeps an event loop in this thread; what Django does here is not async."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-
-
-@pytest.fixture
-def language():
-    return "en"
-
-
-@pytest.fixture
-def page(live_server, admin, settings, language):
-    """A signed-in browser."""
-    with browsing(live_server, admin, settings, language) as page:
-        yield page
 
 
 @pytest.fixture

@@ -18,29 +18,20 @@ from marketing.segments import Preview
 
 from .browsing import TREE, browsing, counted, field, written
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("beside_a_browser"),
+]
 BOTH = pytest.mark.parametrize("language", ["en", "zh-hans"])
 GERMAN = {"field": "country", "op": "is", "value": "DE"}
 FRENCH = {"field": "country", "op": "is", "value": "FR"}
 GROUP = {"any": [GERMAN, {"reach": "sms"}]}
 
 
-@pytest.fixture(autouse=True)
-def _beside_a_browser(monkeypatch):
-    """Playwright keeps an event loop in this thread; what Django does here is not async."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-
-
 @pytest.fixture
-def language():
-    return "en"
-
-
-@pytest.fixture
-def page(live_server, admin, settings, language):
-    allowed = ["clipboard-read", "clipboard-write"]
-    with browsing(live_server, admin, settings, language, permissions=allowed) as page:
-        yield page
+def permissions():
+    return ["clipboard-read", "clipboard-write"]
 
 
 def whole(*conditions):

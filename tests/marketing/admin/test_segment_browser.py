@@ -12,28 +12,11 @@ from marketing import segments
 from marketing.choices import SegmentKind
 from marketing.models import Segment, SegmentSize
 
-from .browsing import browsing, field
+from .browsing import field
 from .conftest import GERMANS
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 BOTH = pytest.mark.parametrize("language", ["en", "zh-hans"])
-
-
-@pytest.fixture(autouse=True)
-def _beside_a_browser(monkeypatch):
-    """Playwright keeps an event loop in this thread; what Django does here is not async."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-
-
-@pytest.fixture
-def language():
-    return "en"
-
-
-@pytest.fixture
-def page(live_server, admin, settings, language):
-    with browsing(live_server, admin, settings, language) as page:
-        yield page
 
 
 @pytest.fixture

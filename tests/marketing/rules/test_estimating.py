@@ -19,7 +19,9 @@ def atom(condition: dict[str, object], now: datetime) -> logic.Atom:
 
 
 @pytest.fixture
-def thousand(now: datetime) -> None:
+def thousand(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enough customers for a sample."""
+    monkeypatch.setattr(estimating, "_MANY", 1_000)
     Customer.objects.bulk_create(
         Customer(attributes={"tier": "gold" if number % 3 == 0 else "tin"}, created_at=now)
         for number in range(1_000)
@@ -29,9 +31,8 @@ def thousand(now: datetime) -> None:
 
 
 def test_of_an_attribute_a_few_customers_tell_how_many_have_it(
-    thousand: None, now: datetime, monkeypatch: pytest.MonkeyPatch
+    thousand: None, now: datetime
 ) -> None:
-    monkeypatch.setattr(estimating, "_MANY", 0)
     gold = atom({"attribute": "tier", "op": "is", "value": "gold"}, now)
 
     estimated = estimating.estimate(atom=gold)
@@ -39,10 +40,7 @@ def test_of_an_attribute_a_few_customers_tell_how_many_have_it(
     assert 250 < estimated.rows < 420
 
 
-def test_of_what_nobody_has_there_may_be_some_all_the_same(
-    thousand: None, now: datetime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(estimating, "_MANY", 0)
+def test_of_what_nobody_has_there_may_be_some_all_the_same(thousand: None, now: datetime) -> None:
     silver = atom({"attribute": "tier", "op": "is", "value": "silver"}, now)
 
     estimated = estimating.estimate(atom=silver)
@@ -51,9 +49,8 @@ def test_of_what_nobody_has_there_may_be_some_all_the_same(
 
 
 def test_a_random_share_is_no_larger_among_those_who_are_asked(
-    thousand: None, now: datetime, monkeypatch: pytest.MonkeyPatch
+    thousand: None, now: datetime
 ) -> None:
-    monkeypatch.setattr(estimating, "_MANY", 0)
     tenth = atom({"share": 10}, now)
 
     estimated = estimating.estimate(atom=tenth)
