@@ -240,7 +240,11 @@ def _anybody(asked: int) -> list[int]:
         cursor.execute(_SIZE)
         [everybody] = cursor.fetchone() or [0]
     share = min(1.0, 2 * asked / max(1.0, everybody))
-    return _ids(_ANYBODY, math.ceil(share * 10_000), asked)
+    found = _ids(_ANYBODY, math.ceil(share * 10_000), asked)
+    if len(found) == asked or share == 1.0:
+        return found
+    # The table's size is what its statistics remember; fewer people may be left.
+    return _ids(_ANYBODY, 10_000, asked)
 
 
 def _ids(select: str, *params: int) -> list[int]:

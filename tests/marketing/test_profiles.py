@@ -137,6 +137,15 @@ def test_where_it_takes_too_long_fewer_people_are_asked(germans, now, monkeypatc
     assert found.is_known
 
 
+def test_statistics_of_a_table_that_was_larger_hide_nobody(germans, now, monkeypatch):
+    monkeypatch.setattr(profiles, "ASKED", 30)
+    monkeypatch.setattr(profiles, "_SIZE", "SELECT 100000")
+
+    found = described(germans, now)
+
+    assert (found.asked, found.usual_asked) == (30, 30)
+
+
 def test_everybody_is_looked_at_once_for_all_segments(germans, now):
     described(germans, now)
 
