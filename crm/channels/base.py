@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 # Outcome.state
 SENT = "sent"
@@ -39,14 +39,42 @@ NEWS_KINDS = frozenset({SENT_NEWS, DELIVERED, BOUNCED, COMPLAINED, FAILED_NEWS, 
 
 
 @dataclass(frozen=True, slots=True)
+class Field:
+    """One thing an account of a provider has to tell, as staff are asked for it."""
+
+    name: str
+    label: str
+    help: str = ""
+    default: str = ""
+    is_secret: bool = False
+    is_needed: bool = True
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
-    """Where one provider is reached and with which secrets; what `registry.adapter_for` takes."""
+    """Where one provider is reached and with which secrets; what `registry.adapter_for` takes.
+
+    `name` tells accounts of one provider apart: callbacks come to it, and messages keep it.
+    `options` and `secrets` are what the adapter's `fields` ask for.
+    """
 
     provider: str
-    url: str
+    url: str = ""
     api_key: str = field(default="", repr=False)
     callback_secret: str = field(default="", repr=False)
     callback_url: str = ""
+    name: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    def option(self, name: str, default: str = "") -> str:
+        """What staff said for a field that is no secret."""
+        return dict(self.options).get(name) or default
+
+    def secret(self, name: str) -> str:
+        """What staff said for a secret field; empty where nothing was said."""
+        return dict(self.secrets).get(name, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +153,12 @@ class Journal(Protocol):
 
 
 class Adapter(Protocol):
-    """One provider: hands messages over and reads its callbacks."""
+    """One provider: hands messages over and reads its callbacks.
+
+    A class may say more: `label`, its name for staff; `fields`, what an account has to tell;
+    `is_idempotent`, that the provider takes a message of the same key once, so that one in doubt
+    may be handed over again.
+    """
 
     channel: ClassVar[str]
 
@@ -143,3 +176,19 @@ class Adapter(Protocol):
 
     def close(self) -> None:
         """Let go of kept connections."""
+
+
+@runtime_checkable
+class Checks(Protocol):
+    """An adapter that can ask its provider, at no cost, whether the account works."""
+
+    def check(self) -> str:
+        """Ask with the account's secrets; gives what is wrong, or nothing if all is well."""
+
+
+@runtime_checkable
+class LooksUp(Protocol):
+    """An adapter that can ask its provider what became of messages in doubt."""
+
+    def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
+        """What the provider knows of them; of whom it knows nothing there is no news."""
