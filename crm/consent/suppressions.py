@@ -29,7 +29,7 @@ def suppress(*, suppression: NewSuppression, now: datetime) -> None:
 
 
 def suppress_many(*, suppressions: Sequence[NewSuppression], now: datetime) -> None:
-    """Keep addresses from being written to; of two terms for an address the longer holds."""
+    """Keep addresses from being written to; the longer term holds, then the graver reason."""
     if not suppressions:
         return
     rows = {
@@ -64,6 +64,8 @@ def unsuppress(*, channel: str, address: str, now: datetime) -> bool:
     return is_gone
 
 
+# Whatever order the news about an address come in, one reason stays.
+_GRAVEST_FIRST = "ARRAY['erased', 'staff', 'complaint', 'hard_bounce', 'invalid']"
 _SUPPRESS = """
     INSERT INTO crm_suppression AS held
         (channel, address_hash, reason, source, detail, created_at, expires_at)
@@ -73,7 +75,10 @@ _SUPPRESS = """
         expires_at = excluded.expires_at
     WHERE held.expires_at IS NOT NULL
       AND (excluded.expires_at IS NULL OR excluded.expires_at > held.expires_at)
-"""
+       OR held.expires_at IS NULL AND excluded.expires_at IS NULL
+      AND array_position({gravest}, held.reason::text)
+        > array_position({gravest}, excluded.reason::text)
+""".replace("{gravest}", _GRAVEST_FIRST)
 
 
 _KINDS = {Channel.EMAIL.value: IdentityKind.EMAIL, Channel.SMS.value: IdentityKind.PHONE}

@@ -30,18 +30,34 @@ HANDED_OVER = frozenset(
         MessageState.COMPLAINED,
     }
 )
-# Which states each piece of news may replace.
-_REPLACES: dict[str, frozenset[str]] = {
-    MessageState.QUEUED: frozenset({MessageState.SENDING}),
-    MessageState.IN_DOUBT: frozenset({MessageState.SENDING}),
-    MessageState.SENT: UNSETTLED | {MessageState.FAILED},
-    MessageState.FAILED: UNSETTLED | {MessageState.SENT},
-    MessageState.DELIVERED: UNSETTLED | {MessageState.SENT, MessageState.FAILED},
-    MessageState.BOUNCED: UNSETTLED
-    | {MessageState.SENT, MessageState.FAILED, MessageState.DELIVERED},
-    MessageState.COMPLAINED: UNSETTLED
-    | {MessageState.SENT, MessageState.FAILED, MessageState.DELIVERED, MessageState.BOUNCED},
+# How bad each piece of news is, the mildest first: worse replaces milder, whichever comes later.
+_LEVELS: dict[str, int] = {
+    MessageState.SENT: 1,
+    MessageState.FAILED: 2,
+    MessageState.DELIVERED: 3,
+    MessageState.BOUNCED: 4,
+    MessageState.COMPLAINED: 7,
 }
+_LEVELS_BY_REASON: dict[tuple[str, str], int] = {
+    # That nobody had it yet is our own guess, which the provider knows better.
+    (MessageState.FAILED, FailureReason.NEVER_HANDED_OVER): 0,
+    (MessageState.FAILED, FailureReason.UNREACHABLE): 0,
+    (MessageState.FAILED, FailureReason.DEFERRED): 0,
+    # What closes an address for good is heard over everything that does not.
+    (MessageState.FAILED, FailureReason.UNDELIVERABLE): 5,
+    (MessageState.BOUNCED, FailureReason.HARD_BOUNCE): 6,
+}
+_MILDEST_FIRST: tuple[str, ...] = (
+    "",
+    FailureReason.NEVER_HANDED_OVER,
+    FailureReason.UNREACHABLE,
+    FailureReason.DEFERRED,
+    FailureReason.WORKER_LOST,
+    FailureReason.CONNECTION_LOST,
+    FailureReason.UNKNOWN,
+    FailureReason.SOFT_BOUNCE,
+    FailureReason.REJECTED,
+)
 _SUPPRESSED_BY = {
     FailureReason.HARD_BOUNCE: SuppressionReason.HARD_BOUNCE,
     FailureReason.COMPLAINT: SuppressionReason.COMPLAINT,
@@ -113,12 +129,13 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One step that a message made."""
+    """One step that a message made; `is_worse` where it stays in its state for a worse reason."""
 
     row: _Row
     state: str
     reason: str
     occurred_at: datetime
+    is_worse: bool
 
 
 @transaction.atomic
@@ -161,12 +178,13 @@ def _take_in(row: _Row, outcome: Settlement, now: datetime) -> _Step | None:
     if outcome.state == MessageState.DELIVERED:
         row.delivered_at = row.delivered_at or occurred_at
     state = _state_after(row, outcome)
-    if not _may_follow(row, state):
+    if not _may_follow(row, state, outcome.reason):
         return None
+    is_worse = row.state == state
     row.state, row.reason, row.detail = state, outcome.reason, outcome.detail[:500]
     row.due_at = now + _wait(row, outcome) if state == MessageState.QUEUED else None
     row.owner, row.lease_until_at, row.settled_at = "", None, now
-    return _Step(row, state, outcome.reason, occurred_at)
+    return _Step(row, state, outcome.reason, occurred_at, is_worse)
 
 
 def _state_after(row: _Row, outcome: Settlement) -> str:
@@ -178,11 +196,22 @@ def _state_after(row: _Row, outcome: Settlement) -> str:
     return outcome.state
 
 
-def _may_follow(row: _Row, state: str) -> bool:
-    # What failed after the provider had taken it does not become sent by an older report.
-    if row.state == MessageState.FAILED and row.sent_at and state == MessageState.SENT:
-        return row.reason == FailureReason.NEVER_HANDED_OVER
-    return row.state in _REPLACES.get(state, frozenset())
+def _may_follow(row: _Row, state: str, reason: str) -> bool:
+    """Whether the news change the message; in whatever order they come, the worst stays."""
+    if state not in _LEVELS:
+        return row.state == MessageState.SENDING
+    if row.state == MessageState.QUEUED:
+        # It waits for another try, and an earlier one has arrived after all, or never will.
+        return row.attempts > 0 and reason not in _RETRYABLE
+    if row.state in UNSETTLED:
+        return True
+    return row.state in _LEVELS and _badness(state, reason) > _badness(row.state, row.reason)
+
+
+def _badness(state: str, reason: str) -> tuple[int, int]:
+    level = _LEVELS_BY_REASON.get((state, reason), _LEVELS[state])
+    known = reason in _MILDEST_FIRST
+    return level, _MILDEST_FIRST.index(reason) if known else len(_MILDEST_FIRST)
 
 
 def _wait(row: _Row, outcome: Settlement) -> timedelta:
@@ -208,11 +237,12 @@ def _event(step: _Step, state: str) -> events.NewEvent:
     properties: dict[str, object] = {"message_id": step.row.id, "channel": step.row.channel}
     if step.reason and state == step.state:
         properties["reason"] = str(step.reason)
+    which = f":{step.reason}" if step.is_worse and state == step.state else ""
     return events.NewEvent(
         customer_id=step.row.customer_id,
         name=f"message.{state}",
         occurred_at=step.occurred_at,
-        key=f"message:{step.row.id}:{state}",
+        key=f"message:{step.row.id}:{state}{which}",
         properties=properties,
     )
 
@@ -220,6 +250,8 @@ def _event(step: _Step, state: str) -> events.NewEvent:
 def _close_addresses(steps: Iterable[_Step], now: datetime) -> None:
     """Hard bounces, complaints and addresses that do not exist are not written to again."""
     final = [step for step in steps if step.reason in _SUPPRESSED_BY and step.row.address]
+    # Of two reasons for one address the worse is told last, and stays.
+    final.sort(key=lambda step: _badness(step.state, step.reason))
     consent.suppress_many(
         suppressions=[
             consent.NewSuppression(

@@ -1,10 +1,11 @@
 """News come twice, late and out of order; what happened to a message stays true."""
 
 from datetime import datetime, timedelta
+from itertools import combinations, permutations
 
 import pytest
 
-from crm import consent, messages
+from crm import consent, messages, normalise
 from crm.channels.base import Outcome
 from crm.channels.memory import MemoryAdapter
 from crm.choices import Refusal
@@ -99,6 +100,91 @@ def test_a_soft_bounce_closes_no_address(ada: Customer, now: datetime) -> None:
     tell("bounced", now, "soft_bounce")
 
     assert not Suppression.objects.exists()
+
+
+def test_a_hard_bounce_after_a_soft_one_closes_the_address(ada: Customer, now: datetime) -> None:
+    send(draft(ada), now=now)
+    tell("bounced", now, "soft_bounce")
+
+    changed = tell("bounced", now + timedelta(hours=1), "hard_bounce")
+
+    message = Message.objects.get()
+    assert changed == [message.pk]
+    assert (message.state, message.reason) == ("bounced", "hard_bounce")
+    assert Suppression.objects.get().reason == "hard_bounce"
+
+
+def test_a_soft_bounce_after_a_hard_one_changes_nothing(ada: Customer, now: datetime) -> None:
+    send(draft(ada), now=now)
+    tell("bounced", now, "hard_bounce")
+
+    assert tell("bounced", now, "soft_bounce") == []
+    assert Message.objects.get().reason == "hard_bounce"
+
+
+def test_an_answer_that_waits_for_another_try_and_has_arrived_is_not_sent_again(
+    ada: Customer, now: datetime, provider: MemoryAdapter
+) -> None:
+    provider.script.append(Outcome(0, "failed", reason="deferred", retry_after=60.0))
+    send(draft(ada, purpose="conversation", source_kind=""), now=now)
+
+    tell("delivered", now)
+
+    assert messages.send_queued(owner=messages.owner(), now=now + timedelta(hours=1)) == 0
+    assert Message.objects.get().state == "delivered"
+
+
+NEWS = [
+    ("sent", ""),
+    ("failed", "never_handed_over"),
+    ("failed", "deferred"),
+    ("failed", "rejected"),
+    ("failed", "unknown"),
+    ("failed", "undeliverable"),
+    ("delivered", ""),
+    ("bounced", "soft_bounce"),
+    ("bounced", "rejected"),
+    ("bounced", "hard_bounce"),
+    ("complained", "complaint"),
+]
+
+
+@pytest.mark.parametrize("first", ["in_doubt", "sent"])
+def test_news_in_any_order_leave_one_state_and_one_set_of_suppressions(
+    ada: Customer, now: datetime, first: str
+) -> None:
+    orders = [order for some in combinations(NEWS, 3) for order in permutations(some)]
+    everybody = [draft(ada, address=f"ada{n}@shop.example") for n in range(len(orders))]
+    write(*everybody, now=now)
+    ids = [letter.message_id for letter in everybody]
+    begun = [Settlement(pk, first, "worker_lost" if first == "in_doubt" else "") for pk in ids]
+    messages.settle_many(outcomes=begun, now=now)
+
+    for place in range(3):
+        news = [Settlement(pk, *order[place]) for pk, order in zip(ids, orders, strict=True)]
+        messages.settle_many(outcomes=news, now=now)
+
+    ends: dict[frozenset[tuple[str, str]], set[tuple[str, str, str]]] = {}
+    closed = dict(Suppression.objects.values_list("address_hash", "reason"))
+    found = Message.objects.in_bulk(ids)
+    for letter, order in zip(everybody, orders, strict=True):
+        message = found[letter.message_id]
+        reason = closed.get(normalise.address_hash(channel="email", address=letter.address), "")
+        ends.setdefault(frozenset(order), set()).add((message.state, message.reason, reason))
+    assert {news: end for news, end in ends.items() if len(end) > 1} == {}
+
+
+def test_news_told_together_end_as_told_one_by_one(ada: Customer, now: datetime) -> None:
+    together, apart = draft(ada), draft(ada)
+    write(together, apart, now=now)
+
+    told = [Settlement(together.message_id, *news) for news in reversed(NEWS)]
+    messages.settle_many(outcomes=told, now=now)
+    for news in NEWS:
+        messages.settle_many(outcomes=[Settlement(apart.message_id, *news)], now=now)
+
+    ends = Message.objects.values_list("state", "reason").distinct().order_by()
+    assert list(ends) == [("complained", "complaint")]
 
 
 def test_a_complaint_withdraws_consent_too(ada: Customer, now: datetime) -> None:
