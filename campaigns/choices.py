@@ -31,6 +31,10 @@ class CampaignVerb(models.TextChoices):
     RESUMED = "resumed", _("Resumed")
     CANCELLED = "cancelled", _("Cancelled")
     FINISHED = "finished", _("Finished")
+    TOO_MANY_ERRORS = "too_many_errors", _("Paused by itself: too many messages failed")
+    TOO_MANY_BOUNCES = "too_many_bounces", _("Paused by itself: too many hard bounces")
+    TOO_MANY_COMPLAINTS = "too_many_complaints", _("Paused by itself: too many complaints")
+    TEMPLATE_WITHDRAWN = "template_withdrawn", _("Paused: its template was withdrawn")
 
 
 class StepKind(models.TextChoices):

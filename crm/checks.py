@@ -21,7 +21,10 @@ def providers_are_known(**kwargs: Any) -> list[CheckMessage]:
         return problems
     for channel in Channel:
         try:
-            account = accounts.for_channel(channel=channel)
+            described = accounts.from_settings(channel=channel)
+            if described is None:
+                continue
+            account = described.account
             registry.adapter_class(account.provider)(account).close()
         except ValueError as error:
             hint = f"Mend {channel.upper()}_URL in the environment."

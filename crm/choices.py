@@ -137,6 +137,7 @@ class FailureReason(models.TextChoices):
     CONNECTION_LOST = "connection_lost", _("The connection was lost before an answer came")
     WORKER_LOST = "worker_lost", _("A worker stopped while handing it over")
     NOT_ALLOWED = "not_allowed", _("Held back by consent or suppression")
+    STOPPED = "stopped", _("Stopped before it was handed over")
     UNKNOWN = "unknown", _("Unknown")
 
 
@@ -317,3 +318,50 @@ class QualityCheck(models.TextChoices):
     BAD_ATTRIBUTE = "bad_attribute", _("Attribute that does not fit its type")
     OUTLYING = "outlying", _("Far from what is usual")
     STALE = "stale", _("Nothing heard for two years")
+
+
+class Lane(models.TextChoices):
+    """Which messages an account carries; what waits for nobody is asked by its purpose."""
+
+    ALL = "all", _("Everything")
+    URGENT = "urgent", _("Transactional mail and conversations only")
+    BULK = "bulk", _("Broadcasts only")
+
+    @classmethod
+    def of(cls, purpose: str) -> "Lane":
+        """The lane of a purpose: what needs consent can wait, all else cannot."""
+        return cls.BULK if Purpose(purpose).needs_consent else cls.URGENT
+
+
+class Health(models.TextChoices):
+    """What a provider said when it was asked whether an account works."""
+
+    UNKNOWN = "unknown", _("Not asked yet")
+    WELL = "well", _("Works")
+    AILING = "ailing", _("Does not work")
+
+
+class BreakerState(models.TextChoices):
+    """Whether an account may be used."""
+
+    CLOSED = "closed", _("In use")
+    OPEN = "open", _("Left alone")
+    HALF_OPEN = "half_open", _("On trial")
+
+
+class BreakerReason(models.TextChoices):
+    """Why an account is left alone."""
+
+    UNREACHABLE = "unreachable", _("The provider cannot be reached")
+    UNAUTHORIZED = "unauthorized", _("The provider refuses the account")
+    ERRORS = "errors", _("Too many messages were put off or got no answer")
+
+
+class TrialState(models.TextChoices):
+    """How the test of an account stands."""
+
+    QUEUED = "queued", _("Queued")
+    SENDING = "sending", _("Sending")
+    SENT = "sent", _("Sent")
+    FAILED = "failed", _("Failed")
+    IN_DOUBT = "in_doubt", _("In doubt")

@@ -53,6 +53,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
+@pytest.fixture(autouse=True)
+def _accounts_are_read_anew() -> None:
+    """What another test kept in the book of accounts was rolled back with it."""
+    from crm import accounts
+
+    accounts.forget()
+
+
 @pytest.fixture
 def now() -> datetime:
     """A moment for operations that take one: a Tuesday in spring, noon."""

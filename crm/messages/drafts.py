@@ -37,6 +37,8 @@ class Draft:
     body_hash: str = ""
     conversation_id: int | None = None
     staff_id: int | None = None
+    # The name of the account it goes by; empty: the one that carries its channel.
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,10 +53,13 @@ class _Marks:
 def send_many(*, drafts: Sequence[Draft], now: datetime) -> Sent:
     """Hand over messages whose rows are committed as `sending`, and settle each of them."""
     outcomes: list[Settlement] = []
-    by_channel = attrgetter("channel")
-    for channel, group in groupby(sorted(drafts, key=by_channel), by_channel):
+    by_account = attrgetter("channel", "provider")
+    for (channel, name), group in groupby(sorted(drafts, key=by_account), by_account):
+        account = (name and accounts.for_provider(provider=name)) or accounts.for_channel(
+            channel=channel
+        )
         for batch in _batches(list(group)):
-            outcomes += _hand_over(channel, batch, now)
+            outcomes += _hand_over(account, batch, now)
     return Sent(tuple(outcomes))
 
 
@@ -65,8 +68,7 @@ def _batches(drafts: Sequence[Draft]) -> Iterator[Sequence[Draft]]:
         yield drafts[start : start + states.CAPACITY]
 
 
-def _hand_over(channel: str, drafts: Sequence[Draft], now: datetime) -> list[Settlement]:
-    account = accounts.for_channel(channel=channel)
+def _hand_over(account: base.Account, drafts: Sequence[Draft], now: datetime) -> list[Settlement]:
     message_ids = [draft.message_id for draft in drafts]
     journal = journals.current()
     marks = _Marks(journal, len(message_ids))
@@ -74,12 +76,12 @@ def _hand_over(channel: str, drafts: Sequence[Draft], now: datetime) -> list[Set
     settled: list[Settlement] = []
     journal.begin(message_ids)
     try:
-        batch = [_outgoing(draft) for draft in drafts]
+        batch = [_outgoing(draft, account) for draft in drafts]
         for outcome in registry.adapter_for(account).send_many(batch, journal=marks):
             told[outcome.message_id] = outcome
     finally:
         # Also when the adapter failed: what is known is committed before the error goes on.
-        settled = list(_settlements(message_ids, told, marks.states, account.provider))
+        settled = list(_settlements(message_ids, told, marks.states, account.name))
         _settle(settled, now)
     return settled
 
@@ -116,11 +118,11 @@ def _settlements(
         )
 
 
-def _outgoing(draft: Draft) -> base.Outgoing:
+def _outgoing(draft: Draft, account: base.Account) -> base.Outgoing:
     return base.Outgoing(
         message_id=draft.message_id,
         key=draft.key,
-        sender=accounts.sender(channel=draft.channel),
+        sender=accounts.sender_of(name=account.name, channel=draft.channel),
         recipient=draft.address,
         subject=draft.subject,
         html=draft.html,

@@ -27,14 +27,15 @@ def write_many(*, drafts: Sequence[Draft], owner: str, now: datetime) -> None:
     """Write messages as `sending` under an owner and a lease; commit before handing them over."""
     if not drafts:
         return
-    channels = {draft.channel for draft in drafts}
-    providers = {name: accounts.for_channel(channel=name).provider for name in channels}
+    channels = {draft.channel for draft in drafts if not draft.provider}
+    providers = {name: accounts.for_channel(channel=name).name for name in channels}
     with (
         connection.cursor() as cursor,
         cursor.copy(f"COPY crm_message ({_COLUMNS}) FROM STDIN") as copy,
     ):
         for draft in drafts:
-            copy.write_row(_row(draft, providers[draft.channel], owner, now))
+            provider = draft.provider or providers[draft.channel]
+            copy.write_row(_row(draft, provider, owner, now))
     if owner == journals.owner() and len(drafts) <= CAPACITY:
         # Before the commit, so that a worker killed right after it is known to have begun nothing.
         journals.current().begin([draft.message_id for draft in drafts])

@@ -16,12 +16,15 @@ from .message import Message
 from .order import Order, OrderLine, Product
 from .outbox import CaughtMessage
 from .privacy import AccessRecord, PrivacyRequest, RetentionRule
+from .provider import AccountStanding, AccountTrial, Notice, ProviderAccount, SendingDomain
 from .quality import QualityFinding, QualityRepair
 from .template import Template, TemplateVersion, TrackedLink
 from .webhook import Webhook, WebhookDelivery
 
 __all__ = [
     "AccessRecord",
+    "AccountStanding",
+    "AccountTrial",
     "ApiKey",
     "AttributeDefinition",
     "Callback",
@@ -51,16 +54,19 @@ __all__ = [
     "Merge",
     "Message",
     "Note",
+    "Notice",
     "Order",
     "OrderLine",
     "OrderStatistics",
     "PrivacyRequest",
     "Product",
+    "ProviderAccount",
     "QualityFinding",
     "QualityRepair",
     "RejectedEvent",
     "RejectedRow",
     "RetentionRule",
+    "SendingDomain",
     "Suppression",
     "Template",
     "TemplateVersion",

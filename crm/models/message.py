@@ -122,6 +122,11 @@ class Message(Veiled):
                 name="message_failed",
             ),
             models.Index(
+                fields=["created_at"],
+                condition=models.Q(state__in=("bounced", "complained")),
+                name="message_unwelcome",
+            ),
+            models.Index(
                 fields=["provider", "provider_message_id"],
                 condition=~models.Q(provider_message_id=""),
                 name="message_by_provider_id",

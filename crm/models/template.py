@@ -42,6 +42,19 @@ class TemplateVersion(models.Model):
         related_name="+",
         verbose_name=_("created by"),
     )
+    # Nothing is sent with it any more, what is queued included.
+    withdrawn_at = models.DateTimeField(_("withdrawn at"), null=True, editable=False)
+    withdrawn_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("withdrawn by"),
+    )
+    withdrawn_because = models.CharField(
+        _("withdrawn because"), max_length=255, blank=True, editable=False
+    )
 
     class Meta:
         verbose_name = _("template version")

@@ -33,6 +33,7 @@ _LOOSE = {
     "crm_rejectedevent": "payload LIKE ANY(%(patterns)s)",
     "crm_rejectedrow": "cells::text LIKE ANY(%(patterns)s)",
     "crm_idempotentcall": "answer::text LIKE ANY(%(patterns)s)",
+    "crm_accounttrial": "address LIKE ANY(%(patterns)s) OR detail LIKE ANY(%(patterns)s)",
     "crm_callback": """EXISTS (SELECT FROM unnest(%(bytes)s::bytea[]) AS handle
         WHERE position(handle IN body) > 0)""",
 }

@@ -32,6 +32,7 @@ _OURS = frozenset(
         *("TrackedLink", "RetentionRule", "Webhook", "Intent", "Cluster", "Segment", "Campaign"),
         *("Step", "CampaignAction", "Answer", "CannedReply", "TrainingRun", "Score"),
         *("EventBatch", "Change", "AccessRecord", "Company", "PrivacyRequest"),
+        *("ProviderAccount", "AccountStanding", "SendingDomain", "Notice"),
     }
 )
 # Names that mean something to the program, on rows about people.
@@ -195,5 +196,15 @@ _SPECIAL: dict[str, Callable[[Planter], dict[str, Any]]] = {
     "Segment": lambda planter: {"kind": "rule", "rules": {}},
     "Template": lambda planter: {"channel": "email"},
     "CaughtMessage": lambda planter: {"recipient": ADDRESS, "channel": "email"},
+    "ProviderAccount": lambda planter: {
+        "name": "planted",
+        "channel": "email",
+        "provider": "memory",
+        "url": "memory://",
+        "sender": "",
+        "secrets": "",
+        "options": {},
+    },
+    "AccountTrial": lambda planter: {"address": ADDRESS, "detail": f"550 {ADDRESS} {PHONE}"},
     "PrivacyRequest": lambda planter: {"kind": "export", "state": "received"},
 }

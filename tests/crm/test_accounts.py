@@ -1,0 +1,267 @@
+"""Accounts: staff keep them in rows, the settings stand in where there are none."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import connection
+
+from crm import accounts
+from crm.accounts import NewAccount
+from crm.channels import registry
+from crm.channels.base import Account, Field
+from crm.channels.memory import MemoryAdapter
+from crm.choices import BreakerState, Lane
+from crm.models import AccountStanding, AccountTrial, ProviderAccount
+
+pytestmark = pytest.mark.django_db
+
+
+def kept(now: datetime, name: str = "first", **facts: Any) -> ProviderAccount:
+    facts = {"channel": "email", "provider": "memory", "told": {"url": "memory://"}, **facts}
+    return accounts.keep(new=NewAccount(name=name, **facts), now=now)
+
+
+def names(**asked: Any) -> list[str]:
+    return [one.name for one in accounts.in_order(channel="email", **asked)]
+
+
+class AskedAdapter(MemoryAdapter):
+    """A provider that says what is wrong, and wants a region and a token."""
+
+    label = "Asked Mail"
+    fields = (
+        Field("region", "Region", choices=("eu", "us"), default="eu", is_needed=False),
+        Field("token", "Token", is_secret=True),
+    )
+    answer = ""
+
+    def check(self) -> str:
+        return self.answer
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> type[AskedAdapter]:
+    monkeypatch.setitem(registry.PROVIDERS, "asked", f"{__name__}.AskedAdapter")
+    registry.adapter_class.cache_clear()
+    monkeypatch.setattr(registry, "adapter_class", lambda name: CLASSES[name])
+    return AskedAdapter
+
+
+CLASSES = {"asked": AskedAdapter, "memory": MemoryAdapter}
+
+
+def test_without_any_row_the_settings_carry_every_channel(settings: Any) -> None:
+    settings.EMAIL_URL = "smtp://127.0.0.1:2525"
+
+    account = accounts.for_channel(channel="email")
+
+    assert (account.provider, account.name, account.url) == ("email", "email", settings.EMAIL_URL)
+    assert accounts.sender(channel="sms") == settings.SMS_FROM
+
+
+def test_rows_go_before_the_settings_in_their_order(now: datetime) -> None:
+    kept(now, "first")
+    second = kept(now, "second")
+
+    before = names()
+    accounts.move(account_id=second.pk, places=-1)
+
+    assert before == ["first", "second"]
+    assert names() == ["second", "first"]
+    assert accounts.for_channel(channel="email").name == "second"
+
+
+def test_who_stops_the_last_account_wants_nothing_to_leave(now: datetime) -> None:
+    row = kept(now)
+
+    accounts.stop(account_id=row.pk)
+
+    assert names() == []
+    assert accounts.usable(channel="email", purpose="marketing", now=now) is None
+    with pytest.raises(accounts.NoAccount):
+        accounts.for_channel(channel="email")
+    assert accounts.for_provider(provider="first") is not None, "callbacks still come"
+
+
+def test_an_account_for_what_is_urgent_carries_no_broadcast(now: datetime) -> None:
+    kept(now, "quick", lane=Lane.URGENT)
+    kept(now, "mass", lane=Lane.BULK)
+
+    assert names(purpose="conversation") == ["quick"]
+    assert names(purpose="transactional") == ["quick"]
+    assert names(purpose="newsletter") == ["mass"]
+
+
+def test_an_account_left_alone_is_passed_over(now: datetime) -> None:
+    kept(now, "first")
+    kept(now, "second")
+    AccountStanding.objects.create(name="first", breaker=BreakerState.OPEN, reason="errors")
+    accounts.forget()
+
+    found = accounts.usable(channel="email", purpose="marketing", now=now)
+
+    assert found is not None
+    assert found.name == "second"
+
+
+def test_an_account_rests_as_long_as_its_provider_asked(now: datetime) -> None:
+    kept(now)
+    until = now + timedelta(seconds=30)
+    AccountStanding.objects.create(name="first", rests_until_at=until)
+    accounts.forget()
+
+    assert accounts.usable(channel="email", purpose="", now=now) is None
+    assert accounts.usable(channel="email", purpose="", now=until) is not None
+
+
+def test_secrets_are_encrypted_and_stay_where_nothing_new_is_told(
+    now: datetime, asked: type[AskedAdapter]
+) -> None:
+    told = {"region": "us", "token": "tok-canary"}
+    row = kept(now, provider="asked", told=told)
+
+    wanted = NewAccount("first", "email", "asked", {"region": "eu", "token": ""})
+    accounts.change(account_id=row.pk, wanted=wanted)
+
+    account = accounts.for_channel(channel="email")
+    assert (account.option("region"), account.secret("token")) == ("eu", "tok-canary")
+    assert "tok-canary" not in repr(account)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT secrets FROM crm_provideraccount")
+        assert "tok-canary" not in cursor.fetchone()[0]
+    assert not hasattr(row.history.first(), "secrets")
+
+
+def test_what_a_provider_needs_is_asked_for(now: datetime, asked: type[AskedAdapter]) -> None:
+    with pytest.raises(ValidationError, match="Token"):
+        kept(now, provider="asked", told={})
+
+    assert not ProviderAccount.objects.exists()
+
+
+def test_a_password_in_an_address_is_kept_apart_from_it(now: datetime) -> None:
+    told = {"url": "smtp+tls://ada:s3cret%40x@smtp.example:587"}
+    row = kept(now, provider="email", told=told)
+
+    again = {"url": row.url}
+    accounts.change(account_id=row.pk, wanted=NewAccount("first", "email", "email", again))
+
+    row.refresh_from_db()
+    assert row.url == "smtp+tls://ada@smtp.example:587"
+    assert accounts.for_channel(channel="email").url == told["url"]
+
+
+def test_an_address_that_nobody_speaks_is_refused(now: datetime) -> None:
+    with pytest.raises(ValidationError):
+        kept(now, provider="email", told={"url": "gopher://old.example"})
+
+
+def test_a_sender_that_is_no_address_is_refused(now: datetime) -> None:
+    with pytest.raises(ValidationError):
+        kept(now, sender="the shop")
+
+
+def test_a_test_says_that_it_is_one_and_settles_once(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Any] = []
+    row = kept(now, sender="Shop <shop@shop.example>")
+
+    class Watched(MemoryAdapter):
+        def close(self) -> None:
+            sent.extend(self.sent)
+
+    monkeypatch.setitem(CLASSES, "memory", Watched)
+    monkeypatch.setattr(registry, "adapter_class", lambda name: CLASSES[name])
+    trial = accounts.send_test(account_id=row.pk, address="Ada@shop.example", by=None, now=now)
+
+    done = [accounts.run_trials(now=now), accounts.run_trials(now=now)]
+
+    trial.refresh_from_db()
+    assert done == [1, 0]
+    assert (trial.state, trial.settled_at) == ("sent", now)
+    assert [(one.recipient, one.sender) for one in sent] == [
+        ("ada@shop.example", "Shop <shop@shop.example>")
+    ]
+    assert "test" in sent[0].subject.lower()
+
+
+def test_a_test_to_no_address_is_refused(now: datetime) -> None:
+    row = kept(now)
+
+    with pytest.raises(ValidationError):
+        accounts.send_test(account_id=row.pk, address="nobody", by=None, now=now)
+
+
+def test_a_test_that_cannot_be_sent_says_why(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(MemoryAdapter):
+        def send_many(self, batch: Any, *, journal: Any) -> Any:
+            raise OSError("no route to host")
+
+    row = kept(now)
+    monkeypatch.setattr(registry, "adapter_class", lambda name: Broken)
+    accounts.send_test(account_id=row.pk, address="ada@shop.example", by=None, now=now)
+
+    accounts.run_trials(now=now)
+
+    assert AccountTrial.objects.values_list("state", "detail").get() == (
+        "failed",
+        "OSError: no route to host",
+    )
+
+
+def test_a_test_whose_worker_was_lost_is_in_doubt_and_not_sent_again(now: datetime) -> None:
+    row = kept(now)
+    AccountTrial.objects.create(
+        account=row,
+        address="ada@shop.example",
+        state="sending",
+        created_at=now - timedelta(minutes=6),
+    )
+
+    accounts.run_trials(now=now)
+
+    assert AccountTrial.objects.get().state == "in_doubt"
+
+
+def test_the_light_says_what_the_provider_says(
+    now: datetime, asked: type[AskedAdapter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = kept(now, provider="asked", told={"token": "t"})
+    monkeypatch.setattr(AskedAdapter, "answer", "The token has expired.")
+
+    first = accounts.check_due(now=now)
+    again = accounts.check_due(now=now + timedelta(seconds=5))
+    standing = AccountStanding.objects.get()
+
+    assert (first, again) == (1, 0)
+    assert (standing.health, standing.health_detail) == ("ailing", "The token has expired.")
+    monkeypatch.setattr(AskedAdapter, "answer", "")
+    accounts.ask(account_id=row.pk, now=now + timedelta(seconds=6))
+    accounts.check_due(now=now + timedelta(seconds=6))
+    standing.refresh_from_db()
+    assert (standing.health, standing.health_detail) == ("well", "")
+
+
+def test_a_provider_that_cannot_be_asked_is_unknown(now: datetime) -> None:
+    kept(now)
+
+    accounts.check_due(now=now)
+
+    assert AccountStanding.objects.get().health == "unknown"
+
+
+def test_an_account_keeps_its_name_so_that_callbacks_find_it(now: datetime) -> None:
+    row = kept(now)
+
+    wanted = NewAccount("other", "email", "memory", {"url": "memory://"})
+    accounts.change(account_id=row.pk, wanted=wanted)
+
+    account = accounts.for_provider(provider="first")
+    assert isinstance(account, Account)
+    assert account.callback_url.endswith("/callbacks/first/")
+    assert accounts.for_provider(provider="other") is None
