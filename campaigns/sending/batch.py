@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
-from django.db import connection, transaction
+from django.db import connection
 
 from campaigns import eligibility
 from campaigns.choices import CampaignState, DeliveryState, Reason
@@ -141,13 +141,19 @@ def _render(step: Step, claims: Sequence[Claim], now: datetime) -> list[_Prepare
     return prepared
 
 
-@transaction.atomic
 def _write(step: Step, prepared: Sequence[_Prepared], owner: str, now: datetime) -> list[Draft]:
     """Write what will be handed over as `sending`, all asked once more under the locks.
 
     Locks the campaign for sharing, so that a pause or cancel comes wholly before or wholly after,
     then the deliveries that are still ours. Returns what the caller must now hand over.
     """
+    with messages.writing_as(owner=owner):
+        return _write_down(step, prepared, owner, now)
+
+
+def _write_down(
+    step: Step, prepared: Sequence[_Prepared], owner: str, now: datetime
+) -> list[Draft]:
     is_running = _is_running(step.campaign_id)
     mine = claiming.lock_mine(claims=[each.claim for each in prepared], owner=owner)
     if not is_running:

@@ -11,8 +11,11 @@ from campaigns.choices import DeliveryState
 from campaigns.models import Delivery
 from crm import messages
 
-MAX_ATTEMPTS = 3
 LEASE = timedelta(seconds=120)
+# What a batch whose worker stopped had in it is tried again in ever smaller company, so that a row
+# that stops workers is left alone with itself before it is given up, and takes no other along.
+COMPANY = {0: None, 1: 50, 2: 5, 3: 1, 4: 1}
+MAX_STRIKES = len(COMPANY)
 
 # The share lock on the campaign makes a pause wait for this statement, and the other way round.
 _CLAIM = """
@@ -22,6 +25,7 @@ _CLAIM = """
        due AS MATERIALIZED (
        SELECT delivery.id FROM campaigns_delivery delivery
         WHERE delivery.campaign_id = (SELECT id FROM running) AND delivery.state = 'planned'
+          AND delivery.attempts <= %(strikes)s
         ORDER BY delivery.attempts, delivery.id LIMIT %(size)s FOR UPDATE SKIP LOCKED)
 UPDATE campaigns_delivery delivery
    SET state = 'claimed', owner = %(owner)s, lease_until_at = %(lease)s,
@@ -81,16 +85,15 @@ def claim(*, campaign_id: int, owner: str, now: datetime, size: int) -> list[Cla
 
     Those never tried come first: a row that kills its worker must not take the same others along.
     """
-    parameters: dict[str, Any] = {
-        "campaign": campaign_id,
-        "owner": owner,
-        "lease": now + LEASE,
-        "size": size,
-    }
+    parameters: dict[str, Any] = {"campaign": campaign_id, "owner": owner, "lease": now + LEASE}
     with connection.cursor() as cursor:
-        cursor.execute(_DROP, [owner, MAX_ATTEMPTS])
-        cursor.execute(_CLAIM, parameters)
-        return [Claim(*row) for row in cursor.fetchall()]
+        cursor.execute(_DROP, [owner, MAX_STRIKES])
+        for strikes, company in COMPANY.items():
+            most = size if company is None else min(size, company)
+            cursor.execute(_CLAIM, {**parameters, "strikes": strikes, "size": most})
+            if rows := cursor.fetchall():
+                return [Claim(*row) for row in rows]
+    return []
 
 
 def lock_mine(*, claims: Collection[Claim], owner: str) -> set[int]:
@@ -117,10 +120,10 @@ def give_back(*, delivery_ids: Collection[int]) -> None:
 
 @transaction.atomic
 def release_expired(*, now: datetime) -> int:
-    """Return claims whose worker died or let the lease run out; three tries are the last."""
+    """Return claims whose worker died or let the lease run out; enough strikes park a row."""
     lost = messages.lost_owners(owners=_claimants())
     with connection.cursor() as cursor:
-        cursor.execute(_RELEASE, {"now": now, "most": MAX_ATTEMPTS, "lost": list(lost)})
+        cursor.execute(_RELEASE, {"now": now, "most": MAX_STRIKES, "lost": list(lost)})
         return int(cursor.rowcount)
 
 

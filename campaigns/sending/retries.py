@@ -8,7 +8,7 @@ from django.db.models import Min, Q, QuerySet
 
 from campaigns.choices import CampaignState, DeliveryState
 from campaigns.models import Campaign, Delivery
-from campaigns.sending.claims import MAX_ATTEMPTS
+from campaigns.sending.claims import MAX_STRIKES
 from crm.choices import FailureReason, MessageState
 from crm.models import Message
 
@@ -24,17 +24,26 @@ CLOCKS_APART = timedelta(hours=1)
 # How long a provider that does not answer is left alone.
 REST = timedelta(seconds=20)
 
-# An unreachable provider is not the delivery's fault: that try is not counted.
+# A provider may put a delivery off so often.
+MAX_TRIES = 3
+
+# Strikes are counted when workers stop. That a provider is away or puts a delivery off is none:
+# how often it was put off is told by its messages.
 _REPLAN = """
   WITH unsent AS MATERIALIZED ({unsent}),
        tried AS MATERIALIZED (
        SELECT delivery.id, message.reason AS why,
-              delivery.attempts - (message.reason = 'unreachable')::int AS attempts
+              delivery.attempts - (message.reason <> 'never_handed_over')::int AS attempts,
+              message.reason = 'deferred' AND %s <= (
+              SELECT count(*) FROM crm_message earlier
+               WHERE earlier.source_kind = 'delivery' AND earlier.source_id = delivery.id
+                 AND earlier.reason = 'deferred') AS is_put_off
          FROM campaigns_delivery delivery
          JOIN crm_message message ON message.id = delivery.message_id
         WHERE delivery.id IN (SELECT id FROM unsent) AND delivery.state = 'handed_over'
         ORDER BY delivery.id FOR UPDATE OF delivery SKIP LOCKED),
-       judged AS (SELECT *, attempts >= %s AS is_over, %s::timestamptz AS at FROM tried)
+       judged AS (
+       SELECT *, is_put_off OR attempts >= %s AS is_over, %s::timestamptz AS at FROM tried)
 UPDATE campaigns_delivery delivery
    SET attempts = judged.attempts,
        state = CASE WHEN is_over THEN 'failed' ELSE 'planned' END,
@@ -62,12 +71,12 @@ def to_retry() -> QuerySet[Delivery]:
 
 @transaction.atomic
 def replan_unsent(*, now: datetime) -> int:
-    """Plan what never left anew, under a new message key; after three tries it has failed."""
+    """Plan what never left anew, under a new message key, until it had tries enough."""
     put_off = timedelta(seconds=settings.CAMPAIGN_RETRY_SECONDS)
     too_early = Q(message__reason=FailureReason.DEFERRED, message__settled_at__gt=now - put_off)
     unsent, params = to_retry().exclude(too_early).values("id").query.sql_with_params()
     with connection.cursor() as cursor:
-        cursor.execute(_REPLAN.format(unsent=unsent), [*params, MAX_ATTEMPTS, now])
+        cursor.execute(_REPLAN.format(unsent=unsent), [*params, MAX_TRIES, MAX_STRIKES, now])
         return int(cursor.rowcount)
 
 

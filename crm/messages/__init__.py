@@ -6,7 +6,7 @@ between leaves is told by its journal: never begun, in doubt, or surely handed o
 
 from crm.messages.drafts import Draft, Sent, Settlement, links, reserve_ids
 from crm.messages.headers import message_of_bounce
-from crm.messages.journals import owner
+from crm.messages.journals import owner, writing_as
 from crm.messages.queue import NewMessage, say, send_queued
 from crm.messages.recovery import lost_owners, recover
 from crm.messages.sending import send_many
@@ -34,4 +34,5 @@ __all__ = [
     "show",
     "thaw",
     "write_many",
+    "writing_as",
 ]

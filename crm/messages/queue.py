@@ -7,12 +7,13 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import F, Q
 
 from crm import accounts, consent
 from crm.choices import Channel, Direction, FailureReason, MessageState, Purpose, Refusal
 from crm.messages.drafts import Draft, Settlement, body_hash, reserve_ids
+from crm.messages.journals import writing_as
 from crm.messages.sending import send_many
 from crm.messages.settling import settle_many
 from crm.messages.showing import freeze, show
@@ -77,7 +78,7 @@ def send_queued(*, owner: str, now: datetime) -> int:
 
     Locks what it claims and skips what another worker holds.
     """
-    with transaction.atomic():
+    with writing_as(owner=owner):
         claimed = _lock_due(now)
         drafts, refused = _prepare(claimed, now)
         _mark_sending(drafts, owner, now)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from crm.channels.journal import Recovered, recovering
+from crm.channels.journal import Recovered, left_behind, recovering
 from crm.choices import FailureReason, MessageState
 from crm.messages import journals
 from crm.messages.drafts import Settlement
@@ -21,13 +21,28 @@ _LIMIT = 5_000
 _PATIENCE = timedelta(hours=1)
 
 
+class _StillWriting(Exception):  # noqa: N818 - it names what happens
+    """The owner is dead, and its last transaction is not over yet."""
+
+
 def recover(*, now: datetime) -> int:
-    """Settle what dead workers left in `sending`, and give how many messages that were."""
-    count = 0
-    with recovering(journals.folder()) as found:
-        for left in found:
-            count += _settle_journal(left, now)
-    return count + _settle_expired(now)
+    """Settle what dead workers left in `sending`, and give how many messages that were.
+
+    One journal that cannot be settled holds up no other; its error goes on in the end.
+    """
+    count, errors = 0, []
+    for path in left_behind(journals.folder()):
+        try:
+            with recovering(path) as left:
+                count += _settle_journal(left, now) if left else 0
+        except _StillWriting:
+            continue
+        except Exception as error:
+            errors.append(error)
+    count += _settle_expired(now)
+    if errors:
+        raise ExceptionGroup(f"{len(errors)} journals could not be settled.", errors)
+    return count
 
 
 @transaction.atomic
@@ -36,9 +51,12 @@ def _settle_journal(left: Recovered, now: datetime) -> int:
 
     Whatever the journal does not name was written down but never begun.
     """
+    if not journals.has_ended(owner=left.owner):
+        raise _StillWriting
     held = _held(left.owner)
+    doubt = (MessageState.IN_DOUBT, FailureReason.WORKER_LOST)
     told = {
-        **dict.fromkeys(left.doubtful, (MessageState.IN_DOUBT, FailureReason.WORKER_LOST)),
+        **dict.fromkeys(left.doubtful if left.is_trusted else held, doubt),
         **dict.fromkeys(left.confirmed, (MessageState.SENT, "")),
         **dict.fromkeys(left.refused, (MessageState.FAILED, FailureReason.REJECTED)),
     }

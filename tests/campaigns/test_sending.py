@@ -205,9 +205,10 @@ def test_a_batch_that_failed_is_free_when_its_worker_claims_again(
 ) -> None:
     claims.claim(campaign_id=campaign.pk, owner="living", now=now, size=2)
 
-    again = claims.claim(campaign_id=campaign.pk, owner="living", now=now, size=500)
+    fresh = claims.claim(campaign_id=campaign.pk, owner="living", now=now, size=500)
+    again = claims.claim(campaign_id=campaign.pk, owner="another", now=now, size=500)
 
-    assert len(again) == 3
+    assert (len(fresh), len(again)) == (1, 2)
 
 
 def test_a_claim_of_a_worker_that_died_here_does_not_wait_for_its_lease(
@@ -239,14 +240,39 @@ def test_what_was_tried_already_waits_behind_the_others(campaign: Campaign, now:
     assert order[-1] == tried.delivery_id
 
 
-def test_three_lost_workers_are_enough(campaign: Campaign, now: datetime) -> None:
-    for attempt in range(3):
-        moment = now + attempt * 2 * claims.LEASE
-        claims.claim(campaign_id=campaign.pk, owner="dead", now=moment, size=500)
+def test_a_delivery_that_stops_workers_is_parked_and_takes_no_other_along(
+    campaign: Campaign, now: datetime
+) -> None:
+    poison, *others = campaign.deliveries.order_by("customer_id")
+    moment = now
+
+    while campaign.deliveries.filter(state="planned").exists():
+        moment += 2 * claims.LEASE
+        taken = claims.claim(campaign_id=campaign.pk, owner="dead", now=moment, size=500)
+        if poison.pk in {claim.delivery_id for claim in taken}:
+            sending.release_expired(now=moment + claims.LEASE * 1.5)
+            continue
+        campaign.deliveries.filter(state="claimed").update(state="skipped", reason="paused")
+
+    assert staging.states(campaign=campaign) == [
+        ("failed", "three_strikes"),
+        *[("skipped", "paused")] * len(others),
+    ]
+    assert staging.is_even(campaign=campaign)
+
+
+def test_kills_at_random_are_no_fault_of_those_who_wait(now: datetime) -> None:
+    campaign = staging.running(customers=staging.crowd(count=200, now=now), now=now)
+
+    sizes = []
+    for kill in range(8):
+        moment = now + kill * 2 * claims.LEASE
+        taken = claims.claim(campaign_id=campaign.pk, owner="dead", now=moment, size=500)
+        sizes.append(len(taken))
         sending.release_expired(now=moment + claims.LEASE * 1.5)
 
-    assert staging.states(campaign=campaign) == [("failed", "three_strikes")] * 3
-    assert staging.is_even(campaign=campaign)
+    assert sizes == [200, 50, 50, 50, 50, 5, 5, 5]
+    assert set(staging.states(campaign=campaign)) == {("planned", "")}
 
 
 def test_a_message_that_never_left_is_sent_anew_under_another_key(

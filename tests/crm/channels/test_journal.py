@@ -1,5 +1,7 @@
 """The hand-over journal: what a killed process leaves behind is read exactly."""
 
+import contextlib
+import fcntl
 import os
 import signal
 import subprocess
@@ -8,7 +10,7 @@ import sys
 import pytest
 
 from crm.channels import journal
-from crm.channels.journal import HandOverJournal, recovering
+from crm.channels.journal import HandOverJournal, left_behind
 
 KILLED = """
 import os, sys
@@ -21,6 +23,14 @@ for index, state in enumerate([0, 1, 2, 3, 5]):
 print("ready", flush=True)
 sys.stdin.read()
 """
+
+
+@contextlib.contextmanager
+def recovering(folder):
+    """Every journal of a folder whose owner is dead, held."""
+    with contextlib.ExitStack() as held:
+        found = [held.enter_context(journal.recovering(path)) for path in left_behind(folder)]
+        yield [left for left in found if left is not None]
 
 
 @pytest.fixture
@@ -86,6 +96,48 @@ def test_a_living_process_keeps_its_journal_to_itself(tmp_path):
     process.communicate()
     with recovering(tmp_path) as found:
         assert len(found) == 1
+
+
+def test_what_a_machine_wrote_before_it_lost_its_power_is_not_believed(killed, monkeypatch):
+    monkeypatch.setattr(journal, "_boot", lambda: b"another start...")
+
+    with recovering(killed) as (left,):
+        assert not left.is_trusted
+        assert (left.untouched, left.confirmed) == ((), ())
+
+
+def test_a_journal_cut_short_is_not_believed(killed):
+    (path,) = left_behind(killed)
+    os.truncate(path, 100)
+
+    with recovering(killed) as (left,):
+        assert not left.is_trusted
+
+
+def test_a_sweep_that_comes_while_a_journal_is_opened_does_not_take_it_away(tmp_path, monkeypatch):
+    lock, swept = fcntl.flock, []
+
+    def sweep_first(descriptor, operation):
+        if not swept:
+            swept.append(True)
+            with recovering(tmp_path):
+                pass
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", sweep_first)
+    notes = HandOverJournal(tmp_path, owner="worker")
+
+    assert left_behind(tmp_path) == [notes.path]
+    with recovering(tmp_path) as found:
+        assert found == []
+    notes.close()
+
+
+def test_a_journal_that_was_left_is_found_even_without_a_batch(tmp_path):
+    HandOverJournal(tmp_path, owner="worker").leave()
+
+    with recovering(tmp_path) as (left,):
+        assert (left.owner, left.is_trusted) == ("worker", True)
 
 
 def test_a_settled_batch_leaves_nothing(tmp_path):

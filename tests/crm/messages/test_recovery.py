@@ -14,7 +14,7 @@ from django.db import connection
 from crm import messages
 from crm.channels import journal as states
 from crm.channels.journal import HandOverJournal
-from crm.messages import Draft
+from crm.messages import Draft, journals, recovery
 from crm.models import Customer, Event, Message
 
 from .letters import draft, write
@@ -147,6 +147,97 @@ def test_what_was_written_but_never_begun_is_free_again_at_once(
     messages.recover(now=now)
 
     assert found() == [("sent", ""), ("failed", "never_handed_over")]
+
+
+def test_a_machine_that_lost_its_power_leaves_doubts_only(
+    ada: Customer, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters = [draft(ada) for _ in range(3)]
+    write(*letters, now=now, owner="dead:1:a")
+    die_with(tmp_path, "dead:1:a", letters, [states.CLAIMED, states.CONFIRMED, states.REFUSED])
+    monkeypatch.setattr(states, "_boot", lambda: b"another start...")
+
+    messages.recover(now=now)
+
+    assert found() == [("in_doubt", "worker_lost")] * 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_commit_that_is_on_its_way_when_its_worker_dies_is_waited_for(
+    ada: Customer, now: datetime, tmp_path: Path
+) -> None:
+    letter = draft(ada)
+    written, looked = threading.Event(), threading.Event()
+    die_with(tmp_path, "dead:1:a", [letter], [states.CLAIMED])
+
+    def commit_late() -> None:
+        with messages.writing_as(owner="dead:1:a"):
+            messages.write_many(drafts=[letter], owner="dead:1:a", now=now)
+            written.set()
+            assert looked.wait(10)
+        connection.close()
+
+    backend = threading.Thread(target=commit_late)
+    backend.start()
+    assert written.wait(10)
+    early = messages.recover(now=now)
+    looked.set()
+    backend.join()
+
+    assert early == 0
+    assert messages.recover(now=now) == 1
+    assert found() == [("failed", "never_handed_over")]
+
+
+def test_a_commit_of_which_nobody_knows_whether_it_held_is_left_to_the_recovery(
+    ada: Customer, now: datetime
+) -> None:
+    owner, letter = messages.owner(), draft(ada)
+
+    # What was written is kept, and the worker hears an error all the same.
+    messages.write_many(drafts=[letter], owner=owner, now=now)
+    with pytest.raises(ConnectionError), messages.writing_as(owner=owner):
+        raise ConnectionError("the server went away while it was committing")
+
+    assert messages.owner() != owner
+    assert messages.recover(now=now) == 1
+    assert found() == [("failed", "never_handed_over")]
+
+
+def test_an_answer_whose_claim_may_have_been_committed_is_queued_again(
+    ada: Customer, now: datetime
+) -> None:
+    owner, letter = messages.owner(), draft(ada, source_kind="", purpose="conversation")
+
+    write(letter, now=now, owner=owner)
+    journals.current().end()
+    with pytest.raises(ConnectionError), messages.writing_as(owner=owner):
+        raise ConnectionError("the server went away while it was committing")
+
+    assert messages.recover(now=now) == 1
+    assert found() == [("queued", "")]
+
+
+def test_a_journal_that_cannot_be_settled_holds_up_no_other(
+    ada: Customer, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = draft(ada), draft(ada)
+    write(first, now=now, owner="dead:1:a")
+    write(second, now=now, owner="dead:2:b")
+    die_with(tmp_path, "dead:1:a", [first], [states.CONFIRMED])
+    die_with(tmp_path, "dead:2:b", [second], [states.CONFIRMED])
+    held = recovery._held
+
+    def fail_for_one(owner: str) -> dict[int, str]:
+        if owner == "dead:1:a":
+            raise RuntimeError("something about it is odd")
+        return held(owner)
+
+    monkeypatch.setattr(recovery, "_held", fail_for_one)
+
+    with pytest.raises(ExceptionGroup, match="1 journals"):
+        messages.recover(now=now)
+    assert found() == [("sending", ""), ("sent", "")]
 
 
 def test_an_owner_of_this_machine_without_a_journal_is_lost() -> None:
