@@ -26,7 +26,7 @@ class SmsLength:
 
 def measure(text: str) -> SmsLength:
     """Count the SMS of a text; what reads as one character is never torn between two SMS."""
-    gsm = all(character in _BASIC or character in _ESCAPED for character in text)
+    gsm = _is_gsm(text)
     encoding = GSM_7 if gsm else UCS_2
     sizes = [_septets(c) for c in text] if gsm else _cluster_sizes(text)
     units = sum(sizes)
@@ -62,3 +62,55 @@ def _pack(sizes: list[int], room: int) -> int:
             segments, used = segments + 1, 0
         used += size
     return segments
+
+
+# Characters of typography and copying, and what GSM-7 has in their place.
+_SMART = str.maketrans(
+    {
+        **dict.fromkeys("‘’‚‛ʻʼʹ′`´", "'"),
+        **dict.fromkeys("“”„‟″«»", '"'),
+        **dict.fromkeys("‐‑‒–—―−⁃﹣－", "-"),
+        **dict.fromkeys(
+            "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
+            "\u200a\u202f\u205f\u3000\t",
+            " ",
+        ),
+        **dict.fromkeys("\u00ad\u200b\u200c\u2060\ufeff", ""),
+        **dict.fromkeys("\u2028\u2029\u0085\v", "\n"),
+        **dict.fromkeys("•·∙‣◦", "-"),
+        **dict.fromkeys("⁄∕", "/"),
+        **dict.fromkeys("‹〈", "<"),
+        **dict.fromkeys("›〉", ">"),
+        "…": "...",
+        "‖": "||",
+        "¦": "|",
+        "⁓": "~",
+        "˜": "~",
+        "∗": "*",
+        "™": "TM",
+        "®": "(R)",
+        "©": "(C)",
+        "№": "No.",
+        "½": "1/2",
+        "¼": "1/4",
+        "¾": "3/4",
+        "×": "x",
+        "‼": "!!",
+        "⁇": "??",
+    }
+)
+
+
+def smart(text: str) -> str:
+    """The text with plain characters for typographic ones, where that makes it GSM-7.
+
+    A text that needs UCS-2 anyway stays as it was written: nothing would be saved.
+    """
+    plain = text.translate(_SMART)
+    if plain == text or not _is_gsm(plain) or _is_gsm(text):
+        return text
+    return plain
+
+
+def _is_gsm(text: str) -> bool:
+    return all(character in _BASIC or character in _ESCAPED for character in text)

@@ -15,9 +15,10 @@ from collections.abc import Sequence
 
 from crm.simulator.http import serve
 from crm.simulator.mail import protocol
+from crm.simulator.meter import Meter
 from crm.simulator.notifier import Notifier
 from crm.simulator.provider import Provider
-from crm.simulator.store import Store
+from crm.simulator.store import Forgetful, Store
 
 log = logging.getLogger("outbox")
 
@@ -28,13 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in ("smtp", "http"):
         parser.add_argument(f"--{name}-port", type=int, default=0)
         parser.add_argument(f"--{name}-socket", type=int)
+    parser.add_argument("--forget", action="store_true", help="keep nothing of what is caught")
+    parser.add_argument("--delay", type=float, default=0.0, help="seconds until an SMS is answered")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     for chatty in ("mail.log", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     smtp = _door(options.smtp_port, options.smtp_socket)
     http = _door(options.http_port, options.http_socket)
-    asyncio.run(run(smtp_door=smtp, http_door=http))
+    store = Forgetful() if options.forget else Store(os.environ["DATABASE_URL"])
+    asyncio.run(run(store, smtp_door=smtp, http_door=http, delay=options.delay))
 
 
 def _door(port: int, inherited: int | None) -> socket.socket:
@@ -43,9 +47,14 @@ def _door(port: int, inherited: int | None) -> socket.socket:
     return socket.create_server(("127.0.0.1", port))
 
 
-async def run(*, smtp_door: socket.socket, http_door: socket.socket) -> None:
+async def run(
+    store: Store | Forgetful,
+    *,
+    smtp_door: socket.socket,
+    http_door: socket.socket,
+    delay: float = 0.0,
+) -> None:
     """Serve both sockets, work, and stop cleanly when told."""
-    store = Store(os.environ["DATABASE_URL"])
     secret = os.environ.get("SMS_CALLBACK_SECRET") or os.environ["SECRET_KEY"]
     notifier = Notifier(secret)
     provider = Provider(
@@ -54,12 +63,13 @@ async def run(*, smtp_door: socket.socket, http_door: socket.socket) -> None:
         api_key=os.environ.get("SMS_API_KEY", "simulator"),
         callback_base=os.environ.get("PUBLIC_URL", "http://127.0.0.1:8000"),
     )
+    meter = Meter(provider.handle, delay=delay)
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     smtp = await loop.create_server(lambda: protocol(store), sock=smtp_door)
     http = await asyncio.start_server(
-        lambda reader, writer: serve(provider.handle, reader, writer), sock=http_door
+        lambda reader, writer: serve(meter.handle, reader, writer), sock=http_door
     )
     ports = [server.sockets[0].getsockname()[1] for server in (smtp, http)]
     log.info("SMTP on 127.0.0.1:%s, provider on 127.0.0.1:%s", *ports)

@@ -24,10 +24,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A JSON answer."""
+    """A JSON answer, or nothing at all."""
 
     status: int
-    data: dict[str, object]
+    data: object
     headers: tuple[tuple[str, str], ...] = field(default=())
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import psycopg
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from crm.simulator.store import Caught, Store
+from crm.simulator.store import Caught, Forgetful, Store
 
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 
 
-def protocol(store: Store) -> SMTP:
+def protocol(store: Store | Forgetful) -> SMTP:
     """One connection's worth of server."""
     return SMTP(
         MailHandler(store),
@@ -37,7 +37,7 @@ def verdict(address: str) -> str:
 class MailHandler:
     """What aiosmtpd asks at each step of a mail."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store | Forgetful) -> None:
         self._store = store
 
     async def handle_EHLO(  # noqa: N802 - aiosmtpd's name

@@ -13,7 +13,7 @@ import psycopg
 
 from crm.simulator.http import Request, Response
 from crm.simulator.notifier import Notifier
-from crm.simulator.store import Caught, Store
+from crm.simulator.store import Caught, Forgetful, Store
 
 _DELAY, _LONG_DELAY = 0.2, 5.0
 _Route = Callable[["Provider", dict[str, object], Request], Awaitable[Response]]
@@ -23,7 +23,7 @@ class Provider:
     """Routes: POST /sms/messages, /sms/inbound, /email/inbound, /email/bounce, /email/complaint."""
 
     def __init__(
-        self, *, store: Store, notifier: Notifier, api_key: str, callback_base: str
+        self, *, store: Store | Forgetful, notifier: Notifier, api_key: str, callback_base: str
     ) -> None:
         self._store = store
         self._notifier = notifier

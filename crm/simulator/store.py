@@ -104,6 +104,20 @@ class Store:
                 await self._connection.execute(_PRUNE, (channel, channel, KEEP_PER_CHANNEL))
 
 
+class Forgetful:
+    """Keeps nothing: for measuring who sends, not who takes."""
+
+    async def keep(self, caught: Caught) -> None:
+        """Return at once."""
+
+    async def run(self) -> None:
+        """Wait until cancelled."""
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
 def _why(error: Exception) -> str:
     """The error without the values it may quote: they are other people's mail."""
     said = error.diag.message_primary if isinstance(error, psycopg.Error) else None

@@ -31,6 +31,10 @@ BENCHMARKS = {
     "ingest": Benchmark(
         "how fast events come in", {"events": 100_000, "singles": 4_000, "rounds": 3}
     ),
+    "providers": Benchmark(
+        "how busy an HTTP provider is kept, and how well a rate is",
+        {"seconds": 10, "rounds": 3},
+    ),
     "bounces": Benchmark("how well mails that came back are read", {"mutations": 2_000}),
     "segments": Benchmark(
         "how soon rules are counted beside the best statements by hand, and followed",

@@ -1,0 +1,213 @@
+"""Many requests at once over kept connections: marked before they leave and after the answer.
+
+One open request is at most one message in doubt. The event loop is private to the adapter and runs
+only while a batch is sent, in the thread that sends it.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from crm.channels import journal as states
+from crm.channels.base import (
+    FAILED,
+    IN_DOUBT,
+    RATE_LIMITED,
+    REJECTED,
+    RETRYABLE_REASONS,
+    SENT,
+    UNANSWERED,
+    UNREACHABLE,
+    Journal,
+    Outcome,
+    Outgoing,
+)
+from crm.channels.http_wire import (
+    Answer,
+    Call,
+    Origin,
+    Unanswered,
+    Unfit,
+    Unreached,
+    Wire,
+    parts_of,
+)
+from crm.channels.http_wire import connect as connect_to
+from crm.channels.pace import Pace
+
+IN_FLIGHT = 200
+RETRY_AFTER = 30.0
+# How often outcomes are handed on while a batch is on its way.
+_HAND_ON_SECONDS = 0.25
+_MARKS = {SENT: states.CONFIRMED, FAILED: states.REFUSED, IN_DOUBT: states.HANDED_OVER}
+
+Write = Callable[[Outgoing], Call | Outcome]
+Read = Callable[[Outgoing, Answer], Outcome]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is on its way, and what came of it."""
+
+    messages: Sequence[Outgoing]
+    journal: Journal
+    write: Write
+    read: Read
+    outcomes: list[Outcome] = field(default_factory=list)
+    answered: int = 0
+    unreached: int = 0
+
+
+class ManyRequests:
+    """Sends batches: up to `in_flight` requests at once, `per_second` of them (0 is no limit).
+
+    With `guarded_but` only public addresses are called, but for the hosts it names.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_flight: int = IN_FLIGHT,
+        per_second: float = 0.0,
+        guarded_but: Collection[str] | None = None,
+    ) -> None:
+        self._in_flight = in_flight
+        self._guarded_but = guarded_but
+        self._pace = Pace(per_second)
+        self._idle: dict[Origin, list[Wire]] = {}
+        self._kept_loop: asyncio.AbstractEventLoop | None = None
+
+    def send_many(
+        self, messages: Sequence[Outgoing], *, journal: Journal, write: Write, read: Read
+    ) -> Iterator[Outcome]:
+        """Send every message; `write` makes its request as it leaves, `read` reads the answer."""
+        if not messages:
+            return
+        batch, loop = _Batch(messages, journal, write, read), self._loop()
+        sending = loop.create_task(self._send(batch))
+        try:
+            while not sending.done():
+                loop.run_until_complete(asyncio.wait({sending}, timeout=_HAND_ON_SECONDS))
+                yield from self._handed_on(batch)
+            sending.result()
+        finally:
+            if not sending.done():
+                sending.cancel()
+                loop.run_until_complete(asyncio.wait({sending}))
+
+    def close(self) -> None:
+        """Hang up everywhere."""
+        loop, self._kept_loop = self._kept_loop, None
+        if loop is None:
+            return
+        for wires in self._idle.values():
+            for wire in wires:
+                wire.close()
+        self._idle.clear()
+        # Transports that were hung up are let go of in the loop's next rounds.
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        if self._kept_loop is None:
+            self._kept_loop = asyncio.new_event_loop()
+        return self._kept_loop
+
+    @staticmethod
+    def _handed_on(batch: _Batch) -> Iterator[Outcome]:
+        ready, batch.outcomes = batch.outcomes, []
+        yield from ready
+
+    async def _send(self, batch: _Batch) -> None:
+        # One round of the loop lets it notice who has hung up since the last batch.
+        await asyncio.sleep(0)
+        free = asyncio.Semaphore(self._in_flight)
+        running: set[asyncio.Task[None]] = set()
+        try:
+            for index, message in enumerate(batch.messages):
+                await free.acquire()
+                put_off = self._given_up(batch, message) or await self._pace_of(message)
+                if put_off is not None:
+                    self._settle(batch, index, put_off)
+                    free.release()
+                    continue
+                task = asyncio.create_task(self._one(batch, index, message))
+                running.add(task)
+                task.add_done_callback(lambda _: free.release())
+            await asyncio.gather(*running)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    def _given_up(self, batch: _Batch, message: Outgoing) -> Outcome | None:
+        """The outcome of a message whose provider nobody has reached in this batch so far."""
+        if batch.answered or batch.unreached < self._in_flight or self._guarded_but is not None:
+            return None
+        return failed(message, UNREACHABLE, "Nobody answers there.", retry_after=RETRY_AFTER)
+
+    async def _pace_of(self, message: Outgoing) -> Outcome | None:
+        held = await self._pace.turn()
+        if not held:
+            return None
+        detail = "The provider has asked for a pause."
+        return failed(message, RATE_LIMITED, detail, retry_after=held)
+
+    async def _one(self, batch: _Batch, index: int, message: Outgoing) -> None:
+        try:
+            outcome = await self._exchanged(batch, index, message)
+        except Unreached as error:
+            batch.unreached += 1
+            outcome = failed(message, UNREACHABLE, str(error), retry_after=RETRY_AFTER)
+        except Unanswered as error:
+            outcome = Outcome(message.message_id, IN_DOUBT, reason=UNANSWERED, detail=str(error))
+        except Unfit as error:
+            outcome = failed(message, REJECTED, str(error))
+        self._settle(batch, index, outcome)
+
+    async def _exchanged(self, batch: _Batch, index: int, message: Outgoing) -> Outcome:
+        call = batch.write(message)
+        if isinstance(call, Outcome):
+            return call
+        wire = await self._wire(parts_of(call.url)[0])
+        request = wire.written(call)
+        batch.journal.mark(index, states.HANDING_OVER)
+        answer = await wire.ask(request)
+        batch.answered += 1
+        if wire.is_fresh:
+            self._idle.setdefault(wire.origin, []).append(wire)
+        outcome = batch.read(message, answer)
+        if outcome.reason == RATE_LIMITED and outcome.retry_after:
+            self._pace.hold(outcome.retry_after)
+        return outcome
+
+    @staticmethod
+    def _settle(batch: _Batch, index: int, outcome: Outcome) -> None:
+        put_off = outcome.retry_after is not None
+        batch.journal.mark(index, states.PUT_OFF if put_off else _MARKS[outcome.state])
+        batch.outcomes.append(outcome)
+
+    async def _wire(self, origin: Origin) -> Wire:
+        idle = self._idle.get(origin, [])
+        while idle:
+            wire = idle.pop()
+            if wire.is_fresh:
+                return wire
+            wire.close()
+        return await connect_to(origin, guarded_but=self._guarded_but)
+
+
+def sent(message: Outgoing, provider_message_id: object) -> Outcome:
+    """The outcome of a message that the provider has taken."""
+    found = "" if provider_message_id is None else str(provider_message_id)
+    return Outcome(message.message_id, SENT, provider_message_id=found)
+
+
+def failed(
+    message: Outgoing, reason: str, detail: str, *, retry_after: float | None = None
+) -> Outcome:
+    """The outcome of a message that was refused; what may be tried again says when."""
+    if retry_after is None and reason in RETRYABLE_REASONS:
+        retry_after = RETRY_AFTER
+    return Outcome(message.message_id, FAILED, "", reason, detail, retry_after)

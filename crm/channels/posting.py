@@ -1,0 +1,106 @@
+"""What adapters share that send every message by one HTTP request of its own."""
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+import httpx
+from django.utils.translation import gettext_noop as _
+
+from crm.channels.base import (
+    DEFERRED,
+    INVALID_ADDRESS,
+    RATE_LIMITED,
+    REJECTED,
+    UNAUTHORIZED,
+    Account,
+    Field,
+    Journal,
+    Outcome,
+    Outgoing,
+)
+from crm.channels.http_client import trusted_client
+from crm.channels.http_many import RETRY_AFTER, ManyRequests, failed
+from crm.channels.http_wire import Answer, Call
+from crm.channels.pace import per_second
+from crm.channels.sms_text import TEXT_FIELDS, prepared
+
+RATE_FIELD = Field(
+    "per_second",
+    _("Messages a second"),
+    help=_("As many as the provider takes; empty is as fast as they go."),
+    is_needed=False,
+)
+TOKEN_FIELD = Field(
+    "callback_token",
+    _("Token of the callback address"),
+    help=_("Callbacks are not signed: give the provider the address with ?token= and this word."),
+    is_secret=True,
+)
+SMS_FIELDS = (*TEXT_FIELDS, RATE_FIELD)
+_LONGEST_PAUSE = 3600.0
+
+
+class PostingAdapter:
+    """Sends by HTTP; a provider's class says how a request is written and an answer is read."""
+
+    channel: ClassVar[str] = "sms"
+    label: ClassVar[str] = ""
+    fields: ClassVar[tuple[Field, ...]] = ()
+    # What the provider wants to hear when it calls us; nothing is an empty answer.
+    callback_answer: ClassVar[dict[str, object] | None] = None
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self._requests = ManyRequests(per_second=per_second(account.option("per_second")))
+
+    def write(self, message: Outgoing) -> Call | Outcome:
+        """The request for a message, made as it leaves, or why there can be none."""
+        raise NotImplementedError
+
+    def read(self, message: Outgoing, answer: Answer) -> Outcome:
+        """What the provider's answer means."""
+        raise NotImplementedError
+
+    def send_many(self, batch: Sequence[Outgoing], *, journal: Journal) -> Iterator[Outcome]:
+        """Send every message, many at once."""
+        return self._requests.send_many(batch, journal=journal, write=self._write, read=self.read)
+
+    def close(self) -> None:
+        """Let go of the kept connections."""
+        self._requests.close()
+
+    def _write(self, message: Outgoing) -> Call | Outcome:
+        return self.write(prepared(message, self.account))
+
+
+def refused(message: Outgoing, answer: Answer, *, bad_address: bool = False) -> Outcome:
+    """What an answer without success means by its status alone."""
+    code, detail = answer.status, answer.text()
+    if code == 429:
+        return failed(message, RATE_LIMITED, detail, retry_after=wait_told(answer, 1.0))
+    if code in {401, 403}:
+        return failed(message, UNAUTHORIZED, detail)
+    if code >= 500 or code == 408:
+        return failed(message, DEFERRED, detail, retry_after=wait_told(answer))
+    return failed(message, INVALID_ADDRESS if bad_address else REJECTED, detail)
+
+
+def wait_told(answer: Answer, otherwise: float = RETRY_AFTER) -> float:
+    """The seconds that `Retry-After` names."""
+    try:
+        told = float(answer.headers.get("retry-after", ""))
+    except ValueError:
+        return otherwise
+    return min(_LONGEST_PAUSE, max(1.0, told))
+
+
+def asked(url: str, *, headers: dict[str, str], wrong: Sequence[int] = (401, 403)) -> str:
+    """Ask a provider something that is free; gives what is wrong with the account, or nothing."""
+    with trusted_client(connections=1) as client:
+        try:
+            answer = client.get(url, headers=headers)
+        except httpx.HTTPError as error:
+            return f"{type(error).__name__}: {error}"
+    if answer.status_code in wrong:
+        return f"The provider refuses the credentials ({answer.status_code})."
+    return "" if answer.is_success else f"The provider answers {answer.status_code}."
