@@ -31,9 +31,17 @@ _AFTER_RCPT = (
     "[rcpt_to]",
 )
 _AFTER_DATA = ("smtp command data", "end of data", "text command")
+# What a server says of an address that it knows.
+_EXPLAINED = frozenset({Reason.SUSPENDED, Reason.MAILBOX_FULL, Reason.MOVED})
 _NO_HOST = frozenset({Reason.HOST_UNKNOWN, Reason.NO_MAIL_HOST})
+_UNREACHED = frozenset({Reason.NETWORK, Reason.EXPIRED})
+# Codes by which there is nobody (RFC 3463, X.1), whenever they are given: LMTP answers after DATA.
+_NOBODY = frozenset({"5.1.1", "5.1.10"})
 # Codes by which the mailbox is there (RFC 3463, X.2) or the refusal is policy, and empty ones.
-_THERE = frozenset({"5.2.0", "5.2.1", "5.7.1"})
+_CLOSED = frozenset({"5.2.0", "5.2.1"})
+_THERE = _CLOSED | {"5.7.1"}
+# What any filter says to give nothing away, unless it says of whom.
+_HEARSAY = re.compile(r"(?:user unknown|recipient unknown|recipient not found)(?!:? @)")
 _SILENT = frozenset({"5.0.0", "4.0.0"})
 _WEAK = frozenset({Reason.EXPIRED, Reason.ON_HOLD, Reason.SYNTAX, Reason.SYSTEM, Reason.UNDEFINED})
 
@@ -82,22 +90,45 @@ def reason_for(
     if code.startswith("2") and reply[:1] not in {"4", "5"}:
         return Reason.DELIVERED
     said = [phrases.reason_in(plain(layer)) for layer in layers]
-    telling = [x if x not in _WEAK else None for x in said]
+    said = _without_hearsay(said, layers, code)
+    # A host that refused for good did answer: then words and codes of the way there are vague.
+    weak_ones = _WEAK | _UNREACHED if reply.startswith("5") else _WEAK
+    telling = [x if x not in weak_ones else None for x in said]
     by_code = status.reason_of_status(code) if code and not status.is_vague(code) else None
+    by_code, way = (None, by_code) if by_code in weak_ones & _UNREACHED else (by_code, None)
     around = next((reason for reason in telling[1:] if reason), None)
     weak = next((reason for reason in said if reason), None)
     reason = (
-        next((one for one in (*telling[:1], by_code, around, weak) if one), None)
+        next((one for one in (*telling[:1], by_code, around, way, weak) if one), None)
         or status.reason_of_reply(reply)
         or status.reason_of_status(code)
     )
     if reason is None:
         return Reason.EXPIRED if action == "delayed" else Reason.UNDEFINED
-    names_somebody = any("@" in plain(layer) for layer in layers[:2])
-    is_proven = _is_proven(code, command, is_vouched=names_somebody or not reply)
-    if reason is Reason.USER_UNKNOWN and command != "MAIL" and not is_proven:
+    if (
+        reason is Reason.USER_UNKNOWN
+        and command != "MAIL"
+        and not _is_proven(code, command, layers)
+    ):
         return Reason.FILTERED
     return _corrected(reason, code, action, command)
+
+
+def _without_hearsay(
+    said: list[Reason | None], layers: Sequence[str], code: str
+) -> list[Reason | None]:
+    """What the layers say; bare “user unknown” gives way to what is explained beside it."""
+    if not _EXPLAINED.intersection(said) or (code and code not in _SILENT | _THERE):
+        return said
+    return [
+        None if reason is Reason.USER_UNKNOWN and not _says_plainly(plain(layer)) else reason
+        for reason, layer in zip(said, layers, strict=True)
+    ]
+
+
+def _says_plainly(text: str) -> bool:
+    """Whether a text still says that there is nobody without the words that every filter has."""
+    return phrases.says_plainly(_HEARSAY.sub(" ", text), Reason.USER_UNKNOWN)
 
 
 def _corrected(reason: Reason, code: str, action: str, command: str) -> Reason:
@@ -109,15 +140,23 @@ def _corrected(reason: Reason, code: str, action: str, command: str) -> Reason:
     return reason
 
 
-def _is_proven(code: str, command: str, *, is_vouched: bool) -> bool:
+def _is_proven(code: str, command: str, layers: Sequence[str]) -> bool:
     """Whether a server that says “unknown user” is to be believed.
 
     Filters say so too, to give nothing away. What was refused in answer to RCPT is unknown; what
     was refused after DATA was known before. Where no command is told, a code by which the mailbox
-    is there speaks against it, and a reply without a code is to name whom it does not know.
+    is there speaks against it, and without a code the bare words “user unknown”, which every
+    filter has, are to stand beside the address that they are about.
     """
+    if code in _NOBODY:
+        return True
     if command in {"RCPT", "DATA"}:
         return command == "RCPT"
-    if code in _THERE:
-        return False
-    return bool(code and code not in _SILENT) or is_vouched
+    if code and code not in _SILENT | _THERE:
+        return True
+    texts = [plain(layer) for layer in layers]
+    closest = next((x for x in texts if phrases.reason_in(x) is Reason.USER_UNKNOWN), "")
+    # Where the code says that the mailbox is there, a name beside the words proves nothing.
+    if _says_plainly(closest.replace("@", "") if code in _THERE else closest):
+        return code not in _CLOSED
+    return code not in _THERE and any("^" in text and "@" in text for text in texts[:2])

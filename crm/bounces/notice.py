@@ -31,6 +31,12 @@ class Notice:
         return own + originals.senders(self.original)
 
     @property
+    def names_whom_it_was_for(self) -> bool:
+        """Whether its own words name somebody whom the original was written to."""
+        small = self.words.lower()
+        return any(one.lower() in small for one in originals.recipients(self.original))
+
+    @property
     def is_one(self) -> bool:
         """Whether it tells at all that a mail did not arrive."""
         if self.mail.report_type == "delivery-status":
@@ -38,6 +44,10 @@ class Notice:
         subject = recognising.has_failure_subject(self.mail)
         system = recognising.is_from_a_system(self.mail)
         words = recognising.has_failure_words(self.words)
+        if originals.has_trace(self.original) and self.names_whom_it_was_for:
+            return subject or words or recognising.tells_a_reason(self.words)
+        if recognising.tells_of_arrival(self.mail, self.words):
+            return True
         return (subject and (system or words)) or (
             system and (words or recognising.quotes_a_refusal(self.words))
         )

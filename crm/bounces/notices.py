@@ -53,6 +53,9 @@ _LABELS = (
     "送信先",
     "受信者",
 )
+_NAME = re.compile(r"<?[A-Za-z0-9][\w.+-]{1,60}>?:?$")
+# How Sendmail ends what it tells of a recipient: the session with the server stands above.
+_TRANSCRIBED = re.compile(r"[245]\d\d (?:[245]\.\d\.\d{1,3} )?<?[^\s<>]{1,200}>?\.\.\. ")
 _FAILING = (
     "following",
     "recipient",
@@ -156,11 +159,14 @@ class _Candidate:
     tier: int
 
 
-def mentions(text: str, *, others: Sequence[str], expected: Sequence[str] = ()) -> list[Mention]:
+def mentions(
+    text: str, *, others: Sequence[str], expected: Sequence[str] = (), domain: str = ""
+) -> list[Mention]:
     """Whom a notice is about: of the candidates the most certain, each with its words.
 
     `others` are addresses that it is not about (who gets it, who sends it, who wrote the
-    original); `expected` those that the original was written to.
+    original); `expected` those that the original was written to; `domain` is that of the server,
+    which may call its own people by their names alone.
     """
     lines = [line[:MAX_LINE] for line in text.split("\n")[:MAX_LINES]]
     excluded = {address.lower() for address in others}
@@ -169,7 +175,33 @@ def mentions(text: str, *, others: Sequence[str], expected: Sequence[str] = ()) 
     found = [one for one in found if not addresses.is_system(one.address)]
     ours = [one for one in found if one.address.lower() not in excluded - wanted]
     chosen = _best(ours, wanted) or [one for one in found if one.tier == 1] or _vague(ours)
+    chosen = chosen or _without_domain(lines, domain)
     return _with_words(lines, chosen)
+
+
+def _without_domain(lines: list[str], domain: str) -> list[_Candidate]:
+    """Names that stand alone after a line that announces recipients."""
+    for index, line in enumerate(lines[:-1]):
+        if "recipient" not in line.lower() and "address" not in line.lower():
+            continue
+        following = [at for at in range(index + 1, min(len(lines), index + 4)) if lines[at].strip()]
+        name = lines[following[0]].strip() if following else ""
+        if domain and _NAME.match(name):
+            return [_Candidate(f"{name.strip('<>:')}@{domain}", following[0], 1)]
+    return []
+
+
+def alias_of(text: str, address: str) -> str:
+    """The address that was written to, where an alias led from it to the one that failed."""
+    small = address.lower()
+    lines = text.split("\n")[:MAX_LINES]
+    for index, line in enumerate(lines):
+        if small in line.lower():
+            _, told, rest = " ".join(lines[index : index + 2])[:MAX_LINE].partition(
+                "generated from"
+            )
+            return addresses.first_in(rest) if told else ""
+    return ""
 
 
 def words_about(text: str, address: str) -> str:
@@ -253,6 +285,16 @@ def _with_words(lines: list[str], chosen: list[_Candidate]) -> list[Mention]:
     return [Mention(address, _words_about(lines, chosen, address)) for address in order]
 
 
+def _span(lines: list[str], starts: list[int], line: int) -> tuple[int, int]:
+    """The lines that belong to a mention; in a transcript of a session those that lead to it."""
+    if _TRANSCRIBED.match(lines[line]):
+        first = max([0, line - _BLOCK_LINES, *(start + 1 for start in starts if start < line)])
+        blank = [at for at in range(first, line) if not lines[at].strip()]
+        return (blank[-1] + 1 if blank else first), line + 1
+    later = [start for start in starts if start > line]
+    return line, min(later[0] if later else len(lines), line + _BLOCK_LINES)
+
+
 def _words_about(lines: list[str], chosen: list[_Candidate], address: str) -> str:
     """The lines from each mention of an address to the mention of another."""
     small = address.lower()
@@ -261,8 +303,6 @@ def _words_about(lines: list[str], chosen: list[_Candidate], address: str) -> st
     for one in chosen:
         if one.address.lower() != small:
             continue
-        later = [start for start in starts if start > one.line]
-        end = min(later[0] if later else len(lines), one.line + _BLOCK_LINES)
-        kept += lines[one.line : end]
+        kept += lines[slice(*_span(lines, starts, one.line))]
     kept += [line for line in lines if small in line.lower() and line not in kept]
     return "\n".join(kept)

@@ -76,7 +76,17 @@ def envelope_recipients(headers: mime.Headers) -> list[str]:
     taken = next((value for name, value in headers if name == "received"), "")
     _, named, rest = taken.partition(" for ")
     found = addresses.first_in(rest[:400]) if named else ""
-    return [found] if found and found not in senders(headers) else recipients(headers)
+    written = recipients(headers)
+    if not found or found in senders(headers):
+        return written
+    # An inner host knows them by another domain than the one that was written to.
+    name = found.partition("@")[0].lower() + "@"
+    return [next((one for one in written if one.lower().startswith(name)), found)]
+
+
+def has_trace(headers: mime.Headers) -> bool:
+    """Whether it went through mail servers: what a person quotes has no such fields."""
+    return any(name in {"received", "return-path"} for name, _ in headers)
 
 
 def senders(headers: mime.Headers) -> list[str]:

@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from crm.bounces.words import Reason
@@ -38,12 +39,35 @@ def reason_in(words: str) -> Reason | None:
     return next((family.reason for family in _FAMILIES if family.is_in(text)), None)
 
 
-def _read() -> tuple[_Family, ...]:
+def says_plainly(words: str, reason: Reason) -> bool:
+    """Whether a text has a phrase of the first, the specific family of a reason."""
+    return next(family for family in _FAMILIES if family.reason is reason).is_in(f"^{words}")
+
+
+def found_in(words: str) -> list[str]:
+    """Every phrase that stands in a text, by itself; slow, for measuring."""
+    text = f"^{words}"
+    return [line for line, family in _singles().items() if family.is_in(text)]
+
+
+@cache
+def _singles() -> dict[str, _Family]:
+    text = Path(__file__).with_name("phrases.txt").read_text("utf-8")
+    lines = {line for line in text.splitlines() if line and line[0] not in "[#"}
+    return {line: _family(Reason.UNDEFINED, [line]) for line in sorted(lines)}
+
+
+def forget(struck: frozenset[str]) -> None:
+    """Read on without some phrases, for measuring; none brings all back."""
+    _FAMILIES[:] = _read(struck)
+
+
+def _read(struck: frozenset[str] = frozenset()) -> tuple[_Family, ...]:
     families: list[tuple[Reason, list[str]]] = []
     for line in Path(__file__).with_name("phrases.txt").read_text("utf-8").splitlines():
         if line.startswith("["):
             families.append((Reason(line.strip("[]")), []))
-        elif line.strip() and not line.startswith("#"):
+        elif line.strip() and not line.startswith("#") and line not in struck:
             families[-1][1].append(line)
     return tuple(_family(reason, phrases) for reason, phrases in families)
 
@@ -93,4 +117,4 @@ def _follow(text: str, position: int, pieces: tuple[str, ...]) -> bool:
     return True
 
 
-_FAMILIES = _read()
+_FAMILIES = list(_read())

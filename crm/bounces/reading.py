@@ -76,7 +76,7 @@ def _of_group(group: reports.Group, notice: Notice, is_single: bool) -> Outcome:
         layers=(
             f"{said}\n{group.get('status')}",
             about,
-            diagnostic[:60],
+            diagnostic.partition(";")[0][:60] + ";",
             notice.words if is_single else "",
         ),
         code=code,
@@ -104,9 +104,17 @@ def _by_words(notice: Notice) -> tuple[Outcome, ...]:
     expected = originals.recipients(notice.original)
     mentions = [
         notices.Mention(address, notices.words_about(notice.words, address)) for address in named
-    ] or notices.mentions(notice.words, others=notice.others, expected=expected)
+    ] or notices.mentions(
+        notice.words, others=notice.others, expected=expected, domain=_domain_of(notice)
+    )
     is_single = len(mentions) == 1
     return tuple(_of_mention(one, notice, is_single) for one in mentions[:MAX_OUTCOMES])
+
+
+def _domain_of(notice: Notice) -> str:
+    """The domain of the server that sends a notice."""
+    sender = addresses.first_in(notice.mail.header("from"))
+    return sender.rpartition("@")[2].lower() if addresses.is_system(sender) else ""
 
 
 def _by_original(notice: Notice) -> tuple[Outcome, ...]:
@@ -122,7 +130,7 @@ def _of_mention(mention: notices.Mention, notice: Notice, is_single: bool) -> Ou
     whole = notice.words if is_single else ""
     code = status.enhanced_in(mention.words) or status.enhanced_in(whole)
     reply = status.reply_in(mention.words) or status.reply_in(whole)
-    action = "delayed" if recognising.is_delay(subject, notice.words) else "failed"
+    action = _action(notice, subject)
     reason = diagnosing.reason_for(
         layers=(mention.words, whole, subject),
         code=code,
@@ -137,7 +145,14 @@ def _of_mention(mention: notices.Mention, notice: Notice, is_single: bool) -> Ou
         status=code,
         reply=reply,
         diagnostic=" ".join((mention.words or whole).split())[:1_000],
+        original_address=notices.alias_of(notice.words, mention.address),
     )
+
+
+def _action(notice: Notice, subject: str) -> str:
+    if recognising.tells_of_arrival(notice.mail, notice.words):
+        return "delivered"
+    return "delayed" if recognising.is_delay(subject, notice.words) else "failed"
 
 
 def _command(words: str, notice: Notice, address: str, is_single: bool) -> str:

@@ -3,6 +3,7 @@
 from crm.bounces import addresses, phrases, status
 from crm.bounces.diagnosing import plain
 from crm.bounces.mime import Mail
+from crm.bounces.words import Reason
 
 _FAILURE_SUBJECTS = (
     "returned mail",
@@ -297,6 +298,25 @@ _DELAYS = (
 )
 
 
+_REASONS = frozenset({Reason.USER_UNKNOWN, Reason.HOST_UNKNOWN, Reason.MAILBOX_FULL})
+_ARRIVED_SUBJECTS = (
+    "successful mail delivery",
+    "return receipt",
+    "delivery notification: delivery has been successful",
+    "delivery status notification (relay)",
+    "delivery status notification (success)",
+    "delivered:",
+    "successfully delivered",
+)
+_ARRIVED = (
+    "successful delivery notifications",
+    "was successfully delivered",
+    "has been successfully delivered",
+    "have been successfully delivered",
+    "delivery has been successful",
+    "successfully relayed",
+    "successfully delivered to",
+)
 _FINAL = ("permanent error", "failed permanently", "given up", "giving up", "fatal errors")
 
 
@@ -343,6 +363,21 @@ def _is_marked(mail: Mail) -> bool:
 def quotes_a_refusal(text: str) -> bool:
     """Whether it quotes the answer of a mail server that refused."""
     return bool(status.reply_in(text)[:1] in {"4", "5"} and phrases.reason_in(plain(text)))
+
+
+def tells_of_arrival(mail: Mail, text: str) -> bool:
+    """Whether a mail server says in free words that a mail arrived."""
+    subject = mail.header("subject").lower()
+    small = " ".join(text[:3_000].lower().split())
+    if not is_from_a_system(mail) or any(words in small for words in (*_FINAL, "not delivered")):
+        return False
+    told = any(words in subject for words in _ARRIVED_SUBJECTS)
+    return told or any(words in small for words in _ARRIVED)
+
+
+def tells_a_reason(text: str) -> bool:
+    """Whether a short text says why a mail could not arrive."""
+    return len(text) < 2_000 and phrases.reason_in(plain(text)) in _REASONS
 
 
 def is_delay(subject: str, text: str) -> bool:

@@ -48,9 +48,13 @@ _MEANING = {
     "6.1": Reason.NOT_COMPLIANT,
     "6.2": Reason.NOT_COMPLIANT,
     "6.3": Reason.NOT_COMPLIANT,
+    "6.4": Reason.NOT_COMPLIANT,
     "6.5": Reason.NOT_COMPLIANT,
     "6.6": Reason.NOT_COMPLIANT,
     "6.7": Reason.NOT_COMPLIANT,
+    "6.8": Reason.NOT_COMPLIANT,
+    "6.9": Reason.NOT_COMPLIANT,
+    "6.10": Reason.NOT_COMPLIANT,
     "7.0": Reason.POLICY,
     "7.1": Reason.REJECTED,
     "7.2": Reason.REJECTED,
@@ -63,10 +67,14 @@ _MEANING = {
     "7.9": Reason.POLICY,
     "7.10": Reason.SECURITY,
     "7.11": Reason.SECURITY,
+    "7.12": Reason.SECURITY,
     "7.13": Reason.SUSPENDED,
     "7.14": Reason.SECURITY,
+    "7.15": Reason.POLICY,
+    "7.16": Reason.TOO_LARGE,
     "7.17": Reason.USER_UNKNOWN,
     "7.18": Reason.USER_UNKNOWN,
+    "7.19": Reason.POLICY,
     "7.20": Reason.AUTHENTICATION,
     "7.21": Reason.AUTHENTICATION,
     "7.22": Reason.AUTHENTICATION,
@@ -78,9 +86,10 @@ _MEANING = {
     "7.28": Reason.RATE_LIMITED,
     "7.29": Reason.AUTHENTICATION,
     "7.30": Reason.SECURITY,
-    "7.509": Reason.AUTHENTICATION,
-    "7.606": Reason.BLOCKED,
 }
+# Beyond the registry: details of three digits are a provider's own, within their subject.
+_SUBJECTS = {"4": Reason.NETWORK, "7": Reason.POLICY}
+_OWN = 100
 # What a code of more than one meaning says where no words help.
 _VAGUE = frozenset({"1.0", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0", "7.1", "0.0", "4.7"})
 _REPLY_MEANING = {
@@ -123,7 +132,10 @@ def is_vague(code: str) -> bool:
 
 def reason_of_status(code: str) -> Reason | None:
     """What an enhanced status code alone says."""
-    return _MEANING.get(code.partition(".")[2])
+    _, _, rest = code.partition(".")
+    subject, _, detail = rest.partition(".")
+    known = _MEANING.get(rest)
+    return known or (_SUBJECTS.get(subject) if detail and int(detail) >= _OWN else None)
 
 
 def reason_of_reply(reply: str) -> Reason | None:

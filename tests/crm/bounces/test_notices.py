@@ -21,3 +21,66 @@ def test_a_notice_says_which_mail_came_back(sample: Sample) -> None:
     assert "m-17@rapport.example" in report.message_ids
     assert "bounce@rapport.example" in report.returned_to
     assert report.kind is not Kind.NOTHING
+
+
+HEAD = "From: Mail Delivery Subsystem <MAILER-DAEMON@mx.example>\nTo: bounce@rapport.example\n"
+FAILED = f"{HEAD}Subject: Returned mail: see transcript for details\n\n"
+
+
+def test_in_a_transcript_the_session_stands_above_whom_it_is_about() -> None:
+    words = (
+        "   ----- Transcript of session follows -----\n"
+        ">>> MAIL From:<hello@rapport.example>\n"
+        "<<< 501 no access from mail server [192.0.2.9] which is an open relay.\n"
+        f"554 <{ADA}>... Remote protocol error\n"
+        "550 other.example (smtp)... 550 Host unknown\n"
+        "554 <bob@other.example>... 550 Host unknown\n"
+    )
+
+    report = read(f"{FAILED}{words}".encode())
+
+    kinds = {one.address: one.kind for one in report.outcomes}
+    assert kinds == {ADA: Kind.BLOCK, "bob@other.example": Kind.HARD}
+
+
+def test_an_alias_is_told_beside_the_address_that_it_led_to() -> None:
+    words = (
+        "A message that you sent could not be delivered. This is a permanent error.\n\n"
+        f"  far@elsewhere.example\n    (generated from {ADA})\n    Unrouteable address\n"
+    )
+
+    (outcome,) = read(f"{FAILED}{words}".encode()).outcomes
+
+    assert (outcome.address, outcome.original_address) == ("far@elsewhere.example", ADA)
+
+
+def test_a_server_may_call_its_own_people_by_their_names_alone() -> None:
+    words = "Your mail to the following recipients could not be delivered:\n\tada\n"
+
+    (outcome,) = read(f"{FAILED}{words}".encode()).outcomes
+
+    assert outcome.address == "ada@mx.example"
+
+
+def test_a_notice_that_a_mail_arrived_is_no_bounce() -> None:
+    words = (
+        f"   ----- The following addresses had successful delivery notifications -----\n<{ADA}>\n"
+    )
+    raw = f"{HEAD}Subject: Return receipt\n\n{words}"
+
+    report = read(raw.encode())
+
+    assert (report.kind, report.outcomes[0].address) == (Kind.DELIVERED, ADA)
+
+
+@pytest.mark.parametrize(("trace", "kind"), [("Received: by mx\n", Kind.HARD), ("", Kind.NOTHING)])
+def test_a_mail_that_came_back_with_its_trace_is_a_bounce_whoever_sends_it(
+    trace: str, kind: Kind
+) -> None:
+    raw = (
+        "From: helpdesk@shop.example\nTo: bounce@rapport.example\nSubject: your letter\n\n"
+        f"There is no such user here: {ADA}\n\n{trace}Message-ID: <m-17@rapport.example>\n"
+        f"Date: Thu, 1 Jan 2026 10:00:00 +0000\nFrom: hello@rapport.example\nTo: {ADA}\n\nHi\n"
+    )
+
+    assert read(raw.encode()).kind is kind

@@ -132,6 +132,40 @@ def test_an_unknown_user_is_believed_where_something_vouches_for_it(
     assert report.outcomes[0].reason is reason
 
 
+def test_a_code_about_the_address_is_believed_even_after_the_mail_was_sent() -> None:
+    refused = "550 5.1.1 User unknown (in reply to end of DATA command)"
+
+    report = read(status_report(group(ADA, "5.1.1", refused)))
+
+    assert report.outcomes[0].reason is Reason.USER_UNKNOWN
+
+
+def test_what_is_explained_beside_user_unknown_tells_more() -> None:
+    bare = f"Final-Recipient: rfc822; {ADA}\nAction: failed\nStatus: 5.0.0"
+    words = f"The account is disabled.\n\n<{ADA}>: 550 user unknown"
+
+    report = read(status_report(bare, words=words))
+
+    assert report.outcomes[0].reason is Reason.SUSPENDED
+
+
+def test_a_server_that_refused_was_reached_whatever_the_code_says() -> None:
+    bare = group(ADA, "5.4.1", "550 5.4.1 This is it")
+
+    report = read(status_report(bare, words=f"<{ADA}>: Client host blocked using a blocklist"))
+
+    assert report.kind is Kind.BLOCK
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("5.7.951", Kind.BLOCK), ("4.4.951", Kind.SOFT), ("5.1.951", Kind.SOFT)]
+)
+def test_a_code_of_a_providers_own_belongs_to_its_subject(code: str, kind: Kind) -> None:
+    report = read(status_report(group(ADA, code, f"550 {code} This is it", "failed"), words=""))
+
+    assert report.kind is kind
+
+
 def test_a_host_that_cannot_be_found_for_now_may_be_found_later() -> None:
     report = read(status_report(group(ADA, "4.4.4", "Host not found, try again")))
 
@@ -184,7 +218,7 @@ def test_the_words_of_a_notice_are_read_however_they_are_encoded() -> None:
         ("big5", "使用者不存在"),
         ("koi8-r", "Пользователь не найден"),
         ("iso-8859-1", "Empfänger unbekannt"),
-        ("no-such-charset", "User unknown"),
+        ("no-such-charset", "No such user"),
     ],
 )
 def test_notices_are_read_in_every_charset(charset: str, words: str) -> None:
@@ -200,7 +234,7 @@ def test_notices_are_read_in_every_charset(charset: str, words: str) -> None:
 
 
 def test_a_notice_of_which_only_html_is_left_is_read() -> None:
-    html = f"<html><body><p>Delivery failed:</p><b>&lt;{ADA}&gt;</b><br>User unknown</body></html>"
+    html = f"<html><body><p>Delivery failed:</p><b>&lt;{ADA}&gt;</b><br>No such user</body></html>"
 
     report = read(f"{HEAD}Subject: Undelivered\nContent-Type: text/html\n\n{html}".encode())
 
