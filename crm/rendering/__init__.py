@@ -6,6 +6,7 @@ A context holds plain data only (see `plain.check_plain`). What a template may n
 
 from crm.rendering.compiled import (
     CompiledTemplate,
+    Encoded,
     LinkContext,
     Rendered,
     compile_template,
@@ -21,6 +22,7 @@ __all__ = [
     "PROVIDED_VARIABLES",
     "TESTS",
     "CompiledTemplate",
+    "Encoded",
     "LinkContext",
     "LinkSlot",
     "RenderError",

@@ -1,30 +1,31 @@
 """A template compiled once and rendered for many."""
 
 import re
-import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
-from jinja2 import Template, UndefinedError, nodes
+from jinja2 import Template, nodes
 from markupsafe import escape
 
-from crm.rendering import errors, limits
+from crm.rendering import errors, fragments, limits
 from crm.rendering.errors import PlainDataError, RenderError
+from crm.rendering.fragments import wire_bytes
 from crm.rendering.guard import parse, restrain, variables_of
-from crm.rendering.limits import MAX_OUTPUT
 from crm.rendering.markup import inline_css, plain_text, squeeze, text_source
 from crm.rendering.masks import mask
 from crm.rendering.plain import check_plain
+from crm.rendering.running import Runnable
 from crm.rendering.sandbox import Sandbox
 from crm.rendering.slots import Hop, LinkSlot, Slotted, addresses, cut_slots, without_marks
 
 _HTML = Sandbox(autoescape=True)
 _TEXT = Sandbox(autoescape=False)
-_FILENAME = "<template>"
 _SAFE_ADDRESS = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
+
+T = TypeVar("T")
+Item = tuple[Mapping[str, Any], "LinkContext"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,15 @@ class Rendered:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What one person gets, as mails carry it: parts in UTF-8, lines ending in CRLF."""
+
+    subject: str
+    html: bytes
+    text: bytes
+
+
 @dataclass(frozen=True)
 class CompiledTemplate:
     """A checked template; `variables` are the paths it uses, `links` its tracked links."""
@@ -54,8 +64,8 @@ class CompiledTemplate:
     channel: str
     variables: frozenset[str]
     links: tuple[LinkSlot, ...]
-    _subject: Template = field(repr=False)
-    _text: Template | None = field(repr=False)
+    _subject: Runnable = field(repr=False)
+    _text: Runnable | None = field(repr=False)
     _slotted: Slotted | None = field(repr=False)
     _html_source: str = field(repr=False)
 
@@ -63,22 +73,30 @@ class CompiledTemplate:
         """Render for one person, within the caps; RenderError says what staff can mend."""
         context = self._context(variables, links)
         with limits.budget():
-            subject = " ".join(_run(self._subject, context, "subject").split())
+            subject = self._one_line(context)
             html = self._render_html(context, tracked=bool(links.click_url))
-            if self._text is not None:
-                text = _run(self._text, context, "text")
-                return Rendered(subject, html, text if self.channel == "sms" else squeeze(text))
-            return Rendered(subject, html, plain_text(html) if html else "")
+            if self._text is None:
+                return Rendered(subject, html, plain_text(html) if html else "")
+            return Rendered(subject, html, self._render_text(self._text, context))
 
-    def render_many(
-        self, items: Iterable[tuple[Mapping[str, Any], LinkContext]]
-    ) -> Iterator[Rendered | RenderError]:
+    def encode(self, *, variables: Mapping[str, Any], links: LinkContext) -> Encoded:
+        """The very same, straight to the bytes of a mail: what all have alike is encoded once."""
+        context = self._context(variables, links)
+        with limits.budget():
+            subject = self._one_line(context)
+            html = self._encode_html(context) if self._slotted else b""
+            if self._text is None:
+                readable = html.decode().replace("\r\n", "\n")
+                return Encoded(subject, html, wire_bytes(plain_text(readable) if html else ""))
+            return Encoded(subject, html, wire_bytes(self._render_text(self._text, context)))
+
+    def render_many(self, items: Iterable[Item]) -> Iterator[Rendered | RenderError]:
         """Render for each; one poisoned recipient gives an error and stops nobody else."""
-        for variables, links in items:
-            try:
-                yield self.render(variables=variables, links=links)
-            except RenderError as error:
-                yield error
+        return _each(self.render, items)
+
+    def encode_many(self, items: Iterable[Item]) -> Iterator[Encoded | RenderError]:
+        """Encode for each; one poisoned recipient gives an error and stops nobody else."""
+        return _each(self.encode, items)
 
     def render_link(self, *, position: int, variables: Mapping[str, Any]) -> str:
         """The address behind a tracked link of one person's message; LookupError if none is."""
@@ -87,18 +105,31 @@ class CompiledTemplate:
                 return link.url_source
         context = self._context(variables, LinkContext("", ""))
         with limits.budget():
-            address = addresses(_run(self._marked, context, "html"))[position]
+            address = addresses(self._marked.to_text(context, "html"))[position]
         if not _SAFE_ADDRESS.match(address):
             raise LookupError(f"Link {position} does not lead to a web address.")
         return address
+
+    def _one_line(self, context: dict[str, Any]) -> str:
+        return " ".join(self._subject.to_text(context, "subject").split())
+
+    def _render_text(self, part: Runnable, context: dict[str, Any]) -> str:
+        text = part.to_text(context, "text")
+        return text if self.channel == "sms" else squeeze(text)
+
+    def _encode_html(self, context: dict[str, Any]) -> bytes:
+        try:
+            return self._tracked.to_bytes(context, "html")
+        except RenderError as error:
+            raise self._with_author_line(error, context) from None
 
     def _render_html(self, context: dict[str, Any], *, tracked: bool) -> str:
         if self._slotted is None:
             return ""
         try:
             if tracked:
-                return _run(self._tracked, context, "html")
-            return without_marks(_run(self._marked, context, "html"))
+                return self._tracked.to_text(context, "html")
+            return without_marks(self._marked.to_text(context, "html"))
         except RenderError as error:
             raise self._with_author_line(error, context) from None
 
@@ -107,7 +138,7 @@ class CompiledTemplate:
         if error.reason in {errors.TOO_SLOW, errors.TOO_BIG}:
             return RenderError(error.reason, error.message, part=error.part)
         try:
-            _run(_compile(_HTML, self._html_source, "html"), context, "html")
+            _compile(_HTML, self._html_source, "html").to_text(context, "html")
         except RenderError as original:
             return original
         return RenderError(error.reason, error.message, part=error.part)
@@ -132,11 +163,11 @@ class CompiledTemplate:
         }
 
     @cached_property
-    def _tracked(self) -> Template:
+    def _tracked(self) -> Runnable:
         return _compile(_HTML, self._slotted.tracked if self._slotted else "", "html")
 
     @cached_property
-    def _marked(self) -> Template:
+    def _marked(self) -> Runnable:
         return _compile(_HTML, self._slotted.marked if self._slotted else "", "html")
 
 
@@ -185,7 +216,7 @@ def _reads(source: str) -> bool:
     return True
 
 
-def _text_part(html: str, text: str) -> Template | None:
+def _text_part(html: str, text: str) -> Runnable | None:
     if text or not html:
         return _compile(_TEXT, text, "text")
     source = text_source(html)
@@ -203,13 +234,26 @@ def _variables(environment: Sandbox, source: str, part: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=1024)
-def _compile(environment: Sandbox, source: str, part: str) -> Template:
-    try:
-        tree = parse(environment, source)
+def _compile(environment: Sandbox, source: str, part: str) -> Runnable:
+    def to_code(tree: nodes.Template) -> Template:
         restrain(tree)
         return _to_code(environment, tree)
+
+    try:
+        tree = parse(environment, source)
+        loops = fragments.take_out(tree, to_code)
+        static = {data.data for data in tree.find_all(nodes.TemplateData)}
+        return Runnable(to_code(tree), loops, static)
     except RenderError as error:
         raise error.placed(part=part) from None
+
+
+def _each(one: Callable[..., T], items: Iterable[Item]) -> Iterator[T | RenderError]:
+    for variables, links in items:
+        try:
+            yield one(variables=variables, links=links)
+        except RenderError as error:
+            yield error
 
 
 def _to_code(environment: Sandbox, tree: nodes.Template) -> Template:
@@ -223,39 +267,3 @@ def _to_code(environment: Sandbox, tree: nodes.Template) -> Template:
     except Exception as error:
         line = getattr(error, "lineno", 0) or 0
         raise RenderError(errors.SYNTAX, str(error), line) from None
-
-
-def _run(template: Template, variables: dict[str, Any], part: str) -> str:
-    pieces: list[str] = []
-    size = 0
-    try:
-        for piece in template.root_render_func(template.new_context(variables)):
-            size += len(piece)
-            if size > MAX_OUTPUT:
-                limits.spend(size)
-            pieces.append(piece)
-    except RenderError as error:
-        raise error.placed(line=_line(template, error.__traceback__), part=part) from None
-    except Exception as error:
-        raise _told(error, _line(template, error.__traceback__), part) from error
-    limits.check_time()
-    return "".join(pieces)
-
-
-def _told(error: Exception, line: int, part: str) -> RenderError:
-    if isinstance(error, UndefinedError):
-        return RenderError(errors.UNDEFINED, error.message or "Something is not known.", line, part)
-    if isinstance(error, RecursionError):
-        return RenderError(errors.FAILED, "The template calls itself without end.", line, part)
-    if isinstance(error, MemoryError):
-        return RenderError(errors.TOO_BIG, "The template needs too much memory.", line, part)
-    return RenderError(errors.FAILED, f"{error} ({type(error).__name__})", line, part)
-
-
-def _line(template: Template, trace: TracebackType | None) -> int:
-    lines = [
-        number
-        for frame, number in traceback.walk_tb(trace)
-        if frame.f_code.co_filename == _FILENAME
-    ]
-    return template.get_corresponding_lineno(lines[-1]) if lines else 0

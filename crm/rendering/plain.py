@@ -3,11 +3,15 @@
 import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 MAX_DEPTH = 12
 # Exact types: a subclass may carry methods, or claim (as Markup does) that it needs no escaping.
 SCALARS = frozenset({str, int, float, bool, type(None), dt.datetime, dt.date, dt.time})
+_KEYS = frozenset({str, int})
 MAX_EXPONENT = 100
+_MAX_SHARED = 50_000
+_shared: dict[int, dict[str, Any]] = {}
 
 
 def check_plain(variables: Mapping[str, object]) -> None:
@@ -15,9 +19,26 @@ def check_plain(variables: Mapping[str, object]) -> None:
     _check(dict(variables), "variables", MAX_DEPTH)
 
 
+def share(value: dict[str, Any]) -> dict[str, Any]:
+    """Check a value once that many customers share (a product); it must never be changed again.
+
+    What was printed for it is remembered under its identity.
+    """
+    _check(value, "shared", MAX_DEPTH)
+    if len(_shared) >= _MAX_SHARED:
+        _shared.clear()
+    _shared[id(value)] = value
+    return value
+
+
+def is_shared(value: object) -> bool:
+    """Whether this very object was shared, so that it is plain and stays as it is."""
+    return _shared.get(id(value)) is value
+
+
 def _check(value: object, place: str, depth: int) -> None:
     kind = type(value)
-    if kind in SCALARS:
+    if kind in SCALARS or is_shared(value):
         return
     if depth == 0:
         raise TypeError(f"{place} is nested too deeply.")
@@ -26,9 +47,10 @@ def _check(value: object, place: str, depth: int) -> None:
     elif kind is dict:
         _check_mapping(value, place, depth)  # type: ignore[arg-type]
     elif kind in (list, tuple):
-        for index, item in enumerate(value):  # type: ignore[arg-type, var-annotated]
-            if type(item) not in SCALARS:
-                _check(item, f"{place}[{index}]", depth - 1)
+        if not SCALARS.issuperset(map(type, value)):  # type: ignore[call-overload]
+            for index, item in enumerate(value):  # type: ignore[arg-type, var-annotated]
+                if not is_shared(item):
+                    _check(item, f"{place}[{index}]", depth - 1)
     else:
         raise TypeError(f"{place}: a template sees plain data only, not {kind.__qualname__}.")
 
@@ -39,8 +61,11 @@ def _check_decimal(value: Decimal, place: str) -> None:
 
 
 def _check_mapping(value: dict[object, object], place: str, depth: int) -> None:
+    if not _KEYS.issuperset(map(type, value)):
+        wrong = next(key for key in value if type(key) not in _KEYS)
+        raise TypeError(f"{place}: a key must be a str or an int, not {wrong!r}.")
+    if SCALARS.issuperset(map(type, value.values())):
+        return
     for key, item in value.items():
-        if type(key) not in (str, int):
-            raise TypeError(f"{place}: a key must be a str or an int, not {key!r}.")
         if type(item) not in SCALARS:
             _check(item, f"{place}.{key}", depth - 1)

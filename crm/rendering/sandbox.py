@@ -10,9 +10,9 @@ from jinja2.compiler import CodeGenerator, Frame
 from jinja2.runtime import Context, LoopContext, Macro, markup_join, str_join
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS as JINJA_TESTS
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from crm.rendering import filters, names
+from crm.rendering import filters, fragments, names
 from crm.rendering.errors import FORBIDDEN, RenderError
 from crm.rendering.limits import MAX_INT_BITS, check_time, spend, spend_value
 from crm.rendering.slots import Hop
@@ -38,10 +38,29 @@ ATTRIBUTES: Mapping[type, frozenset[str]] = {
     LoopContext: _LOOP,
 }
 _NUMBERS = (int, float, Decimal)
-_PRINTED = frozenset({str, Markup, int, float, bool, Decimal, dt.datetime, dt.date, dt.time, Hop})
+_PRINTED = frozenset(
+    {str, Markup, int, float, bool, Decimal, dt.datetime, dt.date, dt.time, Hop, fragments.Mark}
+)
 
 
 class _LimitedGenerator(CodeGenerator):
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        kind = "html" if frame.eval_ctx.autoescape else "text"
+        self.write(f"environment.print_{kind}(")
+
+    def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        self.write(")")
+
+    def visit_Output(self, node: nodes.Output, frame: Frame) -> None:  # noqa: N802
+        if not fragments.is_call(node):
+            super().visit_Output(node, frame)
+            return
+        self.writeline("yield environment.fragments(context, ", node)
+        for argument in node.nodes[0].args:  # type: ignore[attr-defined]
+            self.visit(argument, frame)
+            self.write(", ")
+        self.write(")")
+
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802
         name = "join_markup" if frame.eval_ctx.autoescape else "join_text"
         self.write(f"environment.{name}((")
@@ -74,6 +93,28 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def tick(self) -> None:
         """Look at the clock; compiled into every loop, macro and block."""
         check_time()
+
+    @staticmethod
+    def print_html(value: Any) -> str:
+        """What `{{ … }}` prints in HTML; most of it is short words, for which this is quick."""
+        if type(value) is not str:
+            return escape(finalize(value))
+        if value.isalnum():
+            return value
+        value = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        return value.replace("'", "&#39;").replace('"', "&#34;")
+
+    @staticmethod
+    def print_text(value: Any) -> str:
+        """What `{{ … }}` prints in plain text."""
+        return value if type(value) is str else str(finalize(value))
+
+    @staticmethod
+    def fragments(
+        context: Context, loops: list[fragments.Loop], number: int, items: Any
+    ) -> list[fragments.Fragment]:
+        """What a loop prints whose turns are shared between mails."""
+        return fragments.run(context, loops[number], items)
 
     @staticmethod
     def concat(parts: Any) -> str:

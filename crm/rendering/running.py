@@ -1,0 +1,130 @@
+"""Compiled templates run: to text, or straight to the bytes that a mail carries."""
+
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from operator import attrgetter
+from types import TracebackType
+from typing import Any
+
+from jinja2 import Template, UndefinedError
+from jinja2.runtime import Context
+
+from crm.rendering import errors, limits
+from crm.rendering.errors import RenderError
+from crm.rendering.fragments import CLICK, FRAGMENTS, Fragment, Loop, wire_bytes
+from crm.rendering.limits import MAX_OUTPUT
+from crm.rendering.slots import SLOT_SPAN
+
+FILENAME = "<template>"
+_size = attrgetter("size")
+
+
+class Runnable:
+    """A compiled template with the loops that were taken out of it."""
+
+    __slots__ = ("_loops", "_pattern", "_static", "_template")
+
+    def __init__(self, template: Template, loops: list[Loop], static: Iterable[str]) -> None:
+        self._template = template
+        self._loops = loops
+        self._pattern = template.new_context()
+        # What the author wrote is the same in every mail, so it is encoded once.
+        self._static = {piece: wire_bytes(piece) for piece in static}
+
+    def to_text(self, variables: Mapping[str, Any], part: str) -> str:
+        """What it prints; RenderError says in which line of which part it failed."""
+        click, met = str(variables.get("click_", "")), dict[int, int]()
+        pieces: list[str] = []
+        for piece in self._pieces(variables, part):
+            if type(piece) is list:
+                pieces += _as_text(piece, click, met)
+            else:
+                pieces.append(piece)
+        return "".join(pieces)
+
+    def to_bytes(self, variables: Mapping[str, Any], part: str) -> bytes:
+        """The same as a mail carries it: UTF-8, lines ending in CRLF."""
+        click, met = str(variables.get("click_", "")).encode(), dict[int, int]()
+        static, pieces = self._static, list[bytes]()
+        for piece in self._pieces(variables, part):
+            if type(piece) is list:
+                pieces += _as_bytes(piece, click, met)
+                continue
+            raw = static.get(piece)
+            pieces.append(wire_bytes(piece) if raw is None else raw)
+        return b"".join(pieces)
+
+    def line_of(self, trace: TracebackType | None) -> int:
+        """The line of the template in which an error came up, 0 where unknown."""
+        lines = [
+            number
+            for frame, number in traceback.walk_tb(trace)
+            if frame.f_code.co_filename == FILENAME
+        ]
+        return self._template.get_corresponding_lineno(lines[-1]) if lines else 0
+
+    def _context(self, variables: Mapping[str, Any]) -> Context:
+        """A context like any other, without working out each time what all have alike."""
+        pattern, made = self._pattern, Context.__new__(Context)
+        made.parent = {**pattern.parent, **variables, FRAGMENTS: self._loops}
+        made.vars, made.exported_vars = {}, set()
+        made.environment, made.eval_ctx = pattern.environment, pattern.eval_ctx
+        made.name, made.blocks = pattern.name, pattern.blocks
+        made.globals_keys = pattern.globals_keys
+        return made
+
+    def _pieces(self, variables: Mapping[str, Any], part: str) -> Iterator[Any]:
+        size = 0
+        try:
+            for piece in self._template.root_render_func(self._context(variables)):
+                size += sum(map(_size, piece)) if type(piece) is list else len(piece)
+                if size > MAX_OUTPUT:
+                    limits.spend(size)
+                yield piece
+        except RenderError as error:
+            raise error.placed(line=self.line_of(error.__traceback__), part=part) from None
+        except Exception as error:
+            raise _told(error, self.line_of(error.__traceback__), part) from error
+        limits.check_time()
+
+
+def _as_text(fragments: list[Fragment], click: str, met: dict[int, int]) -> Iterator[str]:
+    for fragment in fragments:
+        texts = list(fragment.texts)
+        for place, slot in fragment.slots:
+            texts[place] = click if slot == CLICK else f"{click}{_position(slot, met)}"
+        yield from texts
+
+
+def _as_bytes(fragments: list[Fragment], click: bytes, met: dict[int, int]) -> list[bytes]:
+    pieces: list[bytes] = []
+    for fragment in fragments:
+        start = len(pieces)
+        pieces += fragment.parts
+        for place, slot in fragment.slots:
+            pieces[start + place] = (
+                click if slot == CLICK else click + _digits(_position(slot, met))
+            )
+    return pieces
+
+
+def _position(slot: int, met: dict[int, int]) -> int:
+    """The n-th time (from 0) that a link is met, it stands n spans further on."""
+    position = met[slot] = met.get(slot, slot - SLOT_SPAN) + SLOT_SPAN
+    return position
+
+
+@lru_cache(maxsize=4096)
+def _digits(number: int) -> bytes:
+    return b"%d" % number
+
+
+def _told(error: Exception, line: int, part: str) -> RenderError:
+    if isinstance(error, UndefinedError):
+        return RenderError(errors.UNDEFINED, error.message or "Something is not known.", line, part)
+    if isinstance(error, RecursionError):
+        return RenderError(errors.FAILED, "The template calls itself without end.", line, part)
+    if isinstance(error, MemoryError):
+        return RenderError(errors.TOO_BIG, "The template needs too much memory.", line, part)
+    return RenderError(errors.FAILED, f"{error} ({type(error).__name__})", line, part)
