@@ -1,6 +1,7 @@
 """Variables: what templates may know about a customer, as plain data, gathered for many at once."""
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,43 +12,92 @@ from crm import accounts
 from crm.channels.mime import parse_address
 from crm.choices import Channel
 from crm.extensions import template_variables
-from crm.models import Customer, OrderStatistics
+from crm.models.customer import written_name
+from crm.rendering import share
 
+_FACTS = (
+    "first_name",
+    "last_name",
+    "email",
+    "phone",
+    "country",
+    "city",
+    "language",
+    "time_zone",
+)
+_SHOWN = ("sku", "name", "url", "image_url", "category")
+
+_PEOPLE = """
+    SELECT c.id, c.first_name, c.last_name, c.email, c.phone, c.country, c.city, c.language,
+           c.time_zone, c.attributes, coalesce(s.orders, 0), coalesce(s.revenue, 0)::float8
+    FROM crm_customer c LEFT JOIN crm_orderstatistics s ON s.customer_id = c.id
+    WHERE c.id = ANY(%s)
+"""
 _LAST_ORDERS = """
-    SELECT DISTINCT ON (o.customer_id) o.customer_id, o.id, o.number, o.placed_at, o.total,
-           o.currency
-    FROM crm_order o
-    WHERE o.customer_id = ANY(%s) AND o.state = 'placed'
-    ORDER BY o.customer_id, o.placed_at DESC, o.id DESC
+    SELECT asked.id, o.number, o.placed_at, o.total::float8, o.currency, lines.products,
+           lines.quantities, lines.prices
+    FROM unnest(%s::bigint[]) AS asked (id)
+    CROSS JOIN LATERAL (
+        SELECT id, number, placed_at, total, currency FROM crm_order
+        WHERE customer_id = asked.id AND state = 'placed'
+        ORDER BY placed_at DESC, id DESC LIMIT 1
+    ) AS o
+    CROSS JOIN LATERAL (
+        SELECT array_agg(product_id ORDER BY id) AS products,
+               array_agg(quantity ORDER BY id) AS quantities,
+               array_agg(unit_price::float8 ORDER BY id) AS prices
+        FROM crm_orderline WHERE order_id = o.id AND quantity > 0
+    ) AS lines
 """
 _PRODUCTS = """
-    SELECT l.order_id, p.sku, p.name, p.url, p.image_url, p.category, l.quantity, l.unit_price
-    FROM crm_orderline l JOIN crm_product p ON p.id = l.product_id
-    WHERE l.order_id = ANY(%s) AND l.quantity > 0
-    ORDER BY l.order_id, l.id
+    SELECT id, sku, name, url, image_url, category FROM crm_product WHERE id = ANY(%s)
 """
+# Products as orders show them: the same for everybody who bought them at that price.
+_MAX_SHOWN = 20_000
+_shown: dict[tuple[Any, ...], dict[str, Any]] = {}
 
 
-def gather_many(*, customer_ids: Collection[int], now: datetime) -> dict[int, dict[str, Any]]:
-    """Give each customer's variables; who does not exist is not in the answer."""
+def gather_many(
+    *, customer_ids: Collection[int], now: datetime, wanted: Collection[str] | None = None
+) -> dict[int, dict[str, Any]]:
+    """Give each customer's variables; who does not exist is not in the answer.
+
+    `wanted` names the paths that will be read (`orders.last`); what is not among them is not
+    asked of the database. Products are shared between customers and must not be changed.
+    """
     ids = list(customer_ids)
-    orders = _orders(ids)
-    nothing = {"count": 0, "revenue": 0.0, "last": None}
+    last = _last_orders(ids) if _is_wanted("orders.last", wanted) else {}
+    with_name = _is_wanted("customer.full_name", wanted)
+    same = {"shop": shop(), "currency": settings.SHOP_CURRENCY}
     gathered: dict[int, dict[str, Any]] = {}
-    for customer in Customer.objects.filter(pk__in=ids).order_by():
-        gathered[customer.pk] = {
-            "customer": _customer(customer),
-            "orders": orders.get(customer.pk, nothing),
-            "shop": shop(),
-            "currency": settings.SHOP_CURRENCY,
-            "language": customer.language,
-            "timezone": customer.time_zone,
-        }
+    with connection.cursor() as cursor:
+        cursor.execute(_PEOPLE, [ids])
+        for customer_id, *facts, attributes, count, revenue in cursor.fetchall():
+            person = dict(zip(_FACTS, facts, strict=True), id=customer_id)
+            person["attributes"] = json.loads(attributes)
+            if with_name:
+                names = (person["first_name"], person["last_name"])
+                person["full_name"] = written_name(*names, language=person["language"])
+            gathered[customer_id] = {
+                "customer": person,
+                "orders": {"count": count, "revenue": revenue, "last": last.get(customer_id)},
+                "language": person["language"],
+                "timezone": person["time_zone"],
+                **same,
+            }
     for name in template_variables.names():
-        provided = template_variables.get(name)(customer_ids=ids, now=now)
-        for customer_id, variables in gathered.items():
-            variables[name] = provided.get(customer_id)
+        if _is_wanted(name, wanted):
+            provided = template_variables.get(name)(customer_ids=ids, now=now)
+            for customer_id, variables in gathered.items():
+                variables[name] = provided.get(customer_id)
     return gathered
+
+
+def _is_wanted(path: str, wanted: Collection[str] | None) -> bool:
+    """Whether a path, something in it or something around it is among those wanted."""
+    if wanted is None:
+        return True
+    return any(f"{path}.".startswith(f"{one}.") or one.startswith(f"{path}.") for one in wanted)
 
 
 def shop() -> dict[str, Any]:
@@ -60,63 +110,43 @@ def shop() -> dict[str, Any]:
     }
 
 
-def _customer(customer: Customer) -> dict[str, Any]:
-    return {
-        "id": customer.pk,
-        "first_name": customer.first_name,
-        "last_name": customer.last_name,
-        "full_name": customer.full_name,
-        "email": customer.email,
-        "phone": customer.phone,
-        "country": customer.country,
-        "city": customer.city,
-        "language": customer.language,
-        "time_zone": customer.time_zone,
-        "attributes": customer.attributes,
-    }
-
-
-def _orders(ids: list[int]) -> dict[int, dict[str, Any]]:
-    last = _last_orders(ids)
-    return {
-        row.customer_id: {
-            "count": row.orders,
-            "revenue": float(row.revenue),
-            "last": last.get(row.customer_id),
-        }
-        for row in OrderStatistics.objects.filter(customer_id__in=ids)
-    }
-
-
 def _last_orders(ids: list[int]) -> dict[int, dict[str, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(_LAST_ORDERS, [ids])
         orders = cursor.fetchall()
-        products = _products(cursor, [row[1] for row in orders])
+        products = _products(cursor, orders)
     return {
         customer_id: {
             "number": number,
             "date": placed_at,
-            "total": float(total),
+            "total": total,
             "currency": currency,
-            "products": products.get(order_id, []),
+            "products": [products[line] for line in _lines(lines)],
         }
-        for customer_id, order_id, number, placed_at, total, currency in orders
+        for customer_id, number, placed_at, total, currency, *lines in orders
     }
 
 
-def _products(cursor: Any, order_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
-    cursor.execute(_PRODUCTS, [order_ids])
-    found: dict[int, list[dict[str, Any]]] = {}
-    for order_id, sku, name, url, image_url, category, quantity, price in cursor.fetchall():
-        product = {
-            "sku": sku,
-            "name": name,
-            "url": url,
-            "image_url": image_url,
-            "category": category,
-            "quantity": quantity,
-            "price": float(price),
-        }
-        found.setdefault(order_id, []).append(product)
-    return found
+def _lines(columns: Sequence[list[Any] | None]) -> Iterator[tuple[Any, ...]]:
+    """The lines of an order as (product, quantity, price); none where there are no lines."""
+    return zip(*(column or () for column in columns), strict=True)
+
+
+def _products(cursor: Any, orders: Iterable[tuple[Any, ...]]) -> dict[tuple[Any, ...], Any]:
+    """Every product of these orders as (product, quantity, price) and what is shown of it."""
+    lines = {line for order in orders for line in _lines(order[5:])}
+    cursor.execute(_PRODUCTS, [sorted({product_id for product_id, *_ in lines})])
+    facts = {row[0]: row[1:] for row in cursor.fetchall()}
+    return {line: _show(facts[line[0]], *line[1:]) for line in lines}
+
+
+def _show(facts: tuple[str, ...], quantity: int, price: float) -> dict[str, Any]:
+    """One and the same object for the same facts, so that what it prints is printed once."""
+    key = (facts, quantity, price)
+    shown = _shown.get(key)
+    if shown is None:
+        if len(_shown) >= _MAX_SHOWN:
+            _shown.clear()
+        shown = dict(zip(_SHOWN, facts, strict=True), quantity=quantity, price=price)
+        _shown[key] = share(shown)
+    return shown

@@ -11,7 +11,8 @@ from crm.messages.queue import NewMessage, say, send_queued
 from crm.messages.recovery import lost_owners, recover
 from crm.messages.sending import send_many
 from crm.messages.settling import settle_many
-from crm.messages.showing import Shown, find, show, thaw
+from crm.messages.keeping import keep_shared, read_of, thaw
+from crm.messages.showing import Shown, find, show
 from crm.messages.writing import write_many
 
 __all__ = [
@@ -21,10 +22,12 @@ __all__ = [
     "Settlement",
     "Shown",
     "find",
+    "keep_shared",
     "links",
     "lost_owners",
     "message_of_bounce",
     "owner",
+    "read_of",
     "recover",
     "reserve_ids",
     "say",

@@ -16,7 +16,8 @@ from crm.messages.drafts import Draft, Settlement, body_hash, reserve_ids
 from crm.messages.journals import writing_as
 from crm.messages.sending import send_many
 from crm.messages.settling import settle_many
-from crm.messages.showing import freeze, show
+from crm.messages.keeping import freeze
+from crm.messages.showing import show
 from crm.messages.writing import LEASE
 from crm.models import Message
 from crm.rendering import RenderError

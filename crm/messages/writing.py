@@ -10,7 +10,7 @@ from crm.channels.journal import CAPACITY
 from crm.choices import Direction, MessageState
 from crm.messages import journals
 from crm.messages.drafts import Draft, body_hash
-from crm.messages.showing import freeze
+from crm.messages.keeping import freeze
 
 # Longer than the slowest provider needs for a batch.
 LEASE = timedelta(minutes=10)

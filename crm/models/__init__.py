@@ -18,6 +18,7 @@ from .outbox import CaughtMessage
 from .privacy import AccessRecord, PrivacyRequest, RetentionRule
 from .provider import AccountStanding, AccountTrial, Notice, ProviderAccount, SendingDomain
 from .quality import QualityFinding, QualityRepair
+from .shared_value import SharedValue
 from .template import Template, TemplateVersion, TrackedLink
 from .webhook import Webhook, WebhookDelivery
 
@@ -67,6 +68,7 @@ __all__ = [
     "RejectedRow",
     "RetentionRule",
     "SendingDomain",
+    "SharedValue",
     "Suppression",
     "Template",
     "TemplateVersion",

@@ -25,6 +25,19 @@ def draw_bucket() -> int:
     return random.randrange(BUCKETS)  # noqa: S311 (a share, not a secret)
 
 
+def written_name(first_name: str, last_name: str, *, language: str) -> str:
+    """First and last name in the order that their own script uses."""
+    names = [name for name in (first_name, last_name) if name]
+    if not _is_east_asian(first_name, last_name):
+        return " ".join(names)
+    gap = " " if language == "ja" else ""
+    return gap.join(reversed(names))
+
+
+def _is_east_asian(first_name: str, last_name: str) -> bool:
+    return _EAST_ASIAN.fullmatch(first_name + last_name) is not None
+
+
 class CustomerQuerySet(models.QuerySet["Customer"]):
     """Chainable questions about customers, each with its negative form."""
 
@@ -104,16 +117,12 @@ class Customer(VeiledPerson):
     @property
     def full_name(self) -> str:
         """First and last name in the order that their own script uses."""
-        names = [name for name in (self.first_name, self.last_name) if name]
-        if not self.is_family_first:
-            return " ".join(names)
-        gap = " " if self.language == "ja" else ""
-        return gap.join(reversed(names))
+        return written_name(self.first_name, self.last_name, language=self.language)
 
     @property
     def is_family_first(self) -> bool:
         """Whether the name is in a script of East Asia, whatever its bearer reads."""
-        return _EAST_ASIAN.fullmatch(self.first_name + self.last_name) is not None
+        return _is_east_asian(self.first_name, self.last_name)
 
 
 class Identity(Veiled):

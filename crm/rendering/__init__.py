@@ -13,7 +13,7 @@ from crm.rendering.compiled import (
 )
 from crm.rendering.errors import RenderError
 from crm.rendering.names import FILTERS, GLOBALS, PROVIDED_VARIABLES, TESTS
-from crm.rendering.plain import check_plain
+from crm.rendering.plain import check_plain, is_shared, share
 from crm.rendering.slots import LinkSlot
 
 __all__ = [
@@ -29,4 +29,6 @@ __all__ = [
     "Rendered",
     "check_plain",
     "compile_template",
+    "is_shared",
+    "share",
 ]

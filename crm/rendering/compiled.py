@@ -12,7 +12,7 @@ from markupsafe import escape
 from crm.rendering import errors, fragments, limits
 from crm.rendering.errors import PlainDataError, RenderError
 from crm.rendering.fragments import wire_bytes
-from crm.rendering.guard import parse, restrain, variables_of
+from crm.rendering.guard import parse, reads_of, restrain, variables_of
 from crm.rendering.markup import inline_css, plain_text, squeeze, text_source
 from crm.rendering.masks import mask
 from crm.rendering.plain import check_plain
@@ -59,10 +59,14 @@ class Encoded:
 
 @dataclass(frozen=True)
 class CompiledTemplate:
-    """A checked template; `variables` are the paths it uses, `links` its tracked links."""
+    """A checked template; `variables` are the paths it uses, `links` its tracked links.
+
+    `reads` are all paths whose values can change what it prints.
+    """
 
     channel: str
     variables: frozenset[str]
+    reads: frozenset[str]
     links: tuple[LinkSlot, ...]
     _subject: Runnable = field(repr=False)
     _text: Runnable | None = field(repr=False)
@@ -183,10 +187,13 @@ def compile_template(
         subject = html = ""
     used = _variables(_TEXT, subject, "subject") | _variables(_HTML, html, "html")
     used |= _variables(_TEXT, text, "text")
+    sources = ((_TEXT, subject), (_HTML, html), (_TEXT, text))
+    reads = {path for room, source in sources for path in reads_of(parse(room, source))}
     slotted = _slots(html)
     compiled = CompiledTemplate(
         channel=channel,
         variables=used,
+        reads=frozenset(reads),
         links=slotted.links if slotted else (),
         _subject=_compile(_TEXT, subject, "subject"),
         _text=_text_part(html, text),

@@ -65,6 +65,19 @@ def variables_of(tree: nodes.Template) -> frozenset[str]:
     return frozenset(p for p in paths if not any(q.startswith(f"{p}.") for q in paths))
 
 
+def reads_of(tree: nodes.Template) -> frozenset[str]:
+    """Every path of an outside variable that is read, whole or in part: all it can depend on."""
+    found: set[str] = set()
+    stack: list[nodes.Node] = [tree]
+    while stack:
+        node = stack.pop()
+        if path := _path(node):
+            found.add(path)
+        else:
+            stack.extend(node.iter_child_nodes())
+    return frozenset(found)
+
+
 def _walk(tree: nodes.Node) -> Iterator[nodes.Node]:
     stack = [tree]
     while stack:

@@ -1,0 +1,186 @@
+"""What a message keeps of its variables: what its template read, in a form that can be read again.
+
+JSON knows no moments and no exact numbers: they are kept under a mark. What many messages show
+alike is kept once, and named by its number.
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+from django.db import connection
+
+from crm.models import SharedValue
+from crm.rendering import is_shared
+
+_MOMENT, _DAY, _NUMBER, _SHARED = "$moment", "$day", "$number", "$shared"
+# Around what only looks like a mark of ours.
+_PLAIN = "$plain"
+# Filters read these, whatever the template names.
+_ALWAYS = ("language", "timezone", "currency")
+_MAX_KNOWN = 50_000
+_known: dict[int, tuple[Any, int]] = {}
+
+_KEEP = """
+    WITH new AS (
+        SELECT decode(key, 'hex') AS key, value
+        FROM json_to_recordset(%s) AS told (key text, value jsonb)
+    ), added AS (
+        INSERT INTO crm_sharedvalue (key, value) SELECT key, value FROM new ORDER BY key
+        ON CONFLICT (key) DO NOTHING RETURNING id, key
+    )
+    SELECT id, encode(key, 'hex') FROM added
+    UNION SELECT s.id, encode(s.key, 'hex') FROM crm_sharedvalue s JOIN new USING (key)
+"""
+
+Tree = Mapping[str, "Tree | None"]
+
+
+def read_of(*, variables: Mapping[str, Any], paths: Collection[str]) -> dict[str, Any]:
+    """Only what is named by these paths, which is all that a template can have read."""
+    return _pruned(variables, _tree(frozenset(paths)))
+
+
+def keep_shared(*, many: Iterable[Mapping[str, Any]]) -> None:
+    """Write down what these variables share with others; commit it before they are frozen."""
+    new = {
+        id(item): item
+        for variables in many
+        for item in _shared_in(variables)
+        if not _is_known(item)
+    }
+    if not new:
+        return
+    keys = {_fingerprint(item): item for item in new.values()}
+    rows = [{"key": key, "value": item} for key, item in keys.items()]
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP, [json.dumps(rows, default=_marked)])
+        numbers = {key: number for number, key in cursor.fetchall()}
+    if len(_known) + len(new) > _MAX_KNOWN:
+        _known.clear()
+    for item in new.values():
+        _known[id(item)] = (item, numbers[_fingerprint(item)])
+
+
+def freeze(*, value: Any) -> str:
+    """Plain data as JSON that keeps what JSON does not know; what is shared, by its number."""
+    return _encode(_frozen(value)).decode()
+
+
+def thaw(*, value: Any) -> Any:
+    """What `freeze` kept, as templates saw it."""
+    numbers = set(_numbers(value))
+    shared = dict(SharedValue.objects.filter(pk__in=numbers).values_list("pk", "value"))
+    return _thawed(value, shared)
+
+
+def _is_known(item: Any) -> bool:
+    known = _known.get(id(item))
+    return known is not None and known[0] is item
+
+
+def _fingerprint(item: Any) -> str:
+    text = json.dumps(item, default=_marked, sort_keys=True)
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@lru_cache(maxsize=512)
+def _tree(paths: frozenset[str]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for path in sorted({*paths, *_ALWAYS}):
+        node, (*names, last) = tree, path.split(".")
+        for name in names:
+            node = node.setdefault(name, {})
+            if node is None:
+                break
+        else:
+            node[last] = None
+    return tree
+
+
+def _pruned(value: Mapping[str, Any], tree: Mapping[str, Any]) -> dict[str, Any]:
+    found = {}
+    for name, inner in tree.items():
+        if name in value:
+            part = value[name]
+            is_whole = inner is None or type(part) is not dict
+            found[name] = part if is_whole else _pruned(part, inner)
+    return found
+
+
+def _shared_in(value: Any) -> Iterable[Any]:
+    kind = type(value)
+    if kind is dict:
+        for part in value.values():
+            if type(part) in (dict, list, tuple):
+                yield from _shared_in(part)
+    elif kind in (list, tuple):
+        for part in value:
+            if is_shared(part):
+                yield part
+
+
+def _frozen(value: Any) -> Any:
+    kind = type(value)
+    if kind is dict:
+        frozen = {name: _frozen(part) for name, part in value.items()}
+        looks_marked = len(frozen) == 1 and str(next(iter(frozen))).startswith("$")
+        return {_PLAIN: frozen} if looks_marked else frozen
+    if kind in (list, tuple):
+        if value and all(map(_is_known, value)):
+            return {_SHARED: [_known[id(part)][1] for part in value]}
+        return [_frozen(part) for part in value]
+    return value if kind in _AS_IT_IS else _marked(value)
+
+
+_AS_IT_IS = frozenset({str, int, float, bool, type(None)})
+_encode = msgspec.json.Encoder().encode
+
+
+def _marked(value: Any) -> dict[str, str]:
+    if isinstance(value, datetime):
+        return {_MOMENT: value.isoformat()}
+    if isinstance(value, date):
+        return {_DAY: value.isoformat()}
+    if isinstance(value, Decimal):
+        return {_NUMBER: str(value)}
+    raise TypeError(f"A template sees plain data only, not {type(value).__qualname__}.")
+
+
+def _numbers(value: Any) -> Iterable[int]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _numbers(item)
+    elif isinstance(value, dict):
+        if list(value) == [_SHARED]:
+            yield from value[_SHARED]
+        for name, item in value.items():
+            # What is kept as plain is no mark, whatever it looks like.
+            yield from _numbers(list(item.values()) if name == _PLAIN else item)
+
+
+def _thawed(value: Any, shared: Mapping[int, Any]) -> Any:
+    if isinstance(value, list):
+        return [_thawed(item, shared) for item in value]
+    if not isinstance(value, dict):
+        return value
+    match list(value.items()):
+        case [(str() as mark, str() as text)] if mark in _THAWED:
+            return _THAWED[mark](text)
+        case [("$shared", list() as numbers)]:
+            return [_thawed(shared[number], {}) for number in numbers]
+        case [("$plain", dict() as plain)]:
+            return {name: _thawed(item, shared) for name, item in plain.items()}
+    return {name: _thawed(item, shared) for name, item in value.items()}
+
+
+_THAWED: dict[str, Callable[[str], Any]] = {
+    _MOMENT: datetime.fromisoformat,
+    _DAY: date.fromisoformat,
+    _NUMBER: Decimal,
+}
