@@ -4,22 +4,26 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('crm', '0015_accounts'),
+        ("crm", "0015_accounts"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SharedValue',
+            name="SharedValue",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.BinaryField(max_length=16, unique=True, verbose_name='fingerprint')),
-                ('value', models.JSONField(verbose_name='value')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.BinaryField(max_length=16, unique=True, verbose_name="fingerprint")),
+                ("value", models.JSONField(verbose_name="value")),
             ],
             options={
-                'verbose_name': 'shared value',
-                'verbose_name_plural': 'shared values',
+                "verbose_name": "shared value",
+                "verbose_name_plural": "shared values",
             },
         ),
     ]
