@@ -79,7 +79,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One message to hand over; its `key` is deterministic: Message-ID or idempotency key."""
+    """One message to hand over; its `key` is deterministic: Message-ID or idempotency key.
+
+    To an adapter that `takes_bytes` a mail may come as `raw_html` and `raw_text`, UTF-8 with lines
+    ending in CRLF, and its one-click way out as `unsubscribe_url` instead of headers.
+    """
 
     message_id: int
     key: str
@@ -90,6 +94,9 @@ class Outgoing:
     text: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     envelope_sender: str = ""
+    raw_html: bytes = b""
+    raw_text: bytes = b""
+    unsubscribe_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +164,7 @@ class Adapter(Protocol):
 
     A class may say more: `label`, its name for staff; `fields`, what an account has to tell;
     `is_idempotent`, that the provider takes a message of the same key once, so that one in doubt
-    may be handed over again.
+    may be handed over again; `takes_bytes`, that it wants mails as bytes (see Outgoing).
     """
 
     channel: ClassVar[str]

@@ -3,6 +3,7 @@
 import base64
 import re
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
@@ -126,12 +127,17 @@ def build(outgoing: Outgoing, *, sender: Address, recipient: Address, eight_bit:
         header_of_address("To", recipient),
         header("Subject", outgoing.subject),
         f"Message-ID: <{clean(message_id(outgoing))}>\r\n",
-        f"Date: {_now()}\r\n",
+        f"Date: {date_now()}\r\n",
     ]
-    head += [header(n, v) for n, v in outgoing.headers if n.lower() not in _OURS]
+    head += [header(name, value) for name, value in foreign(outgoing.headers)]
     head.append("MIME-Version: 1.0\r\n")
     mail = "".join(head).encode("utf-8") + _body(outgoing, eight_bit)
     return mail.replace(b"\r\n.", b"\r\n..") if b"\r\n." in mail else mail
+
+
+def foreign(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Those headers that we do not write ourselves."""
+    return ((name, value) for name, value in headers if name.lower() not in _OURS)
 
 
 @lru_cache(maxsize=512)
@@ -194,7 +200,8 @@ def _quoted(name: str) -> str:
     return f'"{escaped}"'
 
 
-def _now() -> str:
+def date_now() -> str:
+    """The moment as Date says it, to the second."""
     return _written(int(time.time()))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from crm.channels import journal as states
-from crm.channels import mime
+from crm.channels import letters, mime
 from crm.channels.base import (
     DEFERRED,
     FAILED,
@@ -26,7 +26,7 @@ from crm.channels.base import (
     Outcome,
     Outgoing,
 )
-from crm.channels.smtp_wire import Reply, Server, SmtpRefused, Wire, joined
+from crm.channels.smtp_wire import Reply, Server, SmtpRefused, Wire
 
 _RETRY_AFTER = {DEFERRED: 300.0, UNREACHABLE: 60.0}
 _TRIES = 2
@@ -41,7 +41,8 @@ class _Job:
     outgoing: Outgoing
     tries: int = 0
     mail: bytes = b""
-    commands: tuple[str, ...] = ()
+    # MAIL, RCPT and DATA, each with its line end.
+    envelope: tuple[bytes, ...] = ()
 
 
 @dataclass(slots=True)
@@ -140,7 +141,7 @@ class Pump:
         # Building the next mail here lets it overlap with the server's work on the last one.
         lane.following = lane.following or self._next(lane.wire)
         if lane.waiting:
-            self._settle_body(lane, lane.wire.read())
+            self._settle_body(lane)
         if lane.opened is None:
             self._open(lane)
         if lane.opened is None:
@@ -168,19 +169,21 @@ class Pump:
     def _open(self, lane: _Lane) -> None:
         lane.opened, lane.following = lane.following, None
         if lane.opened and lane.wire.offers("PIPELINING"):
-            lane.wire.write(joined(lane.opened.commands))
+            lane.wire.write(b"".join(lane.opened.envelope))
             lane.following = self._next(lane.wire)
 
     def _answer_to_envelope(self, lane: _Lane, job: _Job) -> tuple[str, str] | None:
         if lane.wire.offers("PIPELINING"):
-            replies = [lane.wire.read() for _ in job.commands]
+            if lane.wire.read_good(len(job.envelope)):
+                return None
+            replies = [lane.wire.read() for _ in job.envelope]
         else:
-            replies = _asked_one_by_one(lane.wire, job.commands)
+            replies = _asked_one_by_one(lane.wire, job.envelope)
         bad = next((place for place, reply in enumerate(replies) if not reply.is_good), None)
         if bad is None:
             return None
         self._must(replies[bad])
-        if len(replies) == len(job.commands) and replies[-1].is_good:
+        if len(replies) == len(job.envelope) and replies[-1].is_good:
             lane.wire.ask(".")  # the server waits for a body nobody will get
         return _refusal(replies[bad], SENDER_REFUSED if bad == 0 else REJECTED)
 
@@ -191,7 +194,7 @@ class Pump:
         envelope = b""
         if pipelined and lane.following:
             lane.opened, lane.following = lane.following, None
-            envelope = joined(lane.opened.commands)
+            envelope = b"".join(lane.opened.envelope)
         self._journal.mark(job.index, states.HANDING_OVER)
         try:
             lane.wire.write(body + envelope)
@@ -204,15 +207,16 @@ class Pump:
         self._journal.mark(job.index, states.HANDED_OVER)
         lane.waiting, job.mail = job, b""
 
-    def _settle_body(self, lane: _Lane, reply: Reply) -> None:
+    def _settle_body(self, lane: _Lane) -> None:
+        """Read what the server says of the body it was given last."""
         job = lane.waiting
-        if job is None:
-            return
+        assert job is not None
+        reply = None if lane.wire.read_good(1) else lane.wire.read()
         lane.waiting = None
-        if reply.is_good:
+        if reply is None or reply.is_good:
             self._settle(job, SENT, mark=states.CONFIRMED)
-        else:
-            self._settle(job, FAILED, *_refusal(reply, REJECTED))
+            return
+        self._settle(job, FAILED, *_refusal(reply, REJECTED))
         self._must(reply)
 
     def _recover(self, lane: _Lane, detail: str) -> bool:
@@ -278,29 +282,40 @@ def _prepare(job: _Job, wire: Wire) -> None:
     sender = mime.parse_address(outgoing.sender)
     recipient = mime.parse_recipient(outgoing.recipient)
     bounce = mime.parse_address(outgoing.envelope_sender) if outgoing.envelope_sender else sender
-    options = ""
+    options = b""
     if not (sender.is_ascii and recipient.is_ascii and bounce.is_ascii):
         if wire.offers("SMTPUTF8"):
-            options = " SMTPUTF8"
+            options = b" SMTPUTF8"
         else:
             sender, recipient, bounce = (x.in_ascii() for x in (sender, recipient, bounce))
     eight_bit = wire.offers("8BITMIME")
-    options += " BODY=8BITMIME" if eight_bit else ""
-    mail = mime.build(outgoing, sender=sender, recipient=recipient, eight_bit=eight_bit)
+    options += b" BODY=8BITMIME" if eight_bit else b""
+    mail = _built(outgoing, sender, recipient, eight_bit=eight_bit)
     if wire.offers("SIZE"):
-        options += f" SIZE={len(mail)}"
+        options += b" SIZE=%d" % len(mail)
     job.mail = mail if mail.endswith(b"\r\n") else mail + b"\r\n"
-    job.commands = (
-        f"MAIL FROM:<{bounce.address}>{options}",
-        f"RCPT TO:<{recipient.address}>",
-        "DATA",
+    job.envelope = (
+        b"MAIL FROM:<%b>%b\r\n" % (bounce.address.encode(), options),
+        b"RCPT TO:<%b>\r\n" % recipient.address.encode(),
+        b"DATA\r\n",
     )
 
 
-def _asked_one_by_one(wire: Wire, commands: Sequence[str]) -> list[Reply]:
+def _built(
+    outgoing: Outgoing, sender: mime.Address, recipient: mime.Address, *, eight_bit: bool
+) -> bytes:
+    """The whole mail with its dots stuffed."""
+    if not (outgoing.raw_html or outgoing.raw_text):
+        return mime.build(outgoing, sender=sender, recipient=recipient, eight_bit=eight_bit)
+    head = letters.letterhead(sender, outgoing.headers).head(outgoing, recipient.header().encode())
+    body = letters.body(outgoing.raw_html, outgoing.raw_text, eight_bit=eight_bit)
+    return letters.stuffed(head + body)
+
+
+def _asked_one_by_one(wire: Wire, envelope: Sequence[bytes]) -> list[Reply]:
     replies: list[Reply] = []
-    for command in commands:
-        replies.append(wire.ask(command))
+    for line in envelope:
+        replies.append(wire.ask_raw(line))
         if not replies[-1].is_good:
             break
     return replies

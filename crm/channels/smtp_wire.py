@@ -3,11 +3,12 @@
 import base64
 import socket
 import ssl
-from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 
 _MAX_REPLY = 64_000
+# What the codes of a server that agrees begin with.
+_CONSENT = frozenset({b"2", b"3"})
 _TLS_MODES = frozenset({"none", "starttls", "implicit"})
 # What each scheme means unless `tls=` says otherwise, and the port it goes to.
 _SCHEMES = {"smtp": ("none", 25), "smtp+tls": ("starttls", 587), "smtps": ("implicit", 465)}
@@ -102,6 +103,16 @@ class Wire:
         while self.sent < len(data):
             self.sent += self._socket.send(view[self.sent :])
 
+    def read_good(self, count: int) -> bool:
+        """Take this many replies if each is one line of consent; else they wait to be read."""
+        while self._buffer.count(b"\n") < count:
+            self._receive()
+        *lines, rest = self._buffer.split(b"\n", count)
+        if not all(line[:1] in _CONSENT and line[3:4] == b" " for line in lines):
+            return False
+        self._buffer = rest
+        return True
+
     def read(self) -> Reply:
         """Read one reply, however many lines it has."""
         lines: list[str] = []
@@ -115,7 +126,11 @@ class Wire:
 
     def ask(self, command: str) -> Reply:
         """Write one command and read its reply."""
-        self.write(command.encode("utf-8") + b"\r\n")
+        return self.ask_raw(command.encode("utf-8") + b"\r\n")
+
+    def ask_raw(self, line: bytes) -> Reply:
+        """Write one line as it is and read its reply."""
+        self.write(line)
         return self.read()
 
     def offers(self, feature: str) -> bool:
@@ -181,24 +196,22 @@ class Wire:
 
     def _line(self) -> str:
         while b"\n" not in self._buffer:
-            data = self._socket.recv(65536)
-            if not data:
-                raise ConnectionError("The server closed the connection.")
-            self._buffer += data
-            if len(self._buffer) > _MAX_REPLY:
-                raise ConnectionError("The server's reply has no end.")
+            self._receive()
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line.rstrip(b"\r").decode("utf-8", "replace")
+
+    def _receive(self) -> None:
+        data = self._socket.recv(65536)
+        if not data:
+            raise ConnectionError("The server closed the connection.")
+        self._buffer += data
+        if len(self._buffer) > _MAX_REPLY:
+            raise ConnectionError("The server's reply has no end.")
 
     @staticmethod
     def _must(reply: Reply) -> None:
         if not reply.is_good:
             raise SmtpRefused(reply)
-
-
-def joined(commands: Sequence[str]) -> bytes:
-    """Commands as one pipelined write."""
-    return "".join(f"{command}\r\n" for command in commands).encode("utf-8")
 
 
 def _b64(text: str) -> str:
