@@ -4,12 +4,14 @@ draft → scheduled → running → finished, with paused and cancelled on the w
 campaign's row first, so that only one changes it at a time, and leaves a CampaignAction.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_noop
 
 from campaigns import audiences, eligibility
 from campaigns.choices import CampaignState, CampaignVerb, DeliveryState, Reason
@@ -17,7 +19,7 @@ from campaigns.models import Campaign, CampaignAction, Delivery, Step
 from campaigns.preflight import Problem, check_launch, stopping
 from campaigns.sending import retries
 from campaigns.signals import campaign_finished
-from crm import templates
+from crm import notices, templates
 from crm.choices import MessageState
 from crm.models import Message
 from marketing import segments
@@ -34,6 +36,8 @@ __all__ = [
     "pause",
     "resume",
     "start_due",
+    "stop_by_itself",
+    "stop_withdrawn",
     "take_back",
 ]
 
@@ -47,6 +51,14 @@ SELECT %s, %s, audience.id,
   FROM ({audience}) AS audience (id, bucket), LATERAL (SELECT bucket = ANY(%s)) AS draw (held_out)
     ON CONFLICT (step_id, customer_id) DO NOTHING
 """
+
+_STARTED_BY_STAFF = (CampaignVerb.LAUNCHED, CampaignVerb.RESUMED)
+_TITLES = {
+    CampaignVerb.TOO_MANY_ERRORS: gettext_noop("A campaign is paused: too many messages failed"),
+    CampaignVerb.TOO_MANY_BOUNCES: gettext_noop("A campaign is paused: too many hard bounces"),
+    CampaignVerb.TOO_MANY_COMPLAINTS: gettext_noop("A campaign is paused: too many complaints"),
+    CampaignVerb.TEMPLATE_WITHDRAWN: gettext_noop("A campaign is paused: template withdrawn"),
+}
 
 
 class WrongState(Exception):  # noqa: N818 - it names what happened
@@ -100,9 +112,41 @@ def pause(*, campaign_id: int, by: User | None, reason: str, now: datetime) -> C
 
 
 @transaction.atomic
+def stop_by_itself(*, campaign_id: int, verb: CampaignVerb, reason: str, now: datetime) -> Campaign:
+    """Pause it for what came of its messages; whoever launched it is told, and may resume it."""
+    campaign = _locked(campaign_id, CampaignState.SCHEDULED, CampaignState.RUNNING)
+    _move(campaign, CampaignState.PAUSED)
+    _note(campaign, verb, reason=reason, now=now)
+    launched = campaign.actions.filter(verb__in=_STARTED_BY_STAFF, by__is_active=True)
+    notices.tell(
+        staff_ids=launched.order_by().values_list("by", flat=True).distinct(),
+        title=_TITLES[verb],
+        detail=f"{campaign.name}: {reason}",
+        path=f"/admin/campaigns/campaign/{campaign.pk}/",
+        now=now,
+    )
+    return campaign
+
+
+def stop_withdrawn(*, now: datetime) -> list[int]:
+    """Pause every campaign whose template was withdrawn; return those paused."""
+    going_on = Campaign.objects.filter(
+        state__in=(CampaignState.SCHEDULED, CampaignState.RUNNING),
+        steps__template_version__withdrawn_at__isnull=False,
+    )
+    verb, found = CampaignVerb.TEMPLATE_WITHDRAWN, []
+    for pk, because in going_on.values_list("pk", "steps__template_version__withdrawn_because"):
+        with suppress(WrongState):  # staff may be quicker
+            found.append(stop_by_itself(campaign_id=pk, verb=verb, reason=because, now=now).pk)
+    return found
+
+
+@transaction.atomic
 def resume(*, campaign_id: int, by: User | None, reason: str = "", now: datetime) -> Campaign:
     """Go on where it was paused, or wait for its time again if it had not started."""
     campaign = _locked(campaign_id, CampaignState.PAUSED)
+    if campaign.steps.filter(template_version__withdrawn_at__isnull=False).exists():
+        raise WrongState(f"The template of campaign {campaign_id} was withdrawn; cancel it.")
     started = campaign.started_at is not None
     _move(campaign, CampaignState.RUNNING if started else CampaignState.SCHEDULED)
     _note(campaign, CampaignVerb.RESUMED, by=by, reason=reason, now=now)

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from campaigns.tasks import answer_conversations
-from crm.signals import message_received
+from campaigns.tasks import advance_campaigns, answer_conversations
+from crm.signals import message_received, template_withdrawn
 from crm.tasks import ring
 
 
@@ -13,3 +13,9 @@ from crm.tasks import ring
 def ring_for_the_bot(**_: Any) -> None:
     """Somebody wrote: see which conversations wait for the bot."""
     ring(answer_conversations)
+
+
+@receiver(template_withdrawn)
+def ring_for_the_campaigns(**_: Any) -> None:
+    """A template was withdrawn: pause what sends it."""
+    ring(advance_campaigns)

@@ -3,6 +3,7 @@
 import logging
 import time
 from dataclasses import asdict
+from datetime import datetime
 
 from celery import shared_task
 from django.conf import settings
@@ -10,11 +11,13 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from redis import RedisError
 
-from campaigns import bot, broadcasts, reports, sending
+from campaigns import bot, breakers, broadcasts, reports, sending
 from campaigns.choices import CampaignState, DeliveryState
-from campaigns.models import Campaign, Delivery
-from crm import live, messages
-from crm.tasks import ring, send_queued_messages
+from campaigns.models import Campaign, Delivery, Step
+from crm import accounts, live, messages, pacing
+from crm import breakers as account_breakers
+from crm.choices import Lane
+from crm.tasks import mail_notices, ring, send_queued_messages
 
 # Short, so that other tasks get their turn between two slices of a long campaign.
 SLICE_SECONDS = 5.0
@@ -34,11 +37,15 @@ def advance_campaigns() -> None:
     broadcasts.start_due(now=now)
     sending.release_expired(now=now)
     sending.replan_unsent(now=now)
+    broadcasts.stop_withdrawn(now=now)
+    if breakers.judge_running(now=now):
+        ring(mail_notices)
     broadcasts.finish_done(now=now)
     planned = Delivery.objects.filter(campaign=OuterRef("pk"), state=DeliveryState.PLANNED)
     to_send = Campaign.objects.filter(Exists(planned), state=CampaignState.RUNNING)
     ready = set(to_send.values_list("pk", flat=True))
-    for campaign_id in sorted(ready - sending.resting(now=now)):
+    account_breakers.try_again(now=now)
+    for campaign_id in sorted(ready - _resting(now)):
         for _ in range(settings.CAMPAIGN_SENDERS):
             ring(send_campaign, campaign_id)
 
@@ -59,21 +66,53 @@ def answer_conversations() -> None:
         ring(send_queued_messages)
 
 
+def _resting(now: datetime) -> set[int]:
+    """Campaigns whose provider was away just now and whose messages no other account can take."""
+    found = {}
+    for campaign_id in sending.resting(now=now):
+        usable = [kept for kept in _order(campaign_id) if kept.is_usable(now=now)]
+        found[campaign_id] = len(_order(campaign_id)) < 2 or not usable
+    return {campaign_id for campaign_id, rests in found.items() if rests}
+
+
+def _order(campaign_id: int) -> list[accounts.Kept]:
+    """The accounts that may carry a campaign, the first choice first."""
+    step = Step.objects.filter(campaign=campaign_id).order_by("position")
+    channel, purpose = step.values_list("channel", "campaign__purpose").get()
+    return accounts.in_order(channel=channel, purpose=purpose)
+
+
+def _grant(campaign_id: int, wanted: int) -> pacing.Grant:
+    """What may leave now; without an account that may be used, nothing for a long while."""
+    now = timezone.now()
+    kept = next((one for one in _order(campaign_id) if one.is_usable(now=now)), None)
+    if kept is None:
+        return pacing.Grant(0, SLICE_SECONDS)
+    return pacing.grant(kept=kept, wanted=wanted, lane=Lane.BULK, now=now)
+
+
 def _send_slice(campaign_id: int) -> bool:
     """Whether there is more to do."""
     owner, size, shown = messages.owner(), SMALLEST_BATCH, 0.0
     ends_at = time.monotonic() + SLICE_SECONDS
     while time.monotonic() < ends_at:
         started = time.monotonic()
+        grant = _grant(campaign_id, size)
+        if not grant.count:
+            if started + grant.wait_seconds >= ends_at:
+                return False  # the beat rings again
+            time.sleep(grant.wait_seconds)
+            continue
         result = sending.send_batch(
-            campaign_id=campaign_id, owner=owner, now=timezone.now(), size=size
+            campaign_id=campaign_id, owner=owner, now=timezone.now(), size=grant.count
         )
+        pacing.give_back(grant=grant, unused=grant.count - sum(result.outcomes.values()))
         if result.is_empty:
             _show_progress(campaign_id)
             if shown:
                 ring(advance_campaigns)  # so that it is finished now and not with the next beat
             return False
-        if result.is_unreachable:
+        if result.is_unreachable and campaign_id in _resting(timezone.now()):
             return False
         if time.monotonic() - shown > BETWEEN_SHOWS_SECONDS:
             _show_progress(campaign_id)

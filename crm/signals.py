@@ -13,6 +13,7 @@ customers_changed = Signal()  # provides: customer_ids
 customers_merged = Signal()  # provides: pairs, each (kept_id, merged_id)
 customers_unmerged = Signal()  # provides: kept_id, merged_id
 customers_erased = Signal()  # provides: customer_ids, known_since_at
+template_withdrawn = Signal()  # provides: version_id
 messages_settled = Signal()  # provides: message_ids
 
 

@@ -12,12 +12,16 @@ from django.db import transaction
 from django.utils import timezone
 
 from crm import (
+    accounts,
+    breakers,
     callbacks,
     calls,
     duplicates,
     exports,
     imports,
+    mailboxes,
     messages,
+    notices,
     privacy,
     quality,
     retention,
@@ -59,9 +63,32 @@ def send_queued_messages() -> None:
 
 
 @shared_task
+def mail_notices() -> None:
+    """Mail staff what they must know."""
+    notices.send_due(now=timezone.now())
+
+
+@shared_task
+def look_after_accounts() -> None:
+    """Ask providers whether accounts work, and send the tests that staff asked for."""
+    breakers.try_again(now=timezone.now())
+    accounts.run_trials(now=timezone.now())
+    accounts.check_due(now=timezone.now())
+
+
+@shared_task
 def deliver_webhooks() -> None:
     """Tell subscribers what is due."""
     _until_done(partial(webhooks.deliver_due, owner=messages.owner()))
+
+
+@shared_task
+def read_mailboxes() -> None:
+    """Read the mailboxes that are due."""
+    ends_at = time.monotonic() + SLICE_SECONDS
+    while mailboxes.read_due(owner=messages.owner(), clock=timezone.now):
+        if time.monotonic() > ends_at:
+            return
 
 
 @shared_task

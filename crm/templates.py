@@ -6,12 +6,16 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from crm import variables
 from crm.choices import Channel
 from crm.models import Template, TemplateVersion, TrackedLink
 from crm.rendering import CompiledTemplate, LinkContext, Rendered, compile_template
+from crm.signals import announce, template_withdrawn
 
 STARTERS = settings.BASE_DIR / "templates" / "messages"
 
@@ -53,8 +57,9 @@ def publish(
     """
     content = compile_template(channel=template.channel, subject=subject, html=html, text=text)
     Template.objects.select_for_update().get(pk=template.pk)
-    last = _latest(template.pk)
-    if last and (last.subject, last.html, last.text) == (subject, html, text):
+    last = _versions(template.pk).first()
+    is_known = last and (last.subject, last.html, last.text) == (subject, html, text)
+    if last and is_known and not last.withdrawn_at:
         return last
     version = TemplateVersion.objects.create(
         template=template,
@@ -73,8 +78,28 @@ def publish(
 
 
 def latest(*, template_id: int) -> TemplateVersion | None:
-    """The newest version of a template, if it has one."""
-    return _latest(template_id)
+    """The newest version of a template that was not withdrawn, if it has one."""
+    return _versions(template_id).filter(withdrawn_at=None).first()
+
+
+@transaction.atomic
+def withdraw(
+    *, version_id: int, reason: str, by: AbstractBaseUser | None, now: datetime
+) -> TemplateVersion:
+    """Send nothing with a version any more, what is queued included. Locks the version.
+
+    Workers notice within a quarter of a second; campaigns that send it are paused.
+    """
+    version = TemplateVersion.objects.select_for_update().get(pk=version_id)
+    if version.withdrawn_at is not None:
+        raise ValidationError(_("This version was withdrawn already."))
+    if not reason.strip():
+        raise ValidationError(_("Say why: the reason is kept with the version."))
+    version.withdrawn_at, version.withdrawn_because = now, reason.strip()[:255]
+    version.withdrawn_by_id = by.pk if by else None
+    version.save(update_fields=["withdrawn_at", "withdrawn_because", "withdrawn_by"])
+    announce(template_withdrawn, sender=TemplateVersion, version_id=version.pk)
+    return version
 
 
 def compiled(*, version: TemplateVersion) -> CompiledTemplate:
@@ -96,9 +121,10 @@ def preview(
     return content.render(variables=known, links=_NOWHERE)
 
 
-def _latest(template_id: int) -> TemplateVersion | None:
+def _versions(template_id: int) -> QuerySet[TemplateVersion]:
+    """The versions of a template, the newest first."""
     versions = TemplateVersion.objects.select_related("template")
-    return versions.filter(template_id=template_id).order_by("-number").first()
+    return versions.filter(template_id=template_id).order_by("-number")
 
 
 def _starter(folder: Path) -> Starter:

@@ -144,7 +144,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "segment sizes": {"task": "marketing.tasks.sample_segments", "schedule": 1800.0},
     "reading": {"task": "marketing.tasks.read_messages", "schedule": 60.0},
     "training": {"task": "marketing.tasks.train_due", "schedule": 3600.0},
+    "accounts": {"task": "crm.tasks.look_after_accounts", "schedule": 10.0},
+    "notices": {"task": "crm.tasks.mail_notices", "schedule": 10.0},
     "webhooks": {"task": "crm.tasks.deliver_webhooks", "schedule": 10.0},
+    "mailboxes": {"task": "crm.tasks.read_mailboxes", "schedule": 15.0},
     "old calls": {"task": "crm.tasks.forget_old_calls", "schedule": 3600.0},
     "duplicates": {"task": "crm.tasks.find_duplicates", "schedule": 3600.0},
 }
@@ -161,6 +164,9 @@ CATCHER_HTTP_PORT = env.int("RAPPORT_CATCHER_HTTP_PORT", default=2580)
 EMAIL_URL = env.str("EMAIL_URL", default=f"smtp://127.0.0.1:{CATCHER_SMTP_PORT}")
 EMAIL_FROM = env.str("EMAIL_FROM", default="Rapport Demo Shop <shop@rapport.example>")
 EMAIL_BOUNCE_DOMAIN = env.str("EMAIL_BOUNCE_DOMAIN", default="bounce.rapport.example")
+# So many soft bounces in a row within so many days close an address for a while.
+SOFT_BOUNCES = env.int("SOFT_BOUNCES", default=5)
+SOFT_BOUNCE_DAYS = env.int("SOFT_BOUNCE_DAYS", default=30)
 SMS_URL = env.str("SMS_URL", default=f"http://127.0.0.1:{CATCHER_HTTP_PORT}/sms/messages")
 SMS_FROM = env.str("SMS_FROM", default="+441134960000")
 SMS_API_KEY = env.str("SMS_API_KEY", default="simulator")
@@ -197,6 +203,18 @@ CAMPAIGN_FREQUENCY_CAP_DAYS = env.int("CAMPAIGN_FREQUENCY_CAP_DAYS", default=7)
 CAMPAIGN_SENDERS = env.int("CAMPAIGN_SENDERS", default=2)
 # How long a message that its provider put off waits for its next try.
 CAMPAIGN_RETRY_SECONDS = env.int("CAMPAIGN_RETRY_SECONDS", default=120)
+# An account of whose messages this share fails within a minute is left alone for a while, but not
+# for less than so many failures; the rest doubles with every trial that fails. 0 is never.
+ACCOUNT_ERROR_RATE = env.float("ACCOUNT_ERROR_RATE", default=0.5)
+ACCOUNT_ERRORS_MIN = env.int("ACCOUNT_ERRORS_MIN", default=10)
+ACCOUNT_REST_SECONDS = env.int("ACCOUNT_REST_SECONDS", default=30)
+# A campaign is paused by itself at these shares, but not for less than so many; 0 is never.
+CAMPAIGN_ERROR_RATE = env.float("CAMPAIGN_ERROR_RATE", default=0.25)
+CAMPAIGN_ERRORS_MIN = env.int("CAMPAIGN_ERRORS_MIN", default=50)
+CAMPAIGN_BOUNCE_RATE = env.float("CAMPAIGN_BOUNCE_RATE", default=0.05)
+CAMPAIGN_BOUNCES_MIN = env.int("CAMPAIGN_BOUNCES_MIN", default=20)
+CAMPAIGN_COMPLAINT_RATE = env.float("CAMPAIGN_COMPLAINT_RATE", default=0.001)
+CAMPAIGN_COMPLAINTS_MIN = env.int("CAMPAIGN_COMPLAINTS_MIN", default=3)
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",

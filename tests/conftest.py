@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import time
 from datetime import UTC, datetime
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from django.conf import settings
 
 # scikit-learn then runs its checks of array input too.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
+_tests = count(int(time.time() * 1000))
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -55,10 +58,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _accounts_are_read_anew() -> None:
-    """What another test kept in the book of accounts was rolled back with it."""
+    """What another test kept of accounts and limits was rolled back with it."""
     from crm import accounts
+    from crm.pacing import buckets, warming
 
     accounts.forget()
+    warming.forget()
+    buckets.prefix = f"{next(_tests)}:"
 
 
 @pytest.fixture

@@ -47,6 +47,7 @@ class Kept:
     per_second: float | None = None
     burst: int | None = None
     breaker: str = BreakerState.CLOSED
+    opened_at: datetime | None = None
     opened_until_at: datetime | None = None
     rests_until_at: datetime | None = None
 
@@ -127,6 +128,15 @@ def named(*, name: str) -> Kept | None:
         if described and described.name == name:
             return _standing_of(described)
     return None
+
+
+def names_of(*, domain: str) -> list[str]:
+    """The accounts, stopped ones too, whose mails come from a domain."""
+    _read()
+    described = from_settings(channel=Channel.EMAIL)
+    every = [*_book.kept, *([described] if described else [])]
+    ending = f"@{domain}"
+    return [one.name for one in every if one.sender.rstrip(">").lower().endswith(ending)]
 
 
 def for_provider(*, provider: str) -> Account | None:
@@ -216,6 +226,7 @@ def _standing_of(kept: Kept) -> Kept:
     return replace(
         kept,
         breaker=standing.breaker,
+        opened_at=standing.opened_at,
         opened_until_at=standing.opened_until_at,
         rests_until_at=standing.rests_until_at,
     )

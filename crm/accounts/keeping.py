@@ -14,7 +14,7 @@ from crm.accounts import book
 from crm.channels import registry
 from crm.channels.base import Field
 from crm.channels.mime import parse_address
-from crm.choices import Channel, Lane
+from crm.choices import BreakerState, Channel, Lane
 from crm.models import AccountStanding, ProviderAccount
 
 # What an account of an adapter that declares nothing has to tell.
@@ -99,7 +99,12 @@ def start(*, account_id: int) -> ProviderAccount:
     """Let a stopped account carry messages again, whatever it was left alone for."""
     row = _set_active(account_id, False, True)
     AccountStanding.objects.filter(name=row.name).update(
-        breaker="closed", reason="", detail="", opened_until_at=None, rests_until_at=None, trips=0
+        breaker=BreakerState.CLOSED,
+        reason="",
+        detail="",
+        opened_until_at=None,
+        rests_until_at=None,
+        trips=0,
     )
     return row
 

@@ -124,6 +124,7 @@ class ManyRequests:
         await asyncio.sleep(0)
         free = asyncio.Semaphore(self._in_flight)
         running: set[asyncio.Task[None]] = set()
+        may_begin = getattr(batch.journal, "may_begin", None)
         try:
             for index, message in enumerate(batch.messages):
                 await free.acquire()
@@ -132,6 +133,9 @@ class ManyRequests:
                     self._settle(batch, index, put_off)
                     free.release()
                     continue
+                if may_begin and not may_begin(index):
+                    free.release()
+                    continue  # no outcome: whoever stopped it says why
                 task = asyncio.create_task(self._one(batch, index, message))
                 running.add(task)
                 task.add_done_callback(lambda _: free.release())

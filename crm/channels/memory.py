@@ -38,7 +38,10 @@ class MemoryAdapter:
 
     def send_many(self, batch: Sequence[Outgoing], *, journal: Journal) -> Iterator[Outcome]:
         """Take every message; answer from the script while it lasts, then with sent."""
+        may_begin = getattr(journal, "may_begin", None)
         for index, outgoing in enumerate(batch):
+            if may_begin and not may_begin(index):
+                continue
             journal.mark(index, states.HANDING_OVER)
             outcome = self._answer(outgoing)
             journal.mark(index, _mark(outcome))

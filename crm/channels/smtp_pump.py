@@ -91,6 +91,7 @@ class Pump:
         self._queue = deque(_Job(index, outgoing) for index, outgoing in enumerate(batch))
         self._ready: list[Outcome] = []
         self._trouble = (UNREACHABLE, "")
+        self._may_begin = getattr(journal, "may_begin", None)
 
     def outcomes(self) -> Iterator[Outcome]:
         """Send the batch; one outcome for every message, whatever the wire does."""
@@ -157,6 +158,8 @@ class Pump:
     def _next(self, wire: Wire) -> _Job | None:
         while self._queue:
             job = self._queue.popleft()
+            if self._may_begin and not self._may_begin(job.index):
+                continue  # no outcome: whoever stopped it says why
             try:
                 _prepare(job, wire)
                 return job
@@ -166,8 +169,12 @@ class Pump:
                 self._settle(job, FAILED, REJECTED, str(error))
         return None
 
+    def _wanted(self, job: _Job | None) -> _Job | None:
+        """What was built a while ago, unless it was stopped meanwhile."""
+        return job if job and (not self._may_begin or self._may_begin(job.index)) else None
+
     def _open(self, lane: _Lane) -> None:
-        lane.opened, lane.following = lane.following, None
+        lane.opened, lane.following = self._wanted(lane.following), None
         if lane.opened and lane.wire.offers("PIPELINING"):
             lane.wire.write(b"".join(lane.opened.envelope))
             lane.following = self._next(lane.wire)
@@ -189,6 +196,7 @@ class Pump:
 
     def _hand_over(self, lane: _Lane, job: _Job) -> None:
         body = job.mail + b".\r\n"
+        lane.following = self._wanted(lane.following)
         pipelined = lane.following is not None and lane.wire.offers("PIPELINING")
         lane.opened = None
         envelope = b""

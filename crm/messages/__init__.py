@@ -7,12 +7,13 @@ between leaves is told by its journal: never begun, in doubt, or surely handed o
 from crm.messages.drafts import Draft, Sent, Settlement, links, reserve_ids
 from crm.messages.headers import message_of_bounce
 from crm.messages.journals import owner, writing_as
-from crm.messages.queue import NewMessage, say, send_queued
+from crm.messages.keeping import keep_shared, read_of, thaw
+from crm.messages.queue import NewMessage, is_waiting, say, send_queued
 from crm.messages.recovery import lost_owners, recover
 from crm.messages.sending import send_many
 from crm.messages.settling import settle_many
-from crm.messages.keeping import keep_shared, read_of, thaw
 from crm.messages.showing import Shown, find, show
+from crm.messages.stopping import Stop, Stopped, Watch
 from crm.messages.writing import write_many
 
 __all__ = [
@@ -21,7 +22,11 @@ __all__ = [
     "Sent",
     "Settlement",
     "Shown",
+    "Stop",
+    "Stopped",
+    "Watch",
     "find",
+    "is_waiting",
     "keep_shared",
     "links",
     "lost_owners",

@@ -1,36 +1,43 @@
 """Queued messages: answers of staff and bot, and other things said to one person."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
 from django.db import connection
 from django.db.models import F, Q
 
-from crm import accounts, consent
-from crm.choices import Channel, Direction, FailureReason, MessageState, Purpose, Refusal
+from crm import accounts, consent, pacing
+from crm.choices import Channel, Direction, FailureReason, Lane, MessageState, Purpose, Refusal
 from crm.messages.drafts import Draft, Settlement, body_hash, reserve_ids
 from crm.messages.journals import writing_as
+from crm.messages.keeping import freeze
 from crm.messages.sending import send_many
 from crm.messages.settling import settle_many
-from crm.messages.keeping import freeze
 from crm.messages.showing import show
+from crm.messages.stopping import Watch
 from crm.messages.writing import LEASE
 from crm.models import Message
 from crm.rendering import RenderError
 
 _BATCH = 200
+# Looked at again after so long while no account may be used.
+_NOBODY = timedelta(seconds=5)
+# What another account must never send again: it may have gone by the first.
+_DOUBTS = frozenset({FailureReason.CONNECTION_LOST, FailureReason.WORKER_LOST})
+# What was granted, and to which messages.
+_Taken = list[tuple[pacing.Grant, frozenset[int]]]
 
 _CLAIM = """
     UPDATE crm_message SET
         state = 'sending', owner = %s, lease_until_at = %s, attempts = attempts + 1,
         due_at = NULL, address = claimed.address, subject = claimed.subject,
-        body_hash = claimed.body_hash
-    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[])
-         AS claimed (id, address, subject, body_hash)
+        body_hash = claimed.body_hash, provider = claimed.provider
+    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
+         AS claimed (id, address, subject, body_hash, provider)
     WHERE crm_message.id = claimed.id
 """
 
@@ -68,7 +75,7 @@ def say(*, message: NewMessage, now: datetime) -> Message:
         template_version_id=message.template_version_id,
         variables=_kept(message.variables),
         key=f"message-{message_id}",
-        provider=accounts.for_channel(channel=message.channel).provider,
+        provider=_first(message.channel, message.purpose),
         state=MessageState.QUEUED,
         created_at=now,
     )
@@ -80,12 +87,65 @@ def send_queued(*, owner: str, now: datetime) -> int:
     Locks what it claims and skips what another worker holds.
     """
     with writing_as(owner=owner):
-        claimed = _lock_due(now)
+        claimed, taken = _granted(_lock_due(now), now)
         drafts, refused = _prepare(claimed, now)
         _mark_sending(drafts, owner, now)
         _mark_refused(refused, owner, now)
-    send_many(drafts=drafts, now=now)
+    for grant, count in _unused(taken, drafts):
+        pacing.give_back(grant=grant, unused=count)
+    send_many(drafts=drafts, now=now, stop=Watch(drafts, now=now))
     return len(claimed)
+
+
+def is_waiting(*, now: datetime) -> bool:
+    """Whether a message is due."""
+    due = Q(due_at=None) | Q(due_at__lte=now)
+    return Message.objects.filter(due, state=MessageState.QUEUED).exists()
+
+
+def _first(channel: str, purpose: str) -> str:
+    """The account that will carry it as it looks now; whoever claims it decides."""
+    order = accounts.in_order(channel=channel, purpose=purpose)
+    return order[0].name if order else ""
+
+
+def _granted(messages: Sequence[Message], now: datetime) -> tuple[list[Message], _Taken]:
+    """Those that may leave now, each with its account; the others wait, their try not counted."""
+    granted: list[Message] = []
+    taken: _Taken = []
+    for (channel, purpose, name), group in groupby(sorted(messages, key=_kind), _kind):
+        asked = list(group)
+        kept = accounts.named(name=name) if name else None
+        kept = kept or accounts.usable(channel=channel, purpose=purpose, now=now)
+        if kept is None or not kept.is_usable(now=now):
+            _hold(asked, now + _NOBODY)
+            continue
+        grant = pacing.grant(kept=kept, wanted=len(asked), lane=Lane.of(purpose), now=now)
+        for message in asked[: grant.count]:
+            message.provider = kept.name
+        granted += asked[: grant.count]
+        taken.append((grant, frozenset(message.pk for message in asked[: grant.count])))
+        _hold(asked[grant.count :], now + timedelta(seconds=max(grant.wait_seconds, 0.05)))
+    return granted, taken
+
+
+def _kind(message: Message) -> tuple[str, str, str]:
+    """What goes by one account: one that was in doubt stays with its own, whatever comes."""
+    was_in_doubt = message.attempts > 0 and message.reason in _DOUBTS
+    return message.channel, message.purpose, message.provider if was_in_doubt else ""
+
+
+def _hold(messages: Sequence[Message], due_at: datetime) -> None:
+    if messages:
+        ids = [message.pk for message in messages]
+        Message.objects.filter(pk__in=ids).update(due_at=due_at)
+
+
+def _unused(taken: _Taken, drafts: Sequence[Draft]) -> Iterator[tuple[pacing.Grant, int]]:
+    """What the gate or a template kept back of what was granted."""
+    used = {draft.message_id for draft in drafts}
+    for grant, ids in taken:
+        yield grant, grant.count - len(used & ids)
 
 
 def _kept(variables: Mapping[str, Any] | None) -> Any:
@@ -181,6 +241,7 @@ def _draft(message: Message, address: str, headers: tuple[tuple[str, str], ...])
         headers=headers,
         template_version_id=message.template_version_id,
         conversation_id=message.conversation_id,
+        provider=message.provider,
     )
 
 
@@ -189,8 +250,9 @@ def _mark_sending(drafts: Sequence[Draft], owner: str, now: datetime) -> None:
     ids = [draft.message_id for draft in drafts]
     addresses = [draft.address for draft in drafts]
     subjects = [draft.subject[:998] for draft in drafts]
+    providers = [draft.provider for draft in drafts]
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [owner, now + LEASE, ids, addresses, subjects, hashes])
+        cursor.execute(_CLAIM, [owner, now + LEASE, ids, addresses, subjects, hashes, providers])
 
 
 def _mark_refused(refused: Sequence[Settlement], owner: str, now: datetime) -> None:

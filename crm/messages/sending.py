@@ -4,12 +4,12 @@ The row says `sending` already. The journal is begun before the adapter is calle
 after the settling has been committed, so that a process killed at any line leaves the truth.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
-from crm import accounts
+from crm import accounts, breakers
 from crm.channels import base, registry
 from crm.channels import journal as states
 from crm.choices import FailureReason, MessageState
@@ -17,6 +17,7 @@ from crm.messages import journals
 from crm.messages.drafts import Draft, Sent, Settlement
 from crm.messages.headers import envelope_sender, headers_for
 from crm.messages.settling import settle_many
+from crm.messages.stopping import Stop, Stopped
 
 _REASONS = {
     base.DEFERRED: FailureReason.DEFERRED,
@@ -41,17 +42,37 @@ _DOUBTFUL = (MessageState.IN_DOUBT, FailureReason.CONNECTION_LOST)
 class _Marks:
     """Passes marks on to the journal and remembers them."""
 
-    def __init__(self, journal: base.Journal, count: int) -> None:
+    def __init__(
+        self, journal: base.Journal, message_ids: Sequence[int], stop: Stop | None
+    ) -> None:
         self._journal = journal
-        self.states = bytearray(count)
+        self._ids = message_ids
+        self._stop = stop
+        self.states = bytearray(len(message_ids))
+        self.stopped: dict[int, Stopped] = {}
+
+    def may_begin(self, index: int) -> bool:
+        """Whether a message may still go; adapters ask right before they begin with it."""
+        why = self._stop and self._stop(self._ids[index])
+        if not why:
+            return True
+        self.stopped[self._ids[index]] = why
+        return False
 
     def mark(self, index: int, state: int) -> None:
         self._journal.mark(index, state)
         self.states[index] = state
 
+    def each(self) -> Iterator[tuple[int, int]]:
+        """Every message with its mark."""
+        return zip(self._ids, self.states, strict=True)
 
-def send_many(*, drafts: Sequence[Draft], now: datetime) -> Sent:
-    """Hand over messages whose rows are committed as `sending`, and settle each of them."""
+
+def send_many(*, drafts: Sequence[Draft], now: datetime, stop: Stop | None = None) -> Sent:
+    """Hand over messages whose rows are committed as `sending`, and settle each of them.
+
+    `stop` is asked before each message begins; what it stops has failed with its reason.
+    """
     outcomes: list[Settlement] = []
     by_account = attrgetter("channel", "provider")
     for (channel, name), group in groupby(sorted(drafts, key=by_account), by_account):
@@ -59,7 +80,7 @@ def send_many(*, drafts: Sequence[Draft], now: datetime) -> Sent:
             channel=channel
         )
         for batch in _batches(list(group)):
-            outcomes += _hand_over(account, batch, now)
+            outcomes += _hand_over(account, batch, now, stop)
     return Sent(tuple(outcomes))
 
 
@@ -68,10 +89,12 @@ def _batches(drafts: Sequence[Draft]) -> Iterator[Sequence[Draft]]:
         yield drafts[start : start + states.CAPACITY]
 
 
-def _hand_over(account: base.Account, drafts: Sequence[Draft], now: datetime) -> list[Settlement]:
+def _hand_over(
+    account: base.Account, drafts: Sequence[Draft], now: datetime, stop: Stop | None
+) -> list[Settlement]:
     message_ids = [draft.message_id for draft in drafts]
     journal = journals.current()
-    marks = _Marks(journal, len(message_ids))
+    marks = _Marks(journal, message_ids, stop)
     told: dict[int, base.Outcome] = {}
     settled: list[Settlement] = []
     journal.begin(message_ids)
@@ -81,8 +104,9 @@ def _hand_over(account: base.Account, drafts: Sequence[Draft], now: datetime) ->
             told[outcome.message_id] = outcome
     finally:
         # Also when the adapter failed: what is known is committed before the error goes on.
-        settled = list(_settlements(message_ids, told, marks.states, account.name))
+        settled = list(_settlements(marks, told, account.name))
         _settle(settled, now)
+    breakers.note(account=account, outcomes=told.values(), now=now)
     return settled
 
 
@@ -96,13 +120,14 @@ def _settle(settlements: Sequence[Settlement], now: datetime) -> None:
 
 
 def _settlements(
-    message_ids: Iterable[int],
-    told: Mapping[int, base.Outcome],
-    marks: Iterable[int],
-    provider: str,
+    marks: _Marks, told: Mapping[int, base.Outcome], provider: str
 ) -> Iterator[Settlement]:
-    for message_id, mark in zip(message_ids, marks, strict=True):
+    for message_id, mark in marks.each():
         outcome = told.get(message_id)
+        if outcome is None and message_id in marks.stopped and mark == states.CLAIMED:
+            why = marks.stopped[message_id]
+            yield Settlement(message_id, MessageState.FAILED, why.reason, why.detail)
+            continue
         if outcome is None:
             state, reason = _MARKED.get(mark, _DOUBTFUL)
             yield Settlement(message_id, state, reason, provider=provider)

@@ -1,15 +1,16 @@
 """Answers wait in the queue, pass the gate when they go, and are tried again."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
-from crm import consent, messages
+from crm import accounts, consent, messages
 from crm.channels.base import Outcome
 from crm.channels.memory import MemoryAdapter
 from crm.consent import NewSuppression
 from crm.messages import NewMessage
-from crm.models import Conversation, Customer, Message, TemplateVersion
+from crm.models import AccountStanding, Conversation, Customer, Message, TemplateVersion
 
 pytestmark = pytest.mark.django_db
 
@@ -155,3 +156,58 @@ def test_a_template_that_fails_for_one_stops_nobody_else(
     poisoned.refresh_from_db()
     assert (poisoned.state, poisoned.reason) == ("failed", "render_error")
     assert len(provider.sent) == 1
+
+
+def kept(now: datetime, name: str, **facts: Any) -> None:
+    facts = {"told": {"url": "memory://"}, **facts}
+    accounts.keep(new=accounts.NewAccount(name, "email", "memory", **facts), now=now)
+
+
+def test_what_may_not_leave_yet_waits_with_its_try_not_counted(
+    ada: Customer, now: datetime
+) -> None:
+    kept(now, "first", per_second=0.5, burst=1)
+    for _ in range(3):
+        answer(ada, now)
+
+    taken = [run(now), run(now), run(now + timedelta(seconds=10))]
+
+    waiting = Message.objects.filter(state="queued")
+    assert taken == [2, 0, 0], "one, and one in advance of what can wait"
+    assert list(waiting.values_list("attempts", flat=True)) == [0]
+
+
+def test_a_message_goes_by_the_account_that_is_well(ada: Customer, now: datetime) -> None:
+    kept(now, "first")
+    kept(now, "second")
+    AccountStanding.objects.create(name="first", breaker="open", reason="errors")
+    answer(ada, now)
+
+    run(now)
+
+    assert Message.objects.values_list("state", "provider").get() == ("sent", "second")
+
+
+def test_what_was_in_doubt_never_goes_by_another_account(ada: Customer, now: datetime) -> None:
+    kept(now, "first")
+    kept(now, "second")
+    AccountStanding.objects.create(name="first", breaker="open", reason="errors")
+    answer(ada, now)
+    Message.objects.update(attempts=1, reason="connection_lost")
+
+    taken = run(now)
+    AccountStanding.objects.update(breaker="closed", reason="")
+    accounts.forget()
+    run(now + timedelta(seconds=5))
+
+    assert taken == 0
+    assert Message.objects.values_list("state", "provider").get() == ("sent", "first")
+
+
+def test_while_no_account_may_be_used_messages_wait(ada: Customer, now: datetime) -> None:
+    kept(now, "first", lane="bulk")
+    answer(ada, now)
+
+    assert run(now) == 0
+    assert not messages.is_waiting(now=now)
+    assert messages.is_waiting(now=now + timedelta(seconds=5))

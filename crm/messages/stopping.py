@@ -1,0 +1,114 @@
+"""Stops: what was written down as `sending` and must not begin any more after all.
+
+A batch may take its time with a slow provider. Whoever unsubscribes, complains or is suppressed
+meanwhile, and whoever was to get a template that was withdrawn, is passed over. Asking costs
+little: the database is asked a few times a second, however many messages begin.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from crm import consent
+from crm.choices import FailureReason, Refusal
+from crm.messages.drafts import Draft
+from crm.models import TemplateVersion
+
+LOOK_EVERY = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Why a message is not begun."""
+
+    reason: str
+    detail: str = ""
+
+
+# Why the message of this id must not begin, or nothing.
+Stop = Callable[[int], Stopped | None]
+
+
+class Watch:
+    """Looks after one batch that is on its way; is called before each message begins.
+
+    A subclass may stop the batch for reasons of its own by `whole`.
+    """
+
+    def __init__(self, drafts: Sequence[Draft], *, now: datetime) -> None:
+        self._drafts = drafts
+        self._now = now
+        self._began = time.monotonic()
+        # The gate was asked in the transaction that wrote the batch; the rest was not.
+        self._looked = float("-inf")
+        self._stopped: dict[int, Stopped] = {}
+        self._whole: Stopped | None = None
+
+    def __call__(self, message_id: int) -> Stopped | None:
+        """Why this message must not begin, as known for a quarter of a second at most."""
+        if time.monotonic() - self._looked >= LOOK_EVERY:
+            with _outside_of_loops():
+                self._look()
+        return self._whole or self._stopped.get(message_id)
+
+    def whole(self) -> Stopped | None:
+        """Why nothing of the batch may begin any more."""
+        return None
+
+    def _look(self) -> None:
+        is_first = self._looked < 0
+        self._whole = self.whole()
+        self._stop_withdrawn()
+        if not is_first:
+            self._ask_the_gate()
+        self._looked = time.monotonic()
+
+    def _stop_withdrawn(self) -> None:
+        versions = {one.template_version_id for one in self._drafts if one.template_version_id}
+        withdrawn = set(
+            TemplateVersion.objects.filter(pk__in=versions, withdrawn_at__isnull=False).values_list(
+                "pk", flat=True
+            )
+        )
+        for draft in self._drafts if withdrawn else ():
+            if draft.template_version_id in withdrawn:
+                self._stopped[draft.message_id] = template_withdrawn()
+
+    def _ask_the_gate(self) -> None:
+        now = self._now + timedelta(seconds=time.monotonic() - self._began)
+        kinds = {(draft.channel, draft.purpose) for draft in self._drafts}
+        for channel, purpose in kinds:
+            asked = [
+                one for one in self._drafts if (one.channel, one.purpose) == (channel, purpose)
+            ]
+            verdicts = consent.check_many(
+                customer_ids=[draft.customer_id for draft in asked],
+                channel=channel,
+                purpose=purpose,
+                now=now,
+            )
+            for draft in asked:
+                verdict = verdicts.get(draft.customer_id)
+                if verdict is None or not verdict.is_allowed:
+                    refusal = (verdict and verdict.refusal) or Refusal.NO_ADDRESS
+                    not_allowed = Stopped(FailureReason.NOT_ALLOWED, refusal.value)
+                    self._stopped[draft.message_id] = not_allowed
+
+
+@contextmanager
+def _outside_of_loops() -> Iterator[None]:
+    """Let the database be asked from within an adapter's event loop, which waits meanwhile."""
+    loop = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(loop)
+
+
+def template_withdrawn() -> Stopped:
+    """What is said of a message whose template was withdrawn."""
+    return Stopped(FailureReason.STOPPED, "The template was withdrawn.")
