@@ -11,6 +11,7 @@ from .customer import Customer, Identity, OrderStatistics
 from .desk import CustomerNote, CustomerTask, FieldLock
 from .event import Event, EventBatch, EventDay, RejectedEvent
 from .imports import ExportRun, ImportRun, RejectedRow
+from .mailbox import Mailbox, MailboxUid, ReturnedMail
 from .merge import CustomerAlias, DuplicateCandidate, Merge
 from .message import Message
 from .order import Order, OrderLine, Product
@@ -51,6 +52,8 @@ __all__ = [
     "IdempotentCall",
     "Identity",
     "ImportRun",
+    "Mailbox",
+    "MailboxUid",
     "MarketingPause",
     "Merge",
     "Message",
@@ -67,6 +70,7 @@ __all__ = [
     "RejectedEvent",
     "RejectedRow",
     "RetentionRule",
+    "ReturnedMail",
     "SendingDomain",
     "SharedValue",
     "Suppression",

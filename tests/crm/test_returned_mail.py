@@ -5,12 +5,13 @@ import sys
 from datetime import datetime, timedelta
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 
 from crm import messages, returned_mail
 from crm.bounces import Kind
 from crm.messages.headers import envelope_sender
-from crm.models import Callback, Customer, Message, Suppression
+from crm.models import Callback, Consent, Customer, Message, ReturnedMail, Suppression
 from tests.crm.messages.letters import draft, send, write
 
 pytestmark = pytest.mark.django_db
@@ -106,7 +107,7 @@ def test_a_full_mailbox_closes_the_address_only_after_several(
     ada: Customer, now: datetime, request: pytest.FixtureRequest
 ) -> None:
     request.getfixturevalue("provider")
-    for number in range(returned_mail.SOFT_IN_A_ROW):
+    for number in range(settings.SOFT_BOUNCES):
         assert not Suppression.objects.exists()
         later = now + timedelta(days=number)
         one = draft(ada)
@@ -121,7 +122,7 @@ def test_a_block_is_no_fault_of_the_address(
     ada: Customer, now: datetime, request: pytest.FixtureRequest
 ) -> None:
     request.getfixturevalue("provider")
-    for _ in range(returned_mail.SOFT_IN_A_ROW):
+    for _ in range(settings.SOFT_BOUNCES):
         one = draft(ada)
         send(one, now=now)
         returned_mail.take(raw=returned(one, BLOCKED), recipient="", now=now)
@@ -193,4 +194,139 @@ def test_a_mail_server_pipes_a_bounce_to_the_command(
     call_command("take_bounce", recipient=envelope_sender(draft=letter))
 
     assert capsys.readouterr().out == f"hard_bounce: message {letter.message_id}\n"
+    assert Message.objects.get().state == "bounced"
+
+
+def answer(letter: messages.Draft, *headers: str, sender: str = "ada@shop.example") -> bytes:
+    """A mail that answers a letter."""
+    return "\n".join(
+        (
+            f"From: Ada <{sender}>",
+            "To: hello@rapport.example",
+            "Subject: Re: Hello",
+            "Message-ID: <answer-1@shop.example>",
+            f"In-Reply-To: <{letter.key}@rapport.example>",
+            *headers,
+            "\nIs the tea green?\n",
+        )
+    ).encode()
+
+
+def test_an_answer_to_our_mail_goes_into_the_conversation(
+    letter: messages.Draft, now: datetime
+) -> None:
+    returned_mail.take(raw=answer(letter), recipient="", now=now)
+    returned_mail.take(raw=answer(letter), recipient="", now=now)
+
+    said = Message.objects.get(direction="in")
+    assert (said.text, said.customer_id) == ("Is the tea green?", letter.customer_id)
+    mail = ReturnedMail.objects.get()
+    assert (mail.kind, mail.deed, mail.message_id) == (
+        "nothing",
+        "conversation",
+        letter.message_id,
+    )
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "Auto-Submitted: auto-replied",
+        "Auto-Submitted: auto-generated",
+        "X-Autoreply: yes",
+        "Precedence: bulk",
+        "List-Id: <tea.shop.example>",
+    ],
+)
+def test_what_a_program_answers_never_reaches_the_bot(
+    letter: messages.Draft, now: datetime, mark: str
+) -> None:
+    returned_mail.take(raw=answer(letter, mark), recipient="", now=now)
+
+    assert not Message.objects.filter(direction="in").exists()
+    assert ReturnedMail.objects.get().deed == "none"
+    assert Message.objects.get().state == "sent"
+
+
+def test_a_mail_that_answers_nothing_of_ours_goes_nowhere(
+    letter: messages.Draft, now: datetime
+) -> None:
+    raw = answer(letter).replace(letter.key.encode(), b"unknown")
+
+    returned_mail.take(raw=raw, recipient="", now=now)
+
+    assert not Message.objects.filter(direction="in").exists()
+
+
+def test_a_mail_to_the_unsubscribe_address_withdraws_consent(
+    letter: messages.Draft, now: datetime
+) -> None:
+    address = returned_mail.unsubscribe_address(message_id=letter.message_id)
+    raw = answer(letter).replace(b"hello@rapport.example", address.encode())
+
+    taken = returned_mail.take(raw=raw, recipient="", now=now)
+
+    consent = Consent.objects.get(channel="email", purpose="marketing")
+    assert (taken.message_id, consent.state) == (letter.message_id, "withdrawn")
+    assert ReturnedMail.objects.get().deed == "unsubscribed"
+    assert not Message.objects.filter(direction="in").exists()
+
+
+def test_a_forged_unsubscribe_address_withdraws_nothing(
+    letter: messages.Draft, now: datetime
+) -> None:
+    forged = f"unsubscribe+{letter.message_id}-0123456789abcdef@bounce.rapport.example"
+
+    returned_mail.take(raw=b"From: eve@other.example\n\nx\n", recipient=forged, now=now)
+
+    assert Consent.objects.get(channel="email", purpose="marketing").state == "granted"
+
+
+def test_soft_bounces_of_long_ago_do_not_count(
+    ada: Customer, now: datetime, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue("provider")
+    for number in range(settings.SOFT_BOUNCES):
+        later = now + timedelta(days=20 * number)
+        one = draft(ada)
+        send(one, now=later)
+        returned_mail.take(raw=returned(one, FULL), recipient="", now=later)
+
+    assert not Suppression.objects.exists()
+
+
+def test_a_complaint_of_a_feedback_loop_closes_the_address_and_withdraws_consent(
+    letter: messages.Draft, now: datetime
+) -> None:
+    raw = (
+        "From: fbl@mail.example\nTo: fbl@rapport.example\nSubject: complaint\n"
+        'Content-Type: multipart/report; report-type=feedback-report; boundary="b"\n\n'
+        "--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\nVersion: 1\n"
+        f"Original-Rcpt-To: {letter.address}\n"
+        f"--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: <{letter.key}@rapport.example>\n"
+        f"From: hello@rapport.example\nTo: {letter.address}\n--b--\n"
+    )
+
+    returned_mail.take(raw=raw.encode(), recipient="", now=now)
+
+    assert ReturnedMail.objects.get().deed == "complaint_heard"
+    assert Suppression.objects.get().reason == "complaint"
+    assert Consent.objects.get(channel="email", purpose="marketing").state == "withdrawn"
+
+
+def test_what_goes_wrong_with_one_mail_is_put_aside_and_tried_again(
+    letter: messages.Draft, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = returned(letter, UNKNOWN)
+    with monkeypatch.context() as patched:
+        patched.setattr(returned_mail.taking.bounces, "read", lambda raw: 1 / 0)
+        assert returned_mail.take_or_put_aside(raw=raw, recipient="", now=now) is None
+    aside = ReturnedMail.objects.get()
+    assert (aside.state, Callback.objects.get().state) == ("put_aside", "failed")
+
+    taken = returned_mail.retry(returned_mail_id=aside.pk, now=now)
+
+    aside.refresh_from_db()
+    assert taken
+    assert (taken.kind, aside.state, aside.error, aside.attempts) == (Kind.HARD, "taken", "", 2)
     assert Message.objects.get().state == "bounced"

@@ -23,8 +23,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Read the mail and say in one line what became of it."""
-        taken = returned_mail.take(
+        taken = returned_mail.take_or_put_aside(
             raw=sys.stdin.buffer.read(MAX_BYTES), recipient=options["recipient"], now=timezone.now()
         )
+        if taken is None:
+            self.stdout.write("put aside")
+            return
         about = f"message {taken.message_id}" if taken.message_id else "no message of ours"
         self.stdout.write(f"{taken.kind}: {about}")

@@ -1,0 +1,67 @@
+"""What every kind of mailbox can be asked, whatever its protocol."""
+
+import ssl
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+TIMEOUT_SECONDS = 20.0
+# A bounce tells what it has to tell at its beginning; the reader looks at half of this.
+MAX_BYTES = 1024 * 1024
+
+
+class BoxError(Exception):
+    """The mailbox cannot be read, in words for staff."""
+
+
+class MailRefused(Exception):  # noqa: N818 - it names what happened
+    """The mailbox does not give one of its mails, in words for staff."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a mailbox is, and who asks."""
+
+    protocol: str
+    host: str
+    port: int | None
+    security: str
+    user: str
+    password: str = field(repr=False)
+    folder: str = "INBOX"
+
+    @cached_property
+    def context(self) -> ssl.SSLContext:
+        """How its certificate is checked."""
+        return ssl.create_default_context()
+
+
+class Box(Protocol):
+    """A mailbox that somebody is signed in to."""
+
+    # Changes where the numbers of the folder begin anew; nothing where they never do.
+    validity: int | None
+
+    def waiting(self, *, after: int, most: int) -> list[str]:
+        """Numbers of mails, the oldest first; of IMAP only those after one, at most so many."""
+        ...
+
+    def fetch(self, uid: str) -> bytes:
+        """A mail as it is, its first megabyte; MailRefused where the server does not give it."""
+        ...
+
+    def mark(self, uid: str) -> None:
+        """Leave a mail where it is, as seen."""
+        ...
+
+    def move(self, uid: str, folder: str) -> None:
+        """Put a mail into another folder."""
+        ...
+
+    def delete(self, uid: str) -> None:
+        """Delete one mail and no other."""
+        ...
+
+    def close(self) -> None:
+        """Sign out; what was deleted is gone."""
+        ...

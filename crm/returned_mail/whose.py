@@ -1,0 +1,74 @@
+"""Which message of ours a mail is about: by our signed addresses first, else by its Message-ID."""
+
+import hmac
+from collections.abc import Iterable
+
+from django.conf import settings
+
+from crm import accounts, bounces, messages
+from crm.choices import Channel, Direction
+from crm.models import Message
+
+_PREFIX = "unsubscribe+"
+
+
+def unsubscribe_address(*, message_id: int) -> str:
+    """Where a mail ends what a message belongs to: the address names the message, signed."""
+    return f"{_PREFIX}{message_id}-{_mac(message_id)}@{settings.EMAIL_BOUNCE_DOMAIN}"
+
+
+def message_of(*, report: bounces.Report, recipient: str) -> Message | None:
+    """The message by our signed return path, else by a Message-ID that only its reader knows."""
+    mails = Message.objects.filter(channel=Channel.EMAIL, direction=Direction.OUT)
+    for address in (recipient, *report.returned_to):
+        number = messages.message_of_bounce(recipient=address)
+        if number is not None:
+            return mails.filter(pk=number).first()
+    message = _named(report)
+    # Anybody could write down a Message-ID; then the mail must speak of the same address.
+    return message if message and _speaks_of(report, message) else None
+
+
+def answered(*, report: bounces.Report) -> Message | None:
+    """The message that an ordinary mail answers."""
+    return _named(report)
+
+
+def left_by(*, report: bounces.Report, recipient: str) -> Message | None:
+    """The message whose unsubscribe address a mail came to."""
+    for address in (recipient, *report.returned_to):
+        number = _number_in(address)
+        if number is not None:
+            mails = Message.objects.filter(channel=Channel.EMAIL, direction=Direction.OUT)
+            return mails.filter(pk=number).first()
+    return None
+
+
+def _named(report: bounces.Report) -> Message | None:
+    mails = Message.objects.filter(channel=Channel.EMAIL, direction=Direction.OUT)
+    # A Message-ID is a key and a domain, or the key itself.
+    keys = [key for id_ in report.message_ids for key in (id_, id_.rpartition("@")[0]) if key]
+    found = {message.key: message for message in mails.filter(key__in=keys)}
+    return next((found[key] for key in keys if key in found), None)
+
+
+def _speaks_of(report: bounces.Report, message: Message) -> bool:
+    named: Iterable[str] = (
+        address for one in report.outcomes for address in (one.address, one.original_address)
+    )
+    return message.address.lower() in {address.lower() for address in named}
+
+
+def _number_in(address: str) -> int | None:
+    local = address.partition("@")[0].lower()
+    number, _, mac = local.removeprefix(_PREFIX).partition("-")
+    if not (local.startswith(_PREFIX) and number.isascii() and number.isdigit()):
+        return None
+    if len(number) > 18:
+        return None
+    return int(number) if hmac.compare_digest(mac.encode(), _mac(int(number)).encode()) else None
+
+
+def _mac(message_id: int) -> str:
+    key = accounts.link_keys()[0]
+    return hmac.digest(key, f"unsubscribe:{message_id}".encode(), "sha256")[:8].hex()
