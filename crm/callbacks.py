@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -22,6 +23,8 @@ MAX_ATTEMPTS = 3
 PAUSE = timedelta(minutes=1)
 _BATCH = 500
 _KEPT_HEADERS = frozenset({"content-type", "user-agent"})
+# Among the headers kept: what stood after the question mark, which some providers say all in.
+_QUERY = "query"
 _STATES = {
     base.SENT_NEWS: MessageState.SENT,
     base.DELIVERED: MessageState.DELIVERED,
@@ -54,16 +57,29 @@ def store(
         return None
     request = base.CallbackRequest(headers=headers, body=body, url=url, received_at=now)
     registry.adapter_for(account).verify_callback(request)
+    query = _kept_query(url)
+    kept = {name: headers[name] for name in _KEPT_HEADERS & set(headers)}
     callback, is_new = Callback.objects.get_or_create(
         provider=provider,
-        key=hashlib.sha256(body).hexdigest(),
+        key=hashlib.sha256(body + query.encode()).hexdigest(),
         defaults={
-            "headers": {name: headers[name] for name in _KEPT_HEADERS & set(headers)},
+            "headers": kept | ({_QUERY: query} if query else {}),
             "body": body,
             "received_at": now,
         },
     )
     return callback if is_new else None
+
+
+def answer_to(*, provider: str) -> Mapping[str, object] | None:
+    """What a provider wants to hear when it has called us; nothing is no answer at all."""
+    account = accounts.for_provider(provider=provider)
+    if account is None:
+        return None
+    found: Mapping[str, object] | None = getattr(
+        registry.adapter_class(account.provider), "callback_answer", None
+    )
+    return found
 
 
 def process_due(*, now: datetime) -> int:
@@ -87,14 +103,21 @@ def _lock(callbacks: QuerySet[Callback], now: datetime) -> list[Callback]:
     return list(waiting.select_for_update(skip_locked=True)[:_BATCH])
 
 
+def _kept_query(url: str) -> str:
+    """The fields in the address of a callback, but for the token that proves it."""
+    fields = parse_qsl(urlsplit(url).query, keep_blank_values=True)
+    return urlencode([(name, value) for name, value in fields if name != "token"])
+
+
 def _read(callback: Callback) -> _Read:
     account = accounts.for_provider(provider=callback.provider)
     if account is None:
         return _Read(callback, error="The provider is not set up any more.")
+    query = callback.headers.get(_QUERY, "")
     request = base.CallbackRequest(
         headers=callback.headers,
         body=bytes(callback.body),
-        url=account.callback_url,
+        url=f"{account.callback_url}?{query}" if query else account.callback_url,
         received_at=callback.received_at,
     )
     try:

@@ -7,6 +7,7 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 from csp.decorators import csp
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
@@ -14,7 +15,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from crm import (
     accounts,
@@ -66,7 +67,7 @@ View = Callable[..., HttpResponse]
 
 
 @csrf_exempt
-@require_POST
+@require_http_methods(["GET", "POST"])
 def callback(request: HttpRequest, provider: str) -> HttpResponse:
     """Keep what a provider tells us, once and only if it is proven, then ring for it."""
     body = request.body
@@ -80,14 +81,16 @@ def callback(request: HttpRequest, provider: str) -> HttpResponse:
             provider=provider,
             headers=headers,
             body=body,
-            url=request.build_absolute_uri(),
+            # Providers sign the address that they were told, whatever stands before us.
+            url=f"{settings.PUBLIC_URL}{request.get_full_path()}",
             now=timezone.now(),
         )
     except CallbackRefused:
         return HttpResponse(status=403)
     if kept is not None:
         tasks.ring(tasks.process_callbacks)
-    return HttpResponse(status=204)
+    answer = callbacks.answer_to(provider=provider)
+    return HttpResponse(status=204) if answer is None else JsonResponse(answer)
 
 
 @never_cache

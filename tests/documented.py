@@ -31,7 +31,7 @@ def page(name: str) -> str:
 def pages() -> list[Path]:
     """Everything that is written for readers."""
     beside = (ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"))
-    return [*sorted(DOCS.glob("*.md")), *(path for path in beside if path.exists())]
+    return [*sorted(DOCS.rglob("*.md")), *(path for path in beside if path.exists())]
 
 
 def fences(text: str, language: str) -> list[str]:

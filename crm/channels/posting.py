@@ -24,19 +24,20 @@ from crm.channels.http_wire import Answer, Call
 from crm.channels.pace import per_second
 from crm.channels.sms_text import TEXT_FIELDS, prepared
 
-RATE_FIELD = Field(
-    "per_second",
-    _("Messages a second"),
-    help=_("As many as the provider takes; empty is as fast as they go."),
-    is_needed=False,
-)
 TOKEN_FIELD = Field(
     "callback_token",
     _("Token of the callback address"),
     help=_("Callbacks are not signed: give the provider the address with ?token= and this word."),
     is_secret=True,
 )
-SMS_FIELDS = (*TEXT_FIELDS, RATE_FIELD)
+ADDRESS_FIELD = Field(
+    "url",
+    _("Address"),
+    help=_("Where the provider is reached; empty is its usual address."),
+    is_needed=False,
+)
+SMS_FIELDS = TEXT_FIELDS
+VENDOR_FIELDS = (*TEXT_FIELDS, ADDRESS_FIELD)
 _LONGEST_PAUSE = 3600.0
 
 

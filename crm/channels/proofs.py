@@ -5,11 +5,12 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from crm.channels.base import CallbackRefused, CallbackRequest
+from crm.channels.base import FAILED_NEWS, CallbackRefused, CallbackRequest
 
 TOLERANCE = timedelta(minutes=5)
 # The name under which our key comes back in the address of a callback.
@@ -36,6 +37,13 @@ def with_key(url: str, key: str) -> str:
     if not url:
         return ""
     return f"{url}{'&' if '?' in url else '?'}{urlencode({KEY: key})}"
+
+
+def with_token(url: str, token: str) -> str:
+    """The address of a callback with the token that proves who calls it."""
+    if not (url and token):
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{urlencode({'token': token})}"
 
 
 def key_in(request: CallbackRequest) -> str:
@@ -74,6 +82,11 @@ def unix(text: object) -> datetime:
         raise CallbackRefused("The callback has no valid timestamp.") from error
 
 
+def now() -> datetime:
+    """This moment, for requests that are signed with the time at which they leave."""
+    return datetime.fromtimestamp(time.time(), UTC)
+
+
 def moment(text: object, otherwise: datetime, zone: tzinfo = UTC) -> datetime:
     """When it happened by the provider's clock, which is in `zone` if it does not say."""
     try:
@@ -81,6 +94,13 @@ def moment(text: object, otherwise: datetime, zone: tzinfo = UTC) -> datetime:
     except ValueError:
         return otherwise
     return found if found.tzinfo else found.replace(tzinfo=zone)
+
+
+def why(kind: str, code: str, *, dead: Collection[str] = ()) -> str:
+    """Why a message failed: `undeliverable` closes the address, other codes are only shown."""
+    if kind != FAILED_NEWS:
+        return ""
+    return "undeliverable" if code in dead else code
 
 
 def objects(request: CallbackRequest) -> list[dict[str, object]]:

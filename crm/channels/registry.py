@@ -10,6 +10,14 @@ from crm.channels.base import Account, Adapter
 PROVIDERS: dict[str, str] = {
     "email": "crm.channels.email.EmailAdapter",
     "sms_http": "crm.channels.sms_http.SmsHttpAdapter",
+    "twilio": "crm.channels.twilio.TwilioAdapter",
+    "vonage": "crm.channels.vonage.VonageAdapter",
+    "messagebird": "crm.channels.messagebird.MessageBirdAdapter",
+    "plivo": "crm.channels.plivo.PlivoAdapter",
+    "sinch": "crm.channels.sinch.SinchAdapter",
+    "aliyun_sms": "crm.channels.aliyun_sms.AliyunSmsAdapter",
+    "tencent_sms": "crm.channels.tencent_sms.TencentSmsAdapter",
+    "http_template": "crm.channels.http_template.HttpTemplateAdapter",
     "memory": "crm.channels.memory.MemoryAdapter",
 }
 

@@ -3,6 +3,8 @@
 import json
 from typing import ClassVar
 
+from django.utils.translation import gettext_noop as _
+
 from crm.channels import callbacks
 from crm.channels.base import (
     DELIVERED,
@@ -10,6 +12,7 @@ from crm.channels.base import (
     SENT_NEWS,
     CallbackNews,
     CallbackRequest,
+    Field,
     Inbound,
     Outcome,
     Outgoing,
@@ -32,7 +35,18 @@ class SmsHttpAdapter(PostingAdapter):
     """Posts each SMS over kept connections, many at a time."""
 
     label: ClassVar[str] = "SMS (JSON)"
-    fields = SMS_FIELDS
+    fields = (
+        Field("url", _("Address")),
+        Field("api_key", _("API key"), is_secret=True, is_needed=False),
+        Field(
+            "callback_secret",
+            _("Secret of callbacks"),
+            help=_("Empty: as the settings say."),
+            is_secret=True,
+            is_needed=False,
+        ),
+        *SMS_FIELDS,
+    )
     is_idempotent: ClassVar[bool] = True
 
     def write(self, message: Outgoing) -> Call:

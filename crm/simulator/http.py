@@ -53,24 +53,39 @@ async def serve(
         writer.close()
 
 
-class Poster:
-    """Posts JSON to one address over a kept connection."""
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """One request that we make of somebody."""
 
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
+    url: str
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    method: str = "POST"
+
+
+def origin_of(url: str) -> str:
+    """What requests must share to share a connection."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+class Poster:
+    """Posts to one origin over a kept connection."""
+
+    def __init__(self, origin: str) -> None:
+        parts = urlsplit(origin)
         self._host = parts.hostname or ""
         self._tls = parts.scheme == "https"
         self._port = parts.port or (443 if self._tls else 80)
-        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._authority = parts.netloc.rpartition("@")[2]
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._wire = h11.Connection(h11.CLIENT)
 
-    async def post(self, body: bytes, headers: dict[str, str]) -> int:
+    async def post(self, posted: Posted) -> int:
         """Post and give the status; OSError if the other side cannot be reached."""
         try:
             async with asyncio.timeout(10):
-                return await self._post(body, headers)
+                return await self._post(posted)
         except (h11.ProtocolError, TimeoutError, asyncio.IncompleteReadError) as error:
             self.close()
             raise ConnectionError(str(error) or "no answer in time") from error
@@ -84,17 +99,18 @@ class Poster:
             self._streams[1].close()
             self._streams = None
 
-    async def _post(self, body: bytes, headers: dict[str, str]) -> int:
+    async def _post(self, posted: Posted) -> int:
         reader, writer = await self._connected()
-        fixed = {
+        parts = urlsplit(posted.url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        headers = {
             "Host": self._authority,
             "Content-Type": "application/json",
-            "Content-Length": str(len(body)),
+            "Content-Length": str(len(posted.body)),
+            **dict(posted.headers),
         }
-        request = h11.Request(
-            method="POST", target=self._target, headers=list((fixed | headers).items())
-        )
-        for event in (request, h11.Data(data=body), h11.EndOfMessage()):
+        request = h11.Request(method=posted.method, target=target, headers=list(headers.items()))
+        for event in (request, h11.Data(data=posted.body), h11.EndOfMessage()):
             writer.write(self._wire.send(event) or b"")
         await writer.drain()
         status = await self._status(reader)
@@ -150,7 +166,8 @@ async def _next_request(wire: h11.Connection, reader: asyncio.StreamReader) -> R
 
 
 def _written(wire: h11.Connection, response: Response) -> bytes:
-    body = json.dumps(response.data, ensure_ascii=False).encode()
+    data = response.data
+    body = data if isinstance(data, bytes) else json.dumps(data, ensure_ascii=False).encode()
     headers = [
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body))),

@@ -5,10 +5,11 @@ import hmac
 import json
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from crm.simulator.http import Poster
+from crm.simulator.http import Posted, Poster, origin_of
 
 log = logging.getLogger("outbox")
 
@@ -19,10 +20,9 @@ _POSTERS = 4
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One callback on its way."""
+    """One callback on its way; it is written and signed when it leaves."""
 
-    url: str
-    data: dict[str, object]
+    write: Callable[[], Posted]
     tries: int = 0
 
 
@@ -30,13 +30,18 @@ class Notifier:
     """A bounded queue of callbacks and a few kept connections that empty it."""
 
     def __init__(self, secret: str) -> None:
+        self.secret = secret
         self._secret = secret.encode()
         self._queue: asyncio.Queue[Notice] = asyncio.Queue()
         self._later: set[asyncio.TimerHandle] = set()
 
     def fire(self, url: str, data: dict[str, object], *, after: float = 0.0) -> None:
         """Send a callback after some seconds; the moment it tells of is when it leaves."""
-        self._schedule(Notice(url, data), after)
+        self.fire_as(lambda: self._signed(url, data), after=after)
+
+    def fire_as(self, write: Callable[[], Posted], *, after: float = 0.0) -> None:
+        """Send a callback after some seconds as somebody else writes and signs it."""
+        self._schedule(Notice(write), after)
 
     async def run(self) -> None:
         """Post callbacks until cancelled."""
@@ -60,9 +65,11 @@ class Notifier:
         posters: dict[str, Poster] = {}
         while True:
             notice = await self._queue.get()
-            poster = posters.setdefault(notice.url, Poster(notice.url))
+            posted = notice.write()
+            origin = origin_of(posted.url)
+            poster = posters.setdefault(origin, Poster(origin))
             try:
-                status = await poster.post(*self._signed(notice))
+                status = await poster.post(posted)
             except OSError:
                 self._again(notice)
                 continue
@@ -73,14 +80,15 @@ class Notifier:
 
     def _again(self, notice: Notice) -> None:
         if notice.tries < len(PAUSES):
-            later = Notice(notice.url, notice.data, notice.tries + 1)
+            later = Notice(notice.write, notice.tries + 1)
             self._schedule(later, PAUSES[notice.tries])
         else:
             log.warning("a callback was given up after %s tries", notice.tries + 1)
 
-    def _signed(self, notice: Notice) -> tuple[bytes, dict[str, str]]:
+    def _signed(self, url: str, data: dict[str, object]) -> Posted:
         moment = datetime.now(UTC).isoformat()
-        body = json.dumps({"occurred_at": moment, **notice.data}, ensure_ascii=False).encode()
+        body = json.dumps({"occurred_at": moment, **data}, ensure_ascii=False).encode()
         timestamp = str(int(time.time()))
         proof = hmac.digest(self._secret, timestamp.encode() + b"." + body, "sha256").hex()
-        return body, {"X-Rapport-Timestamp": timestamp, "X-Rapport-Signature": f"v1={proof}"}
+        proofs = (("X-Rapport-Timestamp", timestamp), ("X-Rapport-Signature", f"v1={proof}"))
+        return Posted(url, body, proofs)

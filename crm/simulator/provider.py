@@ -8,9 +8,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 import psycopg
 
+from crm.simulator import vendors
 from crm.simulator.http import Request, Response
 from crm.simulator.notifier import Notifier
 from crm.simulator.store import Caught, Forgetful, Store
@@ -20,7 +22,10 @@ _Route = Callable[["Provider", dict[str, object], Request], Awaitable[Response]]
 
 
 class Provider:
-    """Routes: POST /sms/messages, /sms/inbound, /email/inbound, /email/bounce, /email/complaint."""
+    """Routes: POST /sms/messages, /sms/inbound, /email/inbound, /email/bounce, /email/complaint.
+
+    Under the name of a vendor lies its whole API: /twilio/2010-04-01/Accounts/….
+    """
 
     def __init__(
         self, *, store: Store | Forgetful, notifier: Notifier, api_key: str, callback_base: str
@@ -30,11 +35,15 @@ class Provider:
         self._api_key = api_key
         self._callback_base = callback_base.rstrip("/")
         self._put_off: set[str] = set()
+        self._vendors = vendors.all_of(key=api_key, secret=notifier.secret)
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
         if request.method == "GET" and request.path == "/healthz":
             return Response(200, {"status": "ok"})
+        name, _, path = request.path.removeprefix("/").partition("/")
+        if name in self._vendors:
+            return await self.play(name, replace(request, path=f"/{path}"))
         route = ROUTES.get(request.path)
         if route is None or request.method != "POST":
             return Response(404, {"error": "There is nothing here."})
@@ -45,6 +54,57 @@ class Provider:
         if data is None:
             return Response(400, {"error": "The body is not a JSON object."})
         return await route(self, data, request)
+
+    async def play(self, name: str, request: Request) -> Response:
+        """Answer as another provider would, and report as it does."""
+        vendor = self._vendors[name]
+        if request.path == "/inbound":
+            return self._vendor_inbound(name, request)
+        taken = vendor.take(request)
+        if isinstance(taken, Response):
+            return taken
+        to = taken.recipient
+        if to.endswith("0003") or not to.lstrip("+").isdigit():
+            return vendor.refused(taken)
+        if to.endswith("0004") and to not in self._put_off:
+            self._put_off.add(to)
+            return vendor.slow_down()
+        caught = Caught(
+            "sms", taken.identity, taken.identity, taken.sender, to, "", _as_json(taken)
+        )
+        try:
+            await self._store.keep(caught)
+        except (psycopg.Error, OSError):
+            return Response(503, {"error": "Nothing could be kept, try again."})
+        if name in vendors.TOLD_IN_CONSOLE:
+            taken = replace(taken, callback_url=self._told_in_console(name))
+        if taken.callback_url.startswith(("http://", "https://")):
+            is_lost, is_slow = to.endswith("0001"), to.endswith("0002")
+            self._notifier.fire_as(
+                lambda: vendor.report(taken, is_delivered=not is_lost),
+                after=_LONG_DELAY if is_slow else _DELAY,
+            )
+        return vendor.accepted(taken)
+
+    def _told_in_console(self, name: str) -> str:
+        """Where a vendor calls that was told so in its console; the token is in the address."""
+        token = f"?token={self._notifier.secret}" if name in vendors.UNSIGNED else ""
+        return f"{self._callback_base}/callbacks/{name}/{token}"
+
+    def _vendor_inbound(self, name: str, request: Request) -> Response:
+        data = _json_object(request.body)
+        given = request.headers.get("authorization", "")
+        if data is None or given != f"Bearer {self._api_key}":
+            return Response(400, {"error": "The body is no JSON object, or the key is wrong."})
+        said = vendors.Said(
+            identity=_fresh_id("in-", request),
+            sender=_word(data, "from"),
+            recipient=_word(data, "to"),
+            text=_word(data, "body"),
+            callback_url=_word(data, "callback_url") or self._told_in_console(name),
+        )
+        self._notifier.fire_as(lambda: self._vendors[name].inbound(said))
+        return Response(202, {"status": "queued"})
 
     async def take_sms(self, data: dict[str, object], request: Request) -> Response:
         """Keep an SMS once per idempotency key and report on it later."""
@@ -128,6 +188,11 @@ def _json_object(body: bytes) -> dict[str, object] | None:
     except ValueError:
         return None
     return data if isinstance(data, dict) else None
+
+
+def _as_json(taken: vendors.Taken) -> bytes:
+    said = {"from": taken.sender, "to": taken.recipient, "body": taken.text, "key": taken.key}
+    return json.dumps(said, ensure_ascii=False).encode()
 
 
 def _word(data: Mapping[str, object], name: str) -> str:

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from crm import callbacks, conversations
+from crm import accounts, callbacks, conversations
 from crm.channels.base import CallbackRefused
 from crm.channels.callbacks import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
-from crm.models import Callback, Customer, Message, Suppression
+from crm.channels.sms_http import SmsHttpAdapter
+from crm.models import Callback, Customer, Message, ProviderAccount, Suppression
 from tests.crm.messages.letters import draft, send
 
 pytestmark = pytest.mark.django_db
@@ -167,3 +168,56 @@ def test_one_that_fails_is_tried_three_times_and_holds_nobody_up(
     assert Message.objects.get().text == "Hi"
     failed = Callback.objects.get(state="failed")
     assert (failed.attempts, failed.error) == (3, "RuntimeError while it was taken in")
+
+
+@pytest.fixture
+def aliyun(now: datetime) -> ProviderAccount:
+    """An account of a provider that signs nothing and tells of many messages at once."""
+    row = ProviderAccount(
+        name="sms-cn", channel="sms", provider="aliyun_sms", created_at=now, options={}
+    )
+    row.keep_secrets({"access_key_secret": "s", "callback_token": "word"})
+    row.save()
+    accounts.forget()
+    return row
+
+
+def test_a_callback_to_an_account_settles_the_messages_it_carried(
+    aliyun: ProviderAccount, ada: Customer, now: datetime, request: pytest.FixtureRequest
+) -> None:
+    sent(ada, now, request)
+    Message.objects.update(provider="sms-cn", provider_message_id="12345")
+    body = json.dumps([{"biz_id": "12345", "success": True, "err_code": "DELIVERED"}]).encode()
+    url = "https://rapport.example.com/callbacks/sms-cn/?token=word&more=1"
+
+    kept = callbacks.store(provider="sms-cn", headers={}, body=body, url=url, now=now)
+    callbacks.process_due(now=now)
+
+    assert kept is not None
+    assert Message.objects.get().state == "delivered"
+    # The token proves who calls: it is no part of what is kept.
+    assert Callback.objects.get().headers == {"query": "more=1"}
+    assert callbacks.answer_to(provider="sms-cn") == {"code": 0, "msg": "OK"}
+    assert callbacks.answer_to(provider="nobody") is None
+
+
+def test_without_the_token_a_callback_to_an_account_is_refused(
+    aliyun: ProviderAccount, now: datetime
+) -> None:
+    with pytest.raises(CallbackRefused):
+        callbacks.store(provider="sms-cn", headers={}, body=b"[{}]", url="https://x/", now=now)
+
+
+def test_reports_that_are_all_address_are_told_apart(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SmsHttpAdapter, "verify_callback", lambda *_: None)
+
+    first, again, other = (
+        callbacks.store(
+            provider="sms_http", headers={}, body=b"", url=f"https://x/?id={which}", now=now
+        )
+        for which in "112"
+    )
+
+    assert (first is None, again is None, other is None) == (False, True, False)

@@ -196,4 +196,5 @@ def test_a_callback_too_large_is_refused(client: Client) -> None:
 
 def test_an_unknown_provider_is_not_found(client: Client) -> None:
     assert client.post("/callbacks/nobody/", b"{}", content_type="text/plain").status_code == 404
-    assert client.get("/callbacks/nobody/").status_code == 405
+    assert client.get("/callbacks/nobody/").status_code == 404
+    assert client.put("/callbacks/nobody/").status_code == 405

@@ -1,0 +1,91 @@
+"""Every provider that the simulator plays keeps the contract of adapters."""
+
+from typing import ClassVar
+
+import pytest
+
+from crm.channels.aliyun_sms import AliyunSmsAdapter
+from crm.channels.http_template import HttpTemplateAdapter
+from crm.channels.messagebird import MessageBirdAdapter
+from crm.channels.plivo import PlivoAdapter
+from crm.channels.sinch import SinchAdapter
+from crm.channels.tencent_sms import TencentSmsAdapter
+from crm.channels.twilio import TwilioAdapter
+from crm.channels.vonage import VonageAdapter
+from tests.contracts import SECRET, VendorContract
+
+
+class TestTwilio(VendorContract):
+    adapter_class, vendor = TwilioAdapter, "twilio"
+    options: ClassVar = {"account_sid": "AC0123456789abcdef0123456789abcdef"}
+    secrets: ClassVar = {"auth_token": SECRET}
+
+
+class TestVonage(VendorContract):
+    adapter_class, vendor = VonageAdapter, "vonage"
+    options: ClassVar = {"api_key": "abcd1234"}
+    secrets: ClassVar = {"api_secret": "simulator", "signature_secret": SECRET}
+
+
+class TestMessageBird(VendorContract):
+    adapter_class, vendor = MessageBirdAdapter, "messagebird"
+    secrets: ClassVar = {"access_key": "simulator", "signing_key": SECRET}
+
+
+class TestPlivo(VendorContract):
+    adapter_class, vendor = PlivoAdapter, "plivo"
+    options: ClassVar = {"auth_id": "MA2025RK4E639VJFZAGV"}
+    secrets: ClassVar = {"auth_token": SECRET}
+
+
+class TestSinch(VendorContract):
+    adapter_class, vendor = SinchAdapter, "sinch"
+    options: ClassVar = {"service_plan_id": "plan"}
+    secrets: ClassVar = {"api_token": "simulator", "webhook_secret": SECRET}
+
+
+class TestAliyunSms(VendorContract):
+    adapter_class, vendor, recipient = AliyunSmsAdapter, "aliyun_sms", "+861390000"
+    person = "+8613900001234"
+    is_content_signed = False
+    options: ClassVar = {
+        "access_key_id": "LTAI",
+        "sign_name": "拉波",
+        "template_code": "SMS_123456",
+        "template_variable": "text",
+    }
+    secrets: ClassVar = {"access_key_secret": "simulator", "callback_token": SECRET}
+
+
+class TestTencentSms(VendorContract):
+    adapter_class, vendor, recipient = TencentSmsAdapter, "tencent_sms", "+861390000"
+    person = "+8613900001234"
+    is_content_signed = False
+    options: ClassVar = {
+        "secret_id": "AKID",
+        "sdk_app_id": "1400000000",
+        "sign_name": "拉波",
+        "template_id": "1110",
+    }
+    secrets: ClassVar = {"secret_key": "simulator", "callback_token": SECRET}
+
+
+class TestHttpTemplate(VendorContract):
+    adapter_class, vendor = HttpTemplateAdapter, "http_template"
+    path = "/send"
+    is_content_signed, refusal = False, "rejected"
+    options: ClassVar = {
+        "headers": "Content-Type: application/json\nX-Key: {secret}",
+        "body": (
+            '{"to": "{to}", "from": "{from}", "text": "{text}", '
+            '"callback": "{callback_url}", "kept": "{unknown} { }"}'
+        ),
+        "success": "status=ok",
+        "id_path": "messages.0.id",
+        "callback_words": "DELIVRD delivered\nUNDELIV failed",
+    }
+    secrets: ClassVar = {"secret": "simulator", "callback_token": SECRET}
+
+    @pytest.fixture(autouse=True)
+    def _here(self, monkeypatch):
+        monkeypatch.setattr(HttpTemplateAdapter, "allowed_hosts", ("127.0.0.1",))
