@@ -8,7 +8,7 @@ altered, and a token made for one purpose never opens another.
 import binascii
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 CLICK = "click"
@@ -61,20 +61,31 @@ def unsign(*, purpose: str, token: str, keys: Sequence[bytes]) -> int:
     raise BadToken("The link is not one of ours.")
 
 
-def urls_for(*, message_id: int, base_url: str, key: bytes) -> MessageUrls:
-    """Build every address that one message carries."""
+def urls_for(
+    *, message_id: int, base_url: str, key: bytes, purposes: Collection[str] = PURPOSES
+) -> MessageUrls:
+    """Build the addresses that one message carries; those of other purposes stay empty."""
     base = base_url.rstrip("/")
+
+    def url(letter: str, purpose: str, end: str = "") -> str:
+        if purpose not in purposes:
+            return ""
+        return f"{base}/{letter}/{sign(purpose=purpose, value=message_id, key=key)}{end}"
+
     return MessageUrls(
-        click_url=f"{base}/c/{sign(purpose=CLICK, value=message_id, key=key)}/",
-        pixel_url=f"{base}/o/{sign(purpose=OPEN, value=message_id, key=key)}",
-        unsubscribe_url=f"{base}/u/{sign(purpose=UNSUBSCRIBE, value=message_id, key=key)}",
-        preferences_url=f"{base}/p/{sign(purpose=PREFERENCES, value=message_id, key=key)}",
-        view_url=f"{base}/v/{sign(purpose=VIEW, value=message_id, key=key)}",
+        click_url=url("c", CLICK, "/"),
+        pixel_url=url("o", OPEN),
+        unsubscribe_url=url("u", UNSUBSCRIBE),
+        preferences_url=url("p", PREFERENCES),
+        view_url=url("v", VIEW),
     )
 
 
+_LABELS = {purpose: f"link:{purpose}:".encode() for purpose in PURPOSES}
+
+
 def _mac(key: bytes, purpose: str, plain: bytes) -> bytes:
-    return hmac.digest(key, b"link:" + purpose.encode() + b":" + plain, "sha256")[:_MAC_BYTES]
+    return hmac.digest(key, _LABELS[purpose] + plain, "sha256")[:_MAC_BYTES]
 
 
 def _hide(key: bytes, mac: bytes, value: bytes) -> bytes:

@@ -1,11 +1,12 @@
 """One batch of a campaign, from claim to hand-over."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
 from django.db import connection
 
@@ -14,22 +15,18 @@ from campaigns.choices import CampaignState, DeliveryState, Reason
 from campaigns.eligibility import Verdict
 from campaigns.models import Step
 from campaigns.sending import claims as claiming
+from campaigns.sending import decided
 from campaigns.sending.claims import Claim
+from campaigns.sending.decided import Decision
 from crm import messages, templates, variables
-from crm.choices import Author, FailureReason
+from crm.choices import Author, Channel, FailureReason
 from crm.messages import Draft
-from crm.rendering import RenderError
+from crm.rendering import CompiledTemplate, Encoded, LinkContext, Rendered, RenderError
 
 BATCH_SIZE = 500
 
-_DECIDE = """
-UPDATE campaigns_delivery delivery
-   SET state = decided.state, reason = decided.reason, detail = decided.detail,
-       message_id = decided.message_id, decided_at = %s, owner = '', lease_until_at = NULL
-  FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[])
-       AS decided (id, state, reason, detail, message_id)
- WHERE delivery.id = decided.id
-"""
+_GONE = Verdict("", Reason.NO_ADDRESS)
+_People = Mapping[int, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,44 +44,37 @@ class BatchResult:
 
 
 @dataclass(frozen=True, slots=True)
-class _Decision:
-    """What is written on a delivery."""
-
-    delivery_id: int
-    state: DeliveryState
-    reason: str = ""
-    detail: str = ""
-    message_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
+class _Letter:
     """A claim with what is to be said, or why nothing can be."""
 
     claim: Claim
-    draft: Draft | None = None
-    reason: str = ""
+    message_id: int = 0
+    said: Encoded | Rendered | None = None
+    links: LinkContext | None = None
     detail: str = ""
 
 
 def send_batch(
     *, campaign_id: int, owner: str, now: datetime, size: int = BATCH_SIZE
 ) -> BatchResult:
-    """Claim, decide, render, write down and hand over up to `size` deliveries of a campaign.
+    """Claim, render, decide, write down and hand over up to `size` deliveries of a campaign.
 
     Locks the campaign's row for sharing, then the deliveries, in two short transactions: to
-    claim, and to write what will be handed over.
+    claim, and to decide and write what will be handed over.
     """
     claims = claiming.claim(campaign_id=campaign_id, owner=owner, now=now, size=size)
     if not claims:
         return BatchResult()
-    steps = Step.objects.select_related("campaign", "template_version").in_bulk(
+    steps = Step.objects.select_related("campaign", "template_version__template").in_bulk(
         {claim.step_id for claim in claims}
     )
     outcomes: Counter[str] = Counter()
     is_unreachable = False
-    for step_id, group in groupby(sorted(claims, key=attrgetter("step_id")), attrgetter("step_id")):
-        drafts = _write(steps[step_id], _prepare(steps[step_id], list(group), now), owner, now)
+    by_step = attrgetter("step_id")
+    for step_id, group in groupby(sorted(claims, key=by_step), by_step):
+        step, mine = steps[step_id], list(group)
+        people = _gather(step, mine, now)
+        drafts = _write(step, _render(step, mine, people), people, owner, now)
         sent = messages.send_many(drafts=drafts, now=now)
         outcomes.update(outcome.state for outcome in sent.outcomes)
         is_unreachable |= any(
@@ -93,103 +83,104 @@ def send_batch(
     return BatchResult(len(claims), dict(outcomes), is_unreachable)
 
 
-def _prepare(step: Step, claims: Sequence[Claim], now: datetime) -> list[_Prepared]:
-    """Ask the gate, then render for those it lets through; nothing is locked meanwhile."""
-    verdicts = _judge(step, claims, now)
-    allowed = [claim for claim in claims if verdicts[claim.customer_id].reason is None]
-    refused = [
-        _Prepared(claim, reason=reason)
-        for claim in claims
-        if (reason := verdicts[claim.customer_id].reason)
-    ]
-    return refused + _render(step, allowed, now)
+def _gather(step: Step, claims: Sequence[Claim], now: datetime) -> _People:
+    """What the template reads about each of them; who was erased meanwhile is not in it."""
+    customer_ids = [claim.customer_id for claim in claims]
+    reads = _compiled(step).reads
+    people = variables.gather_many(customer_ids=customer_ids, now=now, wanted=reads)
+    # Committed before the messages that name it by number.
+    messages.keep_shared(many=people.values())
+    return people
 
 
-def _render(step: Step, claims: Sequence[Claim], now: datetime) -> list[_Prepared]:
-    """Render for each; who cannot be rendered for fails alone, the others go on."""
+def _render(step: Step, claims: Sequence[Claim], people: _People) -> list[_Letter]:
+    """Render for each, nothing locked meanwhile; who cannot be rendered for fails alone."""
+    compiled = _compiled(step)
+    known = [claim for claim in claims if claim.customer_id in people]
+    message_ids = messages.reserve_ids(count=len(known))
+    links = [messages.links(message_id=one, reads=compiled.reads) for one in message_ids]
+    items = zip((people[claim.customer_id] for claim in known), links, strict=True)
+    # A mail is made as bytes at once; other channels want their text as it is.
+    is_mail = step.channel == Channel.EMAIL
+    rendered = compiled.encode_many(items) if is_mail else compiled.render_many(items)
+    letters = [_Letter(claim) for claim in claims if claim.customer_id not in people]
+    for claim, message_id, context, said in zip(known, message_ids, links, rendered, strict=True):
+        if isinstance(said, RenderError):
+            letters.append(_Letter(claim, detail=str(said)[:500]))
+        else:
+            letters.append(_Letter(claim, message_id, said, context))
+    return letters
+
+
+def _compiled(step: Step) -> CompiledTemplate:
     version = step.template_version
     assert version is not None, f"Step {step.pk} was launched without a template version."
-    people = variables.gather_many(customer_ids=[claim.customer_id for claim in claims], now=now)
-    message_ids = messages.reserve_ids(count=len(claims))
-    rendered = templates.compiled(version=version).render_many(
-        (people[claim.customer_id], messages.links(message_id=message_id))
-        for claim, message_id in zip(claims, message_ids, strict=True)
-    )
-    prepared = []
-    for claim, message_id, result in zip(claims, message_ids, rendered, strict=True):
-        if isinstance(result, RenderError):
-            detail = str(result)[:500]
-            prepared.append(_Prepared(claim, reason=Reason.RENDER_ERROR, detail=detail))
-            continue
-        draft = Draft(
-            message_id=message_id,
-            customer_id=claim.customer_id,
-            channel=step.channel,
-            purpose=step.campaign.purpose,
-            author=Author.CAMPAIGN,
-            address="",
-            key=claim.key,
-            subject=result.subject,
-            html=result.html,
-            text=result.text,
-            source_kind="delivery",
-            source_id=claim.delivery_id,
-            template_version_id=version.pk,
-            variables=people[claim.customer_id],
-        )
-        prepared.append(_Prepared(claim, draft))
-    return prepared
+    return templates.compiled(version=version)
 
 
-def _write(step: Step, prepared: Sequence[_Prepared], owner: str, now: datetime) -> list[Draft]:
-    """Write what will be handed over as `sending`, all asked once more under the locks.
+def _write(
+    step: Step, letters: Sequence[_Letter], people: _People, owner: str, now: datetime
+) -> list[Draft]:
+    """Decide under the locks, and write what will be handed over as `sending`.
 
     Locks the campaign for sharing, so that a pause or cancel comes wholly before or wholly after,
     then the deliveries that are still ours. Returns what the caller must now hand over.
     """
     with messages.writing_as(owner=owner):
-        return _write_down(step, prepared, owner, now)
+        is_running = _is_running(step.campaign_id)
+        mine = claiming.lock_mine(claims=[each.claim for each in letters], owner=owner)
+        if not is_running:
+            claiming.give_back(delivery_ids=mine)
+            return []
+        held = [each for each in letters if each.claim.delivery_id in mine]
+        asked = [each.claim.customer_id for each in held]
+        verdicts = eligibility.decide_many(step=step, customer_ids=asked, now=now)
+        drafts, decisions = [], []
+        for letter in held:
+            verdict = verdicts.get(letter.claim.customer_id, _GONE)
+            decisions.append(_decide(letter, verdict))
+            if decisions[-1].message_id is not None:
+                known = people[letter.claim.customer_id]
+                drafts.append(_draft(step, letter, verdict.address, known))
+        messages.write_many(drafts=drafts, owner=owner, now=now)
+        decided.record(decisions=decisions, now=now)
+        return drafts
 
 
-def _write_down(
-    step: Step, prepared: Sequence[_Prepared], owner: str, now: datetime
-) -> list[Draft]:
-    is_running = _is_running(step.campaign_id)
-    mine = claiming.lock_mine(claims=[each.claim for each in prepared], owner=owner)
-    if not is_running:
-        claiming.give_back(delivery_ids=mine)
-        return []
-    held = [each for each in prepared if each.claim.delivery_id in mine]
-    asked = [each.claim for each in held if each.draft]
-    verdicts = _judge(step, asked, now)
-    drafts = [
-        replace(each.draft, address=verdicts[each.claim.customer_id].address)
-        for each in held
-        if each.draft and verdicts[each.claim.customer_id].reason is None
-    ]
-    messages.write_many(drafts=drafts, owner=owner, now=now)
-    _record([_decision(each, verdicts) for each in held], now)
-    return drafts
+def _decide(letter: _Letter, verdict: Verdict) -> Decision:
+    """Who may not be written to is skipped, whatever else; what cannot be rendered has failed."""
+    delivery_id = letter.claim.delivery_id
+    if verdict.reason is not None:
+        return Decision(delivery_id, DeliveryState.SKIPPED, verdict.reason)
+    if letter.said is None and not letter.detail:
+        return Decision(delivery_id, DeliveryState.SKIPPED, Reason.NO_ADDRESS)
+    if letter.said is None:
+        return Decision(delivery_id, DeliveryState.FAILED, Reason.RENDER_ERROR, letter.detail)
+    return Decision(delivery_id, DeliveryState.HANDED_OVER, message_id=letter.message_id)
 
 
-def _judge(step: Step, claims: Collection[Claim], now: datetime) -> dict[int, Verdict]:
-    """A verdict for every claim; who was erased meanwhile has no address any more."""
-    customer_ids = [claim.customer_id for claim in claims]
-    verdicts = eligibility.decide_many(step=step, customer_ids=customer_ids, now=now)
-    gone = Verdict("", Reason.NO_ADDRESS)
-    return {customer_id: verdicts.get(customer_id, gone) for customer_id in customer_ids}
-
-
-def _decision(prepared: _Prepared, verdicts: Mapping[int, Verdict]) -> _Decision:
-    delivery_id, draft = prepared.claim.delivery_id, prepared.draft
-    if prepared.reason == Reason.RENDER_ERROR:
-        return _Decision(delivery_id, DeliveryState.FAILED, prepared.reason, prepared.detail)
-    if draft is None:
-        return _Decision(delivery_id, DeliveryState.SKIPPED, prepared.reason)
-    refused = verdicts[prepared.claim.customer_id].reason
-    if refused:
-        return _Decision(delivery_id, DeliveryState.SKIPPED, refused)
-    return _Decision(delivery_id, DeliveryState.HANDED_OVER, message_id=draft.message_id)
+def _draft(step: Step, letter: _Letter, address: str, known: Mapping[str, Any]) -> Draft:
+    said = letter.said
+    assert said is not None
+    assert letter.links is not None
+    return Draft(
+        message_id=letter.message_id,
+        customer_id=letter.claim.customer_id,
+        channel=step.channel,
+        purpose=step.campaign.purpose,
+        author=Author.CAMPAIGN,
+        address=address,
+        key=letter.claim.key,
+        subject=said.subject,
+        html=said.html if isinstance(said, Rendered) else "",
+        text=said.text if isinstance(said, Rendered) else "",
+        mail=said if isinstance(said, Encoded) else None,
+        unsubscribe_url=letter.links.unsubscribe_url,
+        source_kind="delivery",
+        source_id=letter.claim.delivery_id,
+        template_version_id=step.template_version_id,
+        variables=messages.read_of(variables=known, paths=_compiled(step).reads),
+    )
 
 
 def _is_running(campaign_id: int) -> bool:
@@ -198,16 +189,3 @@ def _is_running(campaign_id: int) -> bool:
             "SELECT state FROM campaigns_campaign WHERE id = %s FOR SHARE", [campaign_id]
         )
         return bool(cursor.fetchone() == (CampaignState.RUNNING,))
-
-
-def _record(decisions: Iterable[_Decision], now: datetime) -> None:
-    columns = list(
-        zip(
-            *((d.delivery_id, d.state, d.reason, d.detail, d.message_id) for d in decisions),
-            strict=True,
-        )
-    )
-    if not columns:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(_DECIDE, [now, *map(list, columns)])

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 
 from campaigns.choices import DeliveryState
 from campaigns.models import Delivery
+from campaigns.sending.decided import numbers
 from crm import messages
 
 LEASE = timedelta(seconds=120)
@@ -103,8 +104,8 @@ def lock_mine(*, claims: Collection[Claim], owner: str) -> set[int]:
     the row is still ours, and one that somebody took has another fence.
     """
     parameters: dict[str, Any] = {
-        "ids": [claim.delivery_id for claim in claims],
-        "fences": [claim.fence for claim in claims],
+        "ids": numbers(claim.delivery_id for claim in claims),
+        "fences": numbers(claim.fence for claim in claims),
         "owner": owner,
     }
     with connection.cursor() as cursor:

@@ -45,8 +45,7 @@ class Letterhead:
         way_out = b""
         if outgoing.unsubscribe_url:
             way_out = (
-                b"List-Unsubscribe: <%b>\r\n"
-                b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+                b"List-Unsubscribe: <%b>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
             ) % outgoing.unsubscribe_url.encode("ascii")
         return b"".join(
             (

@@ -268,7 +268,8 @@ class Pump:
             Outcome(
                 message_id=job.outgoing.message_id,
                 state=state,
-                provider_message_id=_known_id(job) if state != FAILED else "",
+                # A server has no name of its own for a mail: it is known by its Message-ID.
+                provider_message_id=job.outgoing.key if state != FAILED else "",
                 reason=reason,
                 detail=detail[:500],
                 retry_after=_RETRY_AFTER.get(reason),
@@ -333,7 +334,3 @@ def _refusal(reply: Reply, permanent: str) -> tuple[str, str]:
     if reply.code in _SIGN_IN_CODES:
         return UNAUTHORIZED, str(reply)
     return (permanent if reply.code >= 500 else DEFERRED), str(reply)
-
-
-def _known_id(job: _Job) -> str:
-    return mime.message_id(job.outgoing)

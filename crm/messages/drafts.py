@@ -1,7 +1,7 @@
 """What passes between those who write messages and those who send them."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,12 +12,15 @@ from django.db import connection
 from crm import accounts
 from crm import links as signing
 from crm.choices import Author
-from crm.rendering import LinkContext
+from crm.rendering import Encoded, LinkContext
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message ready to be written down and handed over; its id is reserved beforehand."""
+    """A message ready to be written down and handed over; its id is reserved beforehand.
+
+    A mail made of a template has its parts in `mail`, encoded, and not in `html` and `text`.
+    """
 
     message_id: int
     customer_id: int
@@ -39,6 +42,9 @@ class Draft:
     staff_id: int | None = None
     # The name of the account it goes by; empty: the one that carries its channel.
     provider: str = ""
+    mail: Encoded | None = None
+    # As its own body has it; empty: it is made for the header.
+    unsubscribe_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +79,20 @@ def reserve_ids(*, count: int) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def links(*, message_id: int) -> LinkContext:
-    """The signed addresses that one message carries."""
+def links(*, message_id: int, reads: Collection[str] | None = None) -> LinkContext:
+    """The signed addresses that one message carries.
+
+    `reads` are the names that its template reads: of the pages it does not name, only the way out
+    is signed, as every mail has it in its header.
+    """
+    purposes = signing.PURPOSES
+    if reads is not None:
+        purposes = _TRACKING | {purpose for name, purpose in _PAGES.items() if name in reads}
     urls = signing.urls_for(
-        message_id=message_id, base_url=settings.PUBLIC_URL, key=accounts.link_keys()[0]
+        message_id=message_id,
+        base_url=settings.PUBLIC_URL,
+        key=accounts.link_keys()[0],
+        purposes=purposes,
     )
     return LinkContext(
         unsubscribe_url=urls.unsubscribe_url,
@@ -87,10 +103,26 @@ def links(*, message_id: int) -> LinkContext:
     )
 
 
+_TRACKING = frozenset({signing.CLICK, signing.OPEN, signing.UNSUBSCRIBE})
+_PAGES = {"preferences_url": signing.PREFERENCES, "view_url": signing.VIEW}
+
+
 def unsubscribe_link(*, message_id: int) -> str:
     """The signed way out alone, for the header of a mail."""
     token = signing.sign(purpose=signing.UNSUBSCRIBE, value=message_id, key=accounts.link_keys()[0])
     return f"{settings.PUBLIC_URL}/u/{token}"
+
+
+def mail_hash(*, mail: Encoded) -> str:
+    """The same fingerprint of a mail's encoded parts; the mark tells which of the two it is."""
+    digest = hashlib.sha256(mail.subject.encode("utf-8", "replace"))
+    for part in (mail.html, mail.text):
+        digest.update(b"\0")
+        digest.update(part)
+    return MAIL_MARK + digest.hexdigest()[: 64 - len(MAIL_MARK)]
+
+
+MAIL_MARK = "mail:"
 
 
 def body_hash(*, subject: str, html: str, text: str) -> str:

@@ -1,6 +1,7 @@
 """The header fields that tell mail systems and people what a mail is and how to stop it."""
 
 import hmac
+from functools import lru_cache
 
 from django.conf import settings
 
@@ -14,11 +15,33 @@ Headers = tuple[tuple[str, str], ...]
 
 def headers_for(*, draft: Draft) -> Headers:
     """Every header of a draft: its own, then what its purpose and author ask for."""
+    way_out = way_out_of(draft=draft)
+    if not way_out:
+        return common_headers(draft=draft)
+    return (
+        ("List-Unsubscribe", f"<{way_out}>"),
+        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        *common_headers(draft=draft),
+    )
+
+
+def way_out_of(*, draft: Draft) -> str:
+    """The address that ends such mails with one click; empty where nothing is to be ended."""
+    if draft.channel != Channel.EMAIL or not Purpose(draft.purpose).needs_consent:
+        return ""
+    # The link of the header and the link of the body are the same: one token, one way out.
+    return draft.unsubscribe_url or unsubscribe_link(message_id=draft.message_id)
+
+
+def common_headers(*, draft: Draft) -> Headers:
+    """The headers of a draft but for its way out: the same in all mails of a batch."""
     if draft.channel != Channel.EMAIL:
         return draft.headers
     headers = draft.headers
     if Purpose(draft.purpose).needs_consent:
-        headers += _marketing(draft)
+        headers += _marketing(
+            draft.purpose, draft.source_kind or "message", draft.template_version_id or 0, domain()
+        )
     if draft.author == Author.BOT:
         headers += (("Auto-Submitted", "auto-replied"),)
     if draft.author == Author.SYSTEM:
@@ -47,15 +70,12 @@ def domain() -> str:
     return parse_address(accounts.sender(channel=Channel.EMAIL)).address.rpartition("@")[2]
 
 
-def _marketing(draft: Draft) -> Headers:
-    # The link of the header and the link of the body are the same: one token, one way out.
-    unsubscribe_url = unsubscribe_link(message_id=draft.message_id)
-    source = f"{draft.source_kind or 'message'}-{draft.template_version_id or 0}"
+@lru_cache(maxsize=256)
+def _marketing(purpose: str, source_kind: str, version_id: int, from_domain: str) -> Headers:
+    source = f"{source_kind}-{version_id}"
     return (
-        ("List-Unsubscribe", f"<{unsubscribe_url}>"),
-        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-        ("List-Id", f"<{draft.purpose}.{domain()}>"),
-        ("Feedback-ID", f"{source}:{draft.purpose}:{draft.channel}:rapport"),
+        ("List-Id", f"<{purpose}.{from_domain}>"),
+        ("Feedback-ID", f"{source}:{purpose}:{Channel.EMAIL.value}:rapport"),
         ("Precedence", "bulk"),
     )
 

@@ -9,13 +9,16 @@ from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
+from django.db import transaction
+
 from crm import accounts, breakers
 from crm.channels import base, registry
 from crm.channels import journal as states
 from crm.choices import FailureReason, MessageState
 from crm.messages import journals
 from crm.messages.drafts import Draft, Sent, Settlement
-from crm.messages.headers import envelope_sender, headers_for
+from crm.messages.outgoing import outgoing
+from crm.messages.sent import settle_sent
 from crm.messages.settling import settle_many
 from crm.messages.stopping import Stop, Stopped
 
@@ -99,28 +102,47 @@ def _hand_over(
     settled: list[Settlement] = []
     journal.begin(message_ids)
     try:
-        batch = [_outgoing(draft, account) for draft in drafts]
+        batch = [outgoing(draft=draft, account=account) for draft in drafts]
         for outcome in registry.adapter_for(account).send_many(batch, journal=marks):
             told[outcome.message_id] = outcome
     finally:
         # Also when the adapter failed: what is known is committed before the error goes on.
-        settled = list(_settlements(marks, told, account.name))
+        keys = {draft.message_id: draft.key for draft in drafts}
+        settled = list(_settlements(marks, told, account.name, keys))
         _settle(settled, now)
     breakers.note(account=account, outcomes=told.values(), now=now)
     return settled
 
 
 def _settle(settlements: Sequence[Settlement], now: datetime) -> None:
+    """What was simply sent, as most of it is, is settled in one statement."""
+    simply = [one for one in settlements if _is_simply_sent(one)]
+    others = [one for one in settlements if not _is_simply_sent(one)]
     try:
-        settle_many(outcomes=settlements, now=now)
+        with transaction.atomic():
+            settle_sent(message_ids=[one.message_id for one in simply], now=now)
+            settle_many(outcomes=others, now=now)
     except BaseException:
         journals.abandon()
         raise
     journals.current().end()
 
 
+def _is_simply_sent(one: Settlement) -> bool:
+    return one.state == MessageState.SENT and not one.provider_message_id
+
+
+def _named(outcome: base.Outcome, keys: Mapping[int, str]) -> str:
+    """The provider's name for a message, unless it is just ours."""
+    theirs = outcome.provider_message_id
+    return "" if theirs == keys.get(outcome.message_id) else theirs[:200]
+
+
 def _settlements(
-    marks: _Marks, told: Mapping[int, base.Outcome], provider: str
+    marks: _Marks,
+    told: Mapping[int, base.Outcome],
+    provider: str,
+    keys: Mapping[int, str],
 ) -> Iterator[Settlement]:
     for message_id, mark in marks.each():
         outcome = told.get(message_id)
@@ -138,20 +160,6 @@ def _settlements(
             reason=_REASONS.get(outcome.reason, FailureReason.UNKNOWN) if outcome.reason else "",
             detail=outcome.detail[:500],
             provider=provider,
-            provider_message_id=outcome.provider_message_id[:200],
+            provider_message_id=_named(outcome, keys),
             retry_after=outcome.retry_after,
         )
-
-
-def _outgoing(draft: Draft, account: base.Account) -> base.Outgoing:
-    return base.Outgoing(
-        message_id=draft.message_id,
-        key=draft.key,
-        sender=accounts.sender_of(name=account.name, channel=draft.channel),
-        recipient=draft.address,
-        subject=draft.subject,
-        html=draft.html,
-        text=draft.text,
-        headers=headers_for(draft=draft),
-        envelope_sender=envelope_sender(draft=draft),
-    )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from crm import templates
 from crm.choices import Direction
-from crm.messages.drafts import body_hash, links
+from crm.messages.drafts import MAIL_MARK, body_hash, links, mail_hash
 from crm.messages.keeping import thaw
 from crm.models import Message
 from crm.rendering import Rendered
@@ -21,12 +21,20 @@ def show(*, message: Message) -> Shown:
     """Render a message again as it was sent."""
     version = message.template_version
     if version is None:
-        rendered = Rendered(message.subject, "", message.text)
-    else:
-        rendered = templates.compiled(version=version).render(
-            variables=thaw(value=message.variables or {}), links=links(message_id=message.pk)
-        )
+        said = Rendered(message.subject, "", message.text)
+        return _shown(said, message, body_hash(subject=said.subject, html="", text=said.text))
+    compiled = templates.compiled(version=version)
+    known = thaw(value=message.variables or {})
+    signed = links(message_id=message.pk)
+    rendered = compiled.render(variables=known, links=signed)
+    if message.body_hash.startswith(MAIL_MARK):
+        encoded = compiled.encode(variables=known, links=signed)
+        return _shown(rendered, message, mail_hash(mail=encoded))
     now_hash = body_hash(subject=rendered.subject, html=rendered.html, text=rendered.text)
+    return _shown(rendered, message, now_hash)
+
+
+def _shown(rendered: Rendered, message: Message, now_hash: str) -> Shown:
     is_exact = message.body_hash in ("", now_hash)
     return Shown(rendered.subject, rendered.html, rendered.text, is_exact)
 

@@ -1,7 +1,7 @@
 """Plain data: the only things a template may see."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -47,12 +47,17 @@ def _check(value: object, place: str, depth: int) -> None:
     elif kind is dict:
         _check_mapping(value, place, depth)  # type: ignore[arg-type]
     elif kind in (list, tuple):
-        if not SCALARS.issuperset(map(type, value)):  # type: ignore[call-overload]
-            for index, item in enumerate(value):  # type: ignore[arg-type, var-annotated]
-                if not is_shared(item):
-                    _check(item, f"{place}[{index}]", depth - 1)
+        _check_list(value, place, depth)  # type: ignore[arg-type]
     else:
         raise TypeError(f"{place}: a template sees plain data only, not {kind.__qualname__}.")
+
+
+def _check_list(value: Sequence[object], place: str, depth: int) -> None:
+    if SCALARS.issuperset(map(type, value)):
+        return
+    for index, item in enumerate(value):
+        if not is_shared(item):
+            _check(item, f"{place}[{index}]", depth - 1)
 
 
 def _check_decimal(value: Decimal, place: str) -> None:

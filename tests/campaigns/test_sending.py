@@ -88,14 +88,14 @@ def test_a_stopped_campaign_claims_nothing(campaign: Campaign, now: datetime, ve
 
 def interrupting(monkeypatch: pytest.MonkeyPatch, what: Any) -> None:
     """Let something happen after a batch was rendered and before it is written."""
-    real = batch._prepare
+    real = batch._render
 
     def prepare(*args: Any) -> Any:
         prepared = real(*args)
         what()
         return prepared
 
-    monkeypatch.setattr(batch, "_prepare", prepare)
+    monkeypatch.setattr(batch, "_render", prepare)
 
 
 def test_a_pause_stops_what_is_claimed_and_gives_the_try_back(

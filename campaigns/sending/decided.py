@@ -1,0 +1,57 @@
+"""What was decided about deliveries, written on them in one statement for each kind of verdict."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from campaigns.choices import DeliveryState
+
+_HAND_OVER = """
+UPDATE campaigns_delivery delivery
+   SET state = 'handed_over', message_id = decided.message_id, decided_at = %s, reason = '',
+       detail = '', owner = '', lease_until_at = NULL
+  FROM unnest(%s::bigint[], %s::bigint[]) AS decided (id, message_id)
+ WHERE delivery.id = decided.id
+"""
+_LEAVE = """
+UPDATE campaigns_delivery delivery
+   SET state = decided.state, reason = decided.reason, detail = decided.detail,
+       message_id = NULL, decided_at = %s, owner = '', lease_until_at = NULL
+  FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[])
+       AS decided (id, state, reason, detail)
+ WHERE delivery.id = decided.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is written on a delivery: its message, or why there is none."""
+
+    delivery_id: int
+    state: DeliveryState
+    reason: str = ""
+    detail: str = ""
+    message_id: int | None = None
+
+
+def record(*, decisions: Iterable[Decision], now: datetime) -> None:
+    """Write decisions on deliveries that the caller has locked."""
+    handed_over = [one for one in decisions if one.message_id is not None]
+    left = [one for one in decisions if one.message_id is None]
+    with connection.cursor() as cursor:
+        if handed_over:
+            ids = numbers(one.delivery_id for one in handed_over)
+            message_ids = numbers(one.message_id or 0 for one in handed_over)
+            cursor.execute(_HAND_OVER, [now, ids, message_ids])
+        if left:
+            columns = zip(
+                *((d.delivery_id, d.state, d.reason, d.detail) for d in left), strict=True
+            )
+            cursor.execute(_LEAVE, [now, *map(list, columns)])
+
+
+def numbers(values: Iterable[int]) -> str:
+    """Numbers as one text: quoting each takes the driver longer than PostgreSQL reads them."""
+    return f"{{{','.join(map(str, values))}}}"

@@ -1,0 +1,46 @@
+"""What is handed to an adapter: a draft with its sender, headers and ways back."""
+
+from dataclasses import replace
+
+from crm import accounts
+from crm.channels import base, registry
+from crm.messages.drafts import Draft
+from crm.messages.headers import common_headers, envelope_sender, headers_for, way_out_of
+
+
+def outgoing(*, draft: Draft, account: base.Account) -> base.Outgoing:
+    """A draft as the adapter of its account takes it: mails as bytes where it can."""
+    sender = accounts.sender_of(name=account.name, channel=draft.channel)
+    if draft.mail is None:
+        return base.Outgoing(
+            message_id=draft.message_id,
+            key=draft.key,
+            sender=sender,
+            recipient=draft.address,
+            subject=draft.subject,
+            html=draft.html,
+            text=draft.text,
+            headers=headers_for(draft=draft),
+            envelope_sender=envelope_sender(draft=draft),
+        )
+    if not getattr(registry.adapter_class(account.provider), "takes_bytes", False):
+        html, text = _readable(draft.mail.html), _readable(draft.mail.text)
+        plain = replace(draft, mail=None, html=html, text=text)
+        return outgoing(draft=plain, account=account)
+    return base.Outgoing(
+        message_id=draft.message_id,
+        key=draft.key,
+        sender=sender,
+        recipient=draft.address,
+        subject=draft.subject,
+        headers=common_headers(draft=draft),
+        envelope_sender=envelope_sender(draft=draft),
+        raw_html=draft.mail.html,
+        raw_text=draft.mail.text,
+        unsubscribe_url=way_out_of(draft=draft),
+    )
+
+
+def _readable(part: bytes) -> str:
+    """A part of a mail as text again, for providers that want it so."""
+    return part.decode().replace("\r\n", "\n")
