@@ -222,6 +222,18 @@ SIDEBAR: dict[str, Any] = {
                     "crm_webhookdelivery_changelist",
                     "crm.view_webhookdelivery",
                 ),
+                _page(
+                    _("Provider accounts"),
+                    "dns",
+                    "crm_provideraccount_changelist",
+                    "crm.view_provideraccount",
+                ),
+                _page(
+                    _("Sending domains"),
+                    "alternate_email",
+                    "crm_sendingdomain_changelist",
+                    "crm.view_sendingdomain",
+                ),
                 _page(_("API keys"), "key", "crm_apikey_changelist", "crm.view_apikey"),
                 _page(_("Staff"), "badge", "auth_user_changelist", "auth.view_user"),
                 _page(

@@ -16,6 +16,7 @@ RETRYABLE = (
     FailureReason.NEVER_HANDED_OVER,
     FailureReason.UNREACHABLE,
     FailureReason.DEFERRED,
+    FailureReason.STOPPED,
 )
 GOING_ON = (CampaignState.RUNNING, CampaignState.PAUSED)
 

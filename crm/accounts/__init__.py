@@ -23,6 +23,8 @@ from crm.accounts.book import (
 from crm.accounts.keeping import (
     NewAccount,
     change,
+    channel_of,
+    check,
     fields_of,
     keep,
     label_of,
@@ -40,6 +42,8 @@ __all__ = [
     "UnknownAddress",
     "ask",
     "change",
+    "channel_of",
+    "check",
     "check_due",
     "fields_of",
     "for_channel",

@@ -72,6 +72,21 @@ def providers_for() -> list[tuple[str, str]]:
     return sorted(found, key=lambda one: one[1].lower())
 
 
+def channel_of(*, provider: str) -> str:
+    """The channel that a provider carries; empty where it may carry any."""
+    if provider == "memory" or provider not in registry.PROVIDERS:
+        return ""
+    return str(registry.adapter_class(provider).channel)
+
+
+def check(*, wanted: NewAccount, account_id: int | None) -> None:
+    """Refuse what cannot be kept, as `keep` and `change` would; nothing is written."""
+    row = ProviderAccount(name=wanted.name, provider=wanted.provider)
+    if account_id is not None:
+        row = ProviderAccount.objects.get(pk=account_id)
+    _fill(row, wanted)
+
+
 @transaction.atomic
 def keep(*, new: NewAccount, now: datetime) -> ProviderAccount:
     """Make an account; it carries messages at once, after all others of its channel."""
@@ -125,11 +140,20 @@ def move(*, account_id: int, places: int) -> None:
 
 
 def _write(row: ProviderAccount, wanted: NewAccount) -> ProviderAccount:
+    _fill(row, wanted)
+    row.save()
+    _felt()
+    return row
+
+
+def _fill(row: ProviderAccount, wanted: NewAccount) -> None:
+    if channel_of(provider=row.provider) not in {"", wanted.channel}:
+        raise ValidationError(_("This provider carries another channel."))
     row.channel, row.sender, row.lane = wanted.channel, wanted.sender.strip(), wanted.lane
     row.per_second, row.burst = wanted.per_second, wanted.burst
     row.priority = row.priority if wanted.priority is None else wanted.priority
     _take_told(row, wanted.told)
-    row.full_clean()
+    row.full_clean(exclude=["created_at"])
     try:
         if row.sender and row.channel == Channel.EMAIL:
             parse_address(row.sender)
@@ -137,9 +161,6 @@ def _write(row: ProviderAccount, wanted: NewAccount) -> ProviderAccount:
         registry.adapter_class(kept.provider)(kept).close()
     except ValueError as error:
         raise ValidationError(str(error)) from error
-    row.save()
-    _felt()
-    return row
 
 
 def _take_told(row: ProviderAccount, told: Mapping[str, str]) -> None:

@@ -1,6 +1,7 @@
 """The admin of crm: one module per noun, loaded here so that all are registered."""
 
 from crm.admin import (
+    account,
     api_key,
     callback,
     company,
@@ -19,11 +20,13 @@ from crm.admin import (
     privacy,
     quality,
     rejected_event,
+    sending_domain,
     template,
     webhook,
 )
 
 __all__ = [
+    "account",
     "api_key",
     "callback",
     "company",
@@ -42,6 +45,7 @@ __all__ = [
     "privacy",
     "quality",
     "rejected_event",
+    "sending_domain",
     "template",
     "webhook",
 ]

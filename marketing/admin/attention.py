@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from crm import notices
 from crm.admin.spans import distance
 from crm.choices import Channel
 from marketing import dashboards, segments
@@ -34,7 +35,7 @@ class Item:
 
 def attention(request: HttpRequest, now: datetime) -> list[Item]:
     """Every line that this person can do something about."""
-    items: list[Item] = []
+    items: list[Item] = list(_notices(request, now))
     worries = dashboards.worries(now=now)
     if request.user.has_perm("crm.use_inbox"):
         items += _conversations(worries)
@@ -47,6 +48,12 @@ def attention(request: HttpRequest, now: datetime) -> list[Item]:
     if request.user.has_perm("marketing.view_trainingrun"):
         items += _runs()
     return items
+
+
+def _notices(request: HttpRequest, now: datetime) -> Iterator[Item]:
+    """What staff were told of late, in their language."""
+    for notice in notices.latest(staff_id=request.user.pk or 0, now=now)[:SHOWN]:
+        yield Item("bad", "campaign", _(notice.title), notice.path or "#", notice.detail)
 
 
 def _conversations(worries: dashboards.Worries) -> Iterator[Item]:

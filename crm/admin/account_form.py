@@ -1,0 +1,135 @@
+"""The form of a provider account: its own columns, and what its adapter asks for."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import (
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from crm import accounts
+from crm.channels.base import Field
+from crm.models import ProviderAccount
+
+_TOLD = "told_"
+OWN = ("name", "channel", "sender", "lane", "per_second", "burst")
+
+
+class AccountForm(forms.ModelForm):
+    """What every account has; `form_for` adds what one provider asks for."""
+
+    provider = ""
+    asked: tuple[Field, ...] = ()
+
+    class Meta:
+        model = ProviderAccount
+        fields = OWN
+
+    def clean(self) -> dict[str, Any]:
+        """What the operation would refuse is refused here, where it can still be mended."""
+        data = super().clean() or {}
+        if self.errors:
+            return data
+        try:
+            accounts.check(wanted=self.wanted(), account_id=self.instance.pk)
+        except ValidationError as error:
+            raise ValidationError(error.messages) from error
+        return data
+
+    def wanted(self) -> accounts.NewAccount:
+        """What was typed, as the operation takes it."""
+        facts = self.cleaned_data
+        return accounts.NewAccount(
+            name=facts.get("name") or self.instance.name,
+            channel=facts.get("channel") or accounts.channel_of(provider=self.provider),
+            provider=self.provider,
+            told={one.name: facts.get(_TOLD + one.name) or "" for one in self.asked},
+            sender=facts["sender"],
+            lane=facts["lane"],
+            per_second=facts["per_second"],
+            burst=facts["burst"],
+        )
+
+
+def form_for(*, provider: str, row: ProviderAccount | None) -> type[AccountForm]:
+    """The form for an account of this provider, new or as it is kept."""
+    asked = accounts.fields_of(provider=provider)
+    made = {_TOLD + one.name: _field(one, row) for one in asked}
+    names = own_names(provider, row)
+    meta = type("Meta", (AccountForm.Meta,), {"fields": names})
+    facts = {**made, "provider": provider, "asked": asked, "Meta": meta}
+    return type("ProviderForm", (AccountForm,), facts)
+
+
+def own_names(provider: str, row: ProviderAccount | None) -> tuple[str, ...]:
+    """The columns that are asked for: a name once, a channel where the provider leaves it open."""
+    left_out = {"name"} if row else set()
+    left_out |= {"channel"} if accounts.channel_of(provider=provider) else set()
+    return tuple(name for name in OWN if name not in left_out)
+
+
+def told_names(provider: str) -> tuple[str, ...]:
+    """The names of the fields that a provider adds."""
+    return tuple(_TOLD + one.name for one in accounts.fields_of(provider=provider))
+
+
+def _field(asked: Field, row: ProviderAccount | None) -> forms.Field:
+    label = _(asked.label) if asked.label else asked.name
+    help_text = _(asked.help) if asked.help else ""
+    if asked.is_secret:
+        is_kept = row is not None and asked.name in row.kept_secrets()
+        return forms.CharField(
+            label=label,
+            required=False,
+            strip=True,
+            widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+            help_text=" ".join(filter(None, (help_text, _kept_hint(is_kept)))),
+        )
+    before = _said(asked, row)
+    if asked.choices:
+        return forms.ChoiceField(
+            label=label,
+            required=False,
+            initial=before,
+            choices=[(one, one) for one in asked.choices],
+            widget=UnfoldAdminSelectWidget,
+            help_text=help_text,
+        )
+    return forms.CharField(
+        label=label,
+        required=asked.is_needed and not asked.default,
+        initial=before,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=help_text,
+    )
+
+
+def _said(asked: Field, row: ProviderAccount | None) -> str:
+    if row is None:
+        return asked.default
+    return row.url if asked.name == "url" else str(row.options.get(asked.name, asked.default))
+
+
+def _kept_hint(is_kept: bool) -> str:
+    if is_kept:
+        return _("One is kept, and never shown again. Leave this empty to keep it.")
+    return _("It is encrypted, and never shown again.")
+
+
+def providers() -> Iterator[dict[str, str]]:
+    """What there is to choose from before a form can be shown."""
+    for name, label in accounts.providers_for():
+        yield {"name": name, "label": label, "channel": accounts.channel_of(provider=name)}
+
+
+TITLES = {
+    "who": gettext_lazy("Who carries it"),
+    "access": gettext_lazy("Access"),
+    "limits": gettext_lazy("Limits"),
+}
