@@ -1,4 +1,4 @@
-"""Signs of life of worker, beat, follower and ingest, kept where the web process can read them."""
+"""Signs of life of worker, beat, follower, post and ingest, kept where the web process can read them."""
 
 import os
 import time
@@ -9,11 +9,11 @@ from django.conf import settings
 from django.core.cache import cache
 
 # In the cache, and beside the spool that web and ingest share: ingest is too small for a cache.
-CACHED = ("worker", "beat", "follow")
+CACHED = ("worker", "beat", "follow", "post")
 FILED = ("ingest",)
 NAMES = (*CACHED, *FILED)
 # The sweeps of beat do what these do, later: a set is ready without them.
-SPARED = ("follow",)
+SPARED = ("follow", "post")
 # Older than this, a sign of life says that something is wrong.
 OLDEST_SECONDS = 30.0
 

@@ -1,4 +1,4 @@
-"""Runs web, live streams, ingest, follower, schedule and workers.
+"""Runs web, live streams, ingest, follower, post, schedule and workers.
 
 All are forked after loading what they need, so that it is in memory once. Workers and schedule are
 Celery's, without what its command line loads beside them.
@@ -16,6 +16,7 @@ from typing import Any
 from marketing.runtime import ingest, live, web
 from marketing.runtime.follow import Follower
 from marketing.runtime.forks import Forks
+from marketing.runtime.post import Post
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketing.settings")
 # What Celery, its pool and the cache import when they start, or with the first task.
@@ -67,6 +68,7 @@ def main() -> int:
         "worker": lambda: _work(app, asked.concurrency),
         "beat": lambda: _ring(app),
         "follow": lambda: Follower().run(),
+        "post": lambda: Post().run(),
         "ingest": ingest.work,
         "live": lambda: live.work(asked.host, asked.live_port),
         "web": lambda: web.work(asked.host, asked.port),

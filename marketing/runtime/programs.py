@@ -24,7 +24,7 @@ ENVIRONMENT = {
     "CELERY_SKIP_CHECKS": "1",
 }
 # What is forked from one program, and shown and restarted each by itself.
-PARTS = ("worker", "beat", "follow", "ingest", "live", "web")
+PARTS = ("worker", "beat", "follow", "post", "ingest", "live", "web")
 # Celery warns root on every start; here root is somebody's container.
 PYTHON = (sys.executable, "-W", "ignore:You're running the worker with superuser")
 WEB_THREADS = min(8, 2 * (os.cpu_count() or 1) + 1)

@@ -6,6 +6,12 @@ from typing import Any
 OLDEST_HEARTBEAT = 60.0
 # A pool that used less than this since its last heartbeat is not busy with a long task.
 BUSY_CPU_SECONDS = 0.2
+# Without a database they wait, as they should, and still give signs of life.
+_LOOPS = {
+    "ingest": "it has looked at the spool for {:.0f} s no more",
+    "follow": "it has followed nothing for {:.0f} s",
+    "post": "it has looked at the queue for {:.0f} s no more",
+}
 
 
 @dataclass
@@ -16,13 +22,10 @@ class Watchdog:
 
     def verdict(self, report: dict[str, Any], *, worker_cpu: float) -> tuple[str, str] | None:
         """Whom to restart and why, or nobody."""
-        ingest = _age(report, "ingest")
-        # Without a database it waits, as it should, and still gives signs of life.
-        if ingest is not None and ingest > OLDEST_HEARTBEAT:
-            return "ingest", f"it has looked at the spool for {ingest:.0f} s no more"
-        follow = _age(report, "follow")
-        if follow is not None and follow > OLDEST_HEARTBEAT:
-            return "follow", f"it has followed nothing for {follow:.0f} s"
+        for name, why in _LOOPS.items():
+            age = _age(report, name)
+            if age is not None and age > OLDEST_HEARTBEAT:
+                return name, why.format(age)
         beat, worker = _age(report, "beat"), _age(report, "worker")
         if worker is not None and worker < OLDEST_HEARTBEAT / 2:
             self._cpu_at_heartbeat = worker_cpu

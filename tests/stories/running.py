@@ -27,6 +27,7 @@ MARKS = {
     "worker": "[worker]",
     "beat": "[beat]",
     "follow": "[follow]",
+    "post": "[post]",
     "ingest": "[ingest]",
     "web": "[web]",
     "outbox": "manage.py outbox",
