@@ -1,4 +1,4 @@
-"""Signs of life of worker, beat, follower, post and ingest, kept where the web process can read them."""
+"""Signs of life of worker, beat and the loops, kept where the web process can read them."""
 
 import os
 import time
