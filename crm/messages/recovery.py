@@ -60,9 +60,12 @@ def _settle_journal(left: Recovered, now: datetime) -> int:
         **dict.fromkeys(left.confirmed, (MessageState.SENT, "")),
         **dict.fromkeys(left.refused, (MessageState.FAILED, FailureReason.REJECTED)),
     }
+    doubted = set(left.confirmed) - set(held)
     outcomes = [
         *_untouched({id_: source for id_, source in held.items() if id_ not in told}),
         *(Settlement(id_, *told[id_]) for id_ in held if id_ in told),
+        # Put in doubt while the owner was still: its note knows better.
+        *(Settlement(id_, MessageState.SENT) for id_ in _in_doubt(doubted)),
     ]
     return len(settle_many(outcomes=outcomes, now=now))
 
@@ -72,6 +75,11 @@ def _held(owner: str) -> dict[int, str]:
     rows = Message.objects.filter(owner=owner, state=MessageState.SENDING)
     locked = rows.order_by("pk").select_for_update(no_key=True)
     return dict(locked.values_list("pk", "source_kind"))
+
+
+def _in_doubt(ids: Collection[int]) -> list[int]:
+    doubtful = Message.objects.filter(pk__in=ids, state=MessageState.IN_DOUBT)
+    return list(doubtful.order_by("pk").values_list("pk", flat=True)) if ids else []
 
 
 def _untouched(sources: dict[int, str]) -> Iterator[Settlement]:

@@ -120,7 +120,10 @@ def _settle(settlements: Sequence[Settlement], now: datetime) -> None:
     others = [one for one in settlements if not _is_simply_sent(one)]
     try:
         with transaction.atomic():
-            settle_sent(message_ids=[one.message_id for one in simply], now=now)
+            ids = [one.message_id for one in simply]
+            settled = set(settle_sent(message_ids=ids, now=now))
+            # What was put in doubt meanwhile, as we were slow, is settled all the same.
+            others += [one for one in simply if one.message_id not in settled]
             settle_many(outcomes=others, now=now)
     except BaseException:
         journals.abandon()

@@ -14,7 +14,7 @@ from django.db import connection
 from crm import messages
 from crm.channels import journal as states
 from crm.channels.journal import HandOverJournal
-from crm.messages import Draft, journals, recovery
+from crm.messages import Draft, Settlement, journals, recovery
 from crm.models import Customer, Event, Message
 
 from .letters import draft, write
@@ -238,6 +238,33 @@ def test_a_journal_that_cannot_be_settled_holds_up_no_other(
     with pytest.raises(ExceptionGroup, match="1 journals"):
         messages.recover(now=now)
     assert found() == [("sending", ""), ("sent", "")]
+
+
+def test_a_worker_that_was_frozen_settles_what_was_put_in_doubt_meanwhile(
+    ada: Customer, now: datetime
+) -> None:
+    letter = draft(ada)
+    write(letter, now=now)
+    messages.recover(now=now + timedelta(hours=3))
+    assert found() == [("in_doubt", "worker_lost")]
+
+    messages.send_many(drafts=[letter], now=now)
+
+    assert found() == [("sent", "")]
+
+
+def test_the_note_of_a_worker_that_was_killed_when_thawed_settles_a_doubt(
+    ada: Customer, now: datetime, tmp_path: Path
+) -> None:
+    letter = draft(ada)
+    write(letter, now=now, owner="dead:1:a")
+    messages.settle_many(
+        outcomes=[Settlement(letter.message_id, "in_doubt", "worker_lost")], now=now
+    )
+    die_with(tmp_path, "dead:1:a", [letter], [states.CONFIRMED])
+
+    assert messages.recover(now=now) == 1
+    assert found() == [("sent", "")]
 
 
 def test_an_owner_of_this_machine_without_a_journal_is_lost() -> None:
