@@ -22,6 +22,10 @@ BENCHMARKS = {
     "send": Benchmark(
         "how fast a campaign is sent over SMTP", {"recipients": 10_000, "rounds": 3, "workers": 2}
     ),
+    "crash": Benchmark(
+        "what is lost, doubled and in doubt when everything is killed; outage is in seconds",
+        {"sends": 20_000, "kills": 100, "outage": 60},
+    ),
     "import": Benchmark(
         "how fast customers come in from a file, beside a bare COPY", {"rows": 100_000, "rounds": 3}
     ),
