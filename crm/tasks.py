@@ -50,6 +50,13 @@ def process_callbacks() -> None:
 
 
 @shared_task
+def fetch_callbacks() -> None:
+    """Listen to providers that do not call us."""
+    if callbacks.fetch_all(seconds=SLICE_SECONDS, now=timezone.now()):
+        ring(process_callbacks)
+
+
+@shared_task
 def recover_messages() -> None:
     """Settle what dead workers were handing over."""
     if messages.recover(now=timezone.now()):

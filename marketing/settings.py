@@ -129,6 +129,7 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "heartbeat": {"task": "marketing.tasks.heartbeat", "schedule": 5.0},
     "callbacks": {"task": "crm.tasks.process_callbacks", "schedule": 5.0},
+    "fetched callbacks": {"task": "crm.tasks.fetch_callbacks", "schedule": 30.0},
     "queued messages": {"task": "crm.tasks.send_queued_messages", "schedule": 5.0},
     "recover messages": {"task": "crm.tasks.recover_messages", "schedule": 10.0},
     "imports": {"task": "crm.tasks.run_imports", "schedule": 10.0},

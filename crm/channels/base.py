@@ -1,6 +1,6 @@
 """What every adapter promises: the data that crosses its border and the protocol it fulfils."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Protocol, runtime_checkable
@@ -152,6 +152,10 @@ class CallbackRefused(Exception):  # noqa: N818 - it names what happened, as the
     """The callback is not proven to come from the provider, or cannot be read."""
 
 
+class ProviderAway(Exception):  # noqa: N818 - it names what happened
+    """The provider cannot be reached, or does not let us in."""
+
+
 class Journal(Protocol):
     """Where an adapter notes how far each message of the batch has gone (see channels.journal)."""
 
@@ -199,3 +203,11 @@ class LooksUp(Protocol):
 
     def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
         """What the provider knows of them; of whom it knows nothing there is no news."""
+
+
+@runtime_checkable
+class Fetches(Protocol):
+    """An adapter whose provider does not call us: what it has for us is fetched."""
+
+    def fetch(self, *, seconds: float, keep: Callable[[bytes], None]) -> None:
+        """Listen for so long; what comes is acknowledged once `keep` has returned."""

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import certifi
 import h11
 
+from crm.channels.base import ProviderAway
 from crm.channels.http_client import AddressRefused, public_address
 
 CONNECT_SECONDS = 5.0
@@ -57,7 +58,7 @@ class Answer:
         return found if isinstance(found, dict) else {}
 
 
-class Unreached(Exception):  # noqa: N818 - it names what happened
+class Unreached(ProviderAway):
     """No connection could be made: nothing of the request has left."""
 
 
@@ -188,7 +189,7 @@ async def connect(origin: Origin, *, guarded_but: Collection[str] | None = None)
             reader, writer = await asyncio.open_connection(
                 host,
                 origin.port,
-                ssl=_tls() if origin.is_tls else None,
+                ssl=tls() if origin.is_tls else None,
                 server_hostname=origin.host if origin.is_tls else None,
             )
     except AddressRefused as error:
@@ -200,5 +201,6 @@ async def connect(origin: Origin, *, guarded_but: Collection[str] | None = None)
 
 
 @cache
-def _tls() -> ssl.SSLContext:
+def tls() -> ssl.SSLContext:
+    """What connections under TLS are checked by; read once."""
     return ssl.create_default_context(cafile=certifi.where())

@@ -18,6 +18,7 @@ PROVIDERS: dict[str, str] = {
     "aliyun_sms": "crm.channels.aliyun_sms.AliyunSmsAdapter",
     "tencent_sms": "crm.channels.tencent_sms.TencentSmsAdapter",
     "http_template": "crm.channels.http_template.HttpTemplateAdapter",
+    "smpp": "crm.channels.smpp.SmppAdapter",
     "memory": "crm.channels.memory.MemoryAdapter",
 }
 

@@ -35,6 +35,32 @@ def measure(text: str) -> SmsLength:
     return SmsLength(encoding, units, _pack(sizes, _JOINED[encoding]))
 
 
+def split(text: str) -> list[str]:
+    """The parts of a text as each SMS carries one; a text that fits into one is one part."""
+    length = measure(text)
+    if length.segments == 1:
+        return [text]
+    is_gsm, parts, used = length.encoding == GSM_7, [""], 0
+    for whole in text if is_gsm else _clusters(text):
+        size = _septets(whole) if is_gsm else sum(2 if ord(c) > 0xFFFF else 1 for c in whole)
+        if used + size > _JOINED[length.encoding]:
+            parts.append("")
+            used = 0
+        parts[-1] += whole
+        used += size
+    return parts
+
+
+def _clusters(text: str) -> list[str]:
+    found: list[str] = []
+    for character in text:
+        if found and _joins_the_one_before(character):
+            found[-1] += character
+        else:
+            found.append(character)
+    return found
+
+
 def _septets(character: str) -> int:
     return 2 if character in _ESCAPED else 1
 

@@ -18,6 +18,7 @@ from crm.simulator.mail import protocol
 from crm.simulator.meter import Meter
 from crm.simulator.notifier import Notifier
 from crm.simulator.provider import Provider
+from crm.simulator.smsc import SmsCentre
 from crm.simulator.store import Forgetful, Store
 
 log = logging.getLogger("outbox")
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in ("smtp", "http"):
         parser.add_argument(f"--{name}-port", type=int, default=0)
         parser.add_argument(f"--{name}-socket", type=int)
+    parser.add_argument("--smpp-port", type=int, help="open an SMS centre for SMPP too")
     parser.add_argument("--forget", action="store_true", help="keep nothing of what is caught")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds until an SMS is answered")
     options = parser.parse_args(arguments)
@@ -38,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     smtp = _door(options.smtp_port, options.smtp_socket)
     http = _door(options.http_port, options.http_socket)
     store = Forgetful() if options.forget else Store(os.environ["DATABASE_URL"])
-    asyncio.run(run(store, smtp_door=smtp, http_door=http, delay=options.delay))
+    smpp = None if options.smpp_port is None else _door(options.smpp_port, None)
+    asyncio.run(run(store, smtp_door=smtp, http_door=http, smpp_door=smpp, delay=options.delay))
 
 
 def _door(port: int, inherited: int | None) -> socket.socket:
@@ -52,6 +55,7 @@ async def run(
     *,
     smtp_door: socket.socket,
     http_door: socket.socket,
+    smpp_door: socket.socket | None = None,
     delay: float = 0.0,
 ) -> None:
     """Serve both sockets, work, and stop cleanly when told."""
@@ -71,6 +75,9 @@ async def run(
     http = await asyncio.start_server(
         lambda reader, writer: serve(meter.handle, reader, writer), sock=http_door
     )
+    if smpp_door is not None:
+        centre = SmsCentre(store=store, password=provider.api_key[:8])
+        await asyncio.start_server(centre.serve, sock=smpp_door)
     ports = [server.sockets[0].getsockname()[1] for server in (smtp, http)]
     log.info("SMTP on 127.0.0.1:%s, provider on 127.0.0.1:%s", *ports)
     work = [asyncio.create_task(store.run()), asyncio.create_task(notifier.run())]

@@ -32,7 +32,7 @@ class Provider:
     ) -> None:
         self._store = store
         self._notifier = notifier
-        self._api_key = api_key
+        self.api_key = api_key
         self._callback_base = callback_base.rstrip("/")
         self._put_off: set[str] = set()
         self._vendors = vendors.all_of(key=api_key, secret=notifier.secret)
@@ -48,7 +48,7 @@ class Provider:
         if route is None or request.method != "POST":
             return Response(404, {"error": "There is nothing here."})
         given = request.headers.get("authorization", "")
-        if not hmac.compare_digest(given.encode(), f"Bearer {self._api_key}".encode()):
+        if not hmac.compare_digest(given.encode(), f"Bearer {self.api_key}".encode()):
             return Response(401, {"error": "The API key is wrong."})
         data = _json_object(request.body)
         if data is None:
@@ -94,7 +94,7 @@ class Provider:
     def _vendor_inbound(self, name: str, request: Request) -> Response:
         data = _json_object(request.body)
         given = request.headers.get("authorization", "")
-        if data is None or given != f"Bearer {self._api_key}":
+        if data is None or given != f"Bearer {self.api_key}":
             return Response(400, {"error": "The body is no JSON object, or the key is wrong."})
         said = vendors.Said(
             identity=_fresh_id("in-", request),

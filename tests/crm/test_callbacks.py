@@ -1,12 +1,14 @@
 """What providers tell us is proven, kept once, and taken in whatever order it comes."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from crm import accounts, callbacks, conversations
-from crm.channels.base import CallbackRefused
+from crm.channels import registry
+from crm.channels.base import CallbackRefused, ProviderAway
 from crm.channels.callbacks import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from crm.channels.sms_http import SmsHttpAdapter
 from crm.models import Callback, Customer, Message, ProviderAccount, Suppression
@@ -221,3 +223,42 @@ def test_reports_that_are_all_address_are_told_apart(
     )
 
     assert (first is None, again is None, other is None) == (False, True, False)
+
+
+class FetchedAdapter(SmsHttpAdapter):
+    """A provider that must be asked, and that says everything twice."""
+
+    def fetch(self, *, seconds: float, keep: Callable[[bytes], None]) -> None:
+        for _ in range(2):
+            keep(json.dumps({"id": "12345", "status": "delivered"}).encode())
+
+
+def test_what_a_provider_has_for_us_is_fetched_once_and_taken_in(
+    aliyun: ProviderAccount,
+    ada: Customer,
+    now: datetime,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent(ada, now, request)
+    Message.objects.update(provider="sms-cn", provider_message_id="12345")
+    monkeypatch.setattr(registry, "adapter_class", lambda _: FetchedAdapter)
+
+    fetched = callbacks.fetch_all(seconds=0, now=now)
+    callbacks.process_due(now=now)
+
+    assert fetched == 2
+    assert Callback.objects.count() == 1
+    assert Message.objects.get().state == "delivered"
+
+
+def test_a_provider_that_is_away_is_no_reason_to_fail(
+    aliyun: ProviderAccount, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise ProviderAway("Nobody answers there.")
+
+    monkeypatch.setattr(FetchedAdapter, "fetch", away)
+    monkeypatch.setattr(registry, "adapter_class", lambda _: FetchedAdapter)
+
+    assert callbacks.fetch_all(seconds=0, now=now) == 0

@@ -41,7 +41,10 @@ def test_fields_of_every_account_are_explained_once():
 
 
 def test_every_provider_is_played_by_the_simulator():
-    assert set(REAL) - FROM_THE_START == set(VENDORS)
+    by_other_ways = FROM_THE_START | {"smpp"}
+
+    assert set(REAL) - by_other_ways == set(VENDORS)
+    assert (ROOT / "crm" / "simulator" / "smsc.py").exists()
 
 
 @pytest.mark.parametrize("provider", sorted(PROVIDERS))
