@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import Count, DurationField, ExpressionWrapper, F, QuerySet, Value
 
 from campaigns.choices import Reason
@@ -16,6 +17,8 @@ from crm import consent
 from crm.choices import Direction, MessageState, Purpose
 from crm.models import Message
 from crm.models.customer import BUCKETS
+
+_COUNTED_PURPOSES = [one.value for one in Purpose if one.needs_consent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +96,44 @@ def at_their_choice(*, now: datetime) -> QuerySet[Message, Any]:
 
 def _counted() -> QuerySet[Message]:
     """Messages that count: whatever needed consent and did not fail."""
-    counted = Message.objects.filter(
-        direction=Direction.OUT, purpose__in=[one for one in Purpose if one.needs_consent]
-    )
+    counted = Message.objects.filter(direction=Direction.OUT, purpose__in=_COUNTED_PURPOSES)
     return counted.exclude(state=MessageState.FAILED).order_by()
+
+
+# Who had as many messages lately as our cap allows, or as many, on any channel, as they asked for.
+_CAPPED = """
+SELECT message.customer_id,
+       count(*) FILTER (WHERE message.channel = %(channel)s AND message.created_at > %(since)s)
+           >= %(cap)s AND %(cap)s > 0,
+       coalesce(count(*) FILTER (WHERE message.created_at
+           > %(now)s - choice.days * interval '1 day') >= min(choice.messages), false)
+  FROM crm_message message
+  LEFT JOIN crm_contactpreference choice ON choice.customer_id = message.customer_id
+ WHERE message.customer_id = ANY(%(ids)s::bigint[]) AND message.direction = 'out'
+   AND message.purpose = ANY(%(purposes)s) AND message.state <> 'failed'
+   AND message.created_at > %(now)s - greatest(%(days)s, choice.days) * interval '1 day'
+ GROUP BY message.customer_id
+"""
 
 
 def _capped(step: Step, customer_ids: Collection[int], now: datetime) -> dict[int, Reason]:
     """Who has had enough, and by whose word: theirs goes before ours."""
     if not is_capped(purpose=step.campaign.purpose):
         return {}
-    rules = (
-        (Reason.FREQUENCY_CAP, at_their_cap(channel=step.channel, now=now)),
-        (Reason.FREQUENCY_CHOICE, at_their_choice(now=now)),
-    )
-    return {
-        customer_id: reason
-        for reason, rows in rules
-        for customer_id in rows.filter(customer__in=list(customer_ids)).values_list(
-            "customer", flat=True
-        )
+    days = settings.CAMPAIGN_FREQUENCY_CAP_DAYS
+    asked = {
+        "channel": step.channel,
+        "since": now - timedelta(days=days),
+        "cap": settings.CAMPAIGN_FREQUENCY_CAP,
+        "now": now,
+        "ids": f"{{{','.join(map(str, customer_ids))}}}",
+        "purposes": _COUNTED_PURPOSES,
+        "days": days,
     }
+    with connection.cursor() as cursor:
+        cursor.execute(_CAPPED, asked)
+        return {
+            customer_id: Reason.FREQUENCY_CHOICE if by_choice else Reason.FREQUENCY_CAP
+            for customer_id, by_cap, by_choice in cursor.fetchall()
+            if by_cap or by_choice
+        }

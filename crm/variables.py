@@ -43,10 +43,10 @@ _LAST_ORDERS = """
         ORDER BY placed_at DESC, id DESC LIMIT 1
     ) AS o
     CROSS JOIN LATERAL (
-        SELECT array_agg(product_id ORDER BY id) AS products,
-               array_agg(quantity ORDER BY id) AS quantities,
-               array_agg(unit_price::float8 ORDER BY id) AS prices
-        FROM crm_orderline WHERE order_id = o.id AND quantity > 0
+        SELECT array_agg(product_id) AS products, array_agg(quantity) AS quantities,
+               array_agg(unit_price::float8) AS prices
+        FROM (SELECT product_id, quantity, unit_price FROM crm_orderline
+              WHERE order_id = o.id AND quantity > 0 ORDER BY id) AS line
     ) AS lines
 """
 _PRODUCTS = """

@@ -58,6 +58,7 @@ class Delivery(Veiled):
         null=True,
         blank=True,
         related_name="+",
+        db_index=False,
         verbose_name=_("cancelled by"),
     )
 
@@ -90,6 +91,11 @@ class Delivery(Veiled):
                 name="delivery_claimed",
             ),
             models.Index(fields=["campaign", "state", "reason"], name="delivery_balance"),
+            models.Index(
+                fields=["cancelled_by"],
+                condition=models.Q(cancelled_by__isnull=False),
+                name="delivery_by_canceller",
+            ),
         ]
         permissions = [("cancel_delivery", _("Can cancel a planned delivery"))]
 

@@ -28,8 +28,8 @@ _SETTLE = """
        UPDATE crm_message message
           SET state = 'sent', reason = '', detail = '', owner = '', lease_until_at = NULL,
               due_at = NULL, settled_at = %(now)s, sent_at = coalesce(sent_at, %(now)s)
-         FROM due JOIN held ON held.id = due.customer_id
-        WHERE message.id = due.id
+         FROM due, (SELECT count(*) FROM held) AS all_held (number)
+        WHERE message.id = due.id AND all_held.number > 0
     RETURNING message.id, message.customer_id, message.channel),
        noted AS (
        INSERT INTO crm_event (customer_id, name, occurred_at, received_at, properties, key)

@@ -36,8 +36,13 @@ class Message(Veiled):
         "detail": masking.text,
     }
 
+    # Every index costs at each of the millions of messages of a campaign: those below must do.
     customer = models.ForeignKey(
-        Customer, models.CASCADE, related_name="messages", verbose_name=_("customer")
+        Customer,
+        models.CASCADE,
+        related_name="messages",
+        db_index=False,
+        verbose_name=_("customer"),
     )
     conversation = models.ForeignKey(
         Conversation,
@@ -45,6 +50,7 @@ class Message(Veiled):
         null=True,
         blank=True,
         related_name="messages",
+        db_index=False,
         verbose_name=_("conversation"),
     )
     direction = models.CharField(_("direction"), max_length=3, choices=Direction)
@@ -57,6 +63,7 @@ class Message(Veiled):
         null=True,
         blank=True,
         related_name="+",
+        db_index=False,
         verbose_name=_("staff"),
     )
     # What it belongs to above, as plain values: ("delivery", 12).
@@ -78,7 +85,7 @@ class Message(Veiled):
     body_hash = models.CharField(_("body hash"), max_length=64, blank=True)
 
     # Deterministic: the Message-ID of a mail, the idempotency key of a provider call.
-    key = models.CharField(_("key"), max_length=200, unique=True)
+    key = models.CharField(_("key"), max_length=200)
     provider = models.CharField(_("provider"), max_length=50, blank=True)
     provider_message_id = models.CharField(_("provider's id"), max_length=200, blank=True)
     state = models.CharField(_("state"), max_length=20, choices=MessageState)
@@ -104,7 +111,16 @@ class Message(Veiled):
         ordering = ["-created_at", "-id"]
         indexes = [
             models.Index(fields=["customer", "-created_at"], name="message_by_customer"),
-            models.Index(fields=["conversation", "created_at"], name="message_by_conversation"),
+            models.Index(
+                fields=["conversation", "created_at"],
+                condition=models.Q(conversation__isnull=False),
+                name="message_of_conversation",
+            ),
+            models.Index(
+                fields=["staff"],
+                condition=models.Q(staff__isnull=False),
+                name="message_by_staff",
+            ),
             models.Index(fields=["source_kind", "source_id"], name="message_by_source"),
             models.Index(
                 fields=["id"],
@@ -133,6 +149,7 @@ class Message(Veiled):
             ),
         ]
         constraints = [
+            models.UniqueConstraint(fields=["key"], name="one_message_per_key"),
             models.CheckConstraint(
                 condition=~models.Q(state__in=UNHAPPY_STATES) | ~models.Q(reason=""),
                 name="an_unhappy_message_has_a_reason",
