@@ -27,15 +27,15 @@ _MAX_KNOWN = 50_000
 _known: dict[int, tuple[Any, int]] = {}
 
 _KEEP = """
-    WITH new AS (
-        SELECT decode(key, 'hex') AS key, value
-        FROM json_to_recordset(%s) AS told (key text, value jsonb)
-    ), added AS (
-        INSERT INTO crm_sharedvalue (key, value) SELECT key, value FROM new ORDER BY key
-        ON CONFLICT (key) DO NOTHING RETURNING id, key
-    )
-    SELECT id, encode(key, 'hex') FROM added
-    UNION SELECT s.id, encode(s.key, 'hex') FROM crm_sharedvalue s JOIN new USING (key)
+    INSERT INTO crm_sharedvalue (key, value)
+    SELECT decode(told.key, 'hex'), told.value
+    FROM json_to_recordset(%s) AS told (key text, value jsonb) ORDER BY 1
+    ON CONFLICT (key) DO NOTHING
+"""
+# A statement of its own: what another worker wrote meanwhile is seen only by the next one.
+_FIND = """
+    SELECT id, encode(key, 'hex') FROM crm_sharedvalue
+    WHERE key IN (SELECT decode(told.key, 'hex') FROM unnest(%s::text[]) AS told (key))
 """
 
 Tree = Mapping[str, "Tree | None"]
@@ -60,6 +60,7 @@ def keep_shared(*, many: Iterable[Mapping[str, Any]]) -> None:
     rows = [{"key": key, "value": item} for key, item in keys.items()]
     with connection.cursor() as cursor:
         cursor.execute(_KEEP, [json.dumps(rows, default=_marked)])
+        cursor.execute(_FIND, [list(keys)])
         numbers = {key: number for number, key in cursor.fetchall()}
     if len(_known) + len(new) > _MAX_KNOWN:
         _known.clear()

@@ -10,7 +10,8 @@ from crm import messages
 from crm.channels import journal as states
 from crm.channels.base import Journal, Outcome, Outgoing
 from crm.channels.memory import MemoryAdapter
-from crm.messages import sending
+from crm.messages import outgoing as outgoing_
+from crm.messages import sending as handing_over
 from crm.models import Customer, Event, Message, TemplateVersion
 
 from .letters import draft, send, templated, write
@@ -130,7 +131,7 @@ def test_a_settling_that_fails_leaves_the_journal_to_the_recovery(
         raise OSError("The database is away.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(sending, "settle_many", broken)
+        patch.setattr(handing_over, "settle_many", broken)
         with pytest.raises(OSError, match="away"):
             messages.send_many(drafts=[letter], now=now)
     recovered = messages.recover(now=now)
@@ -185,7 +186,7 @@ def test_a_mail_that_cannot_be_made_leaves_no_message_untold(
     def broken(**_: object) -> None:
         raise RuntimeError("No header fits.")
 
-    monkeypatch.setattr(sending, "headers_for", broken)
+    monkeypatch.setattr(outgoing_, "common_headers", broken)
 
     with pytest.raises(RuntimeError):
         send(draft(ada), now=now)
