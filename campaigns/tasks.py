@@ -3,7 +3,7 @@
 import logging
 import time
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from celery import shared_task
 from django.conf import settings
@@ -25,6 +25,8 @@ SLICE_SECONDS = 5.0
 BATCH_SECONDS = 1.0
 # Counting a large campaign costs; nobody reads a figure that changes more often.
 BETWEEN_SHOWS_SECONDS = 1.0
+# Between two looks at what is held by a limit.
+HELD_SECONDS = 0.1
 SMALLEST_BATCH, LARGEST_BATCH = 20, sending.BATCH_SIZE
 
 logger = logging.getLogger(__name__)
@@ -87,44 +89,74 @@ def _grant(campaign_id: int, wanted: int) -> pacing.Grant:
     now = timezone.now()
     kept = next((one for one in _order(campaign_id) if one.is_usable(now=now)), None)
     if kept is None:
-        return pacing.Grant(0, SLICE_SECONDS)
+        return pacing.Grant(0, 2 * SLICE_SECONDS)
     return pacing.grant(kept=kept, wanted=wanted, lane=Lane.BULK, now=now)
 
 
 def _send_slice(campaign_id: int) -> bool:
     """Whether there is more to do."""
-    owner, size, shown = messages.owner(), SMALLEST_BATCH, 0.0
+    size, shown = SMALLEST_BATCH, 0.0
     ends_at = time.monotonic() + SLICE_SECONDS
-    while time.monotonic() < ends_at:
-        started = time.monotonic()
+    while (left := ends_at - time.monotonic()) > 0:
         grant = _grant(campaign_id, size)
+        if grant.wait_seconds > left:
+            return False  # the beat rings again
         if not grant.count:
-            if started + grant.wait_seconds >= ends_at:
-                return False  # the beat rings again
             time.sleep(grant.wait_seconds)
             continue
-        result = sending.send_batch(
-            campaign_id=campaign_id, owner=owner, now=timezone.now(), size=grant.count
-        )
-        pacing.give_back(grant=grant, unused=grant.count - sum(result.outcomes.values()))
-        if result.is_empty:
-            _show_progress(campaign_id)
-            if shown:
-                ring(advance_campaigns)  # so that it is finished now and not with the next beat
+        started = time.monotonic()
+        result = _send(campaign_id, grant)
+        if _is_over(campaign_id, result, left):
+            _show_the_end(campaign_id, shown)
             return False
         if result.is_unreachable and campaign_id in _resting(timezone.now()):
             return False
-        if time.monotonic() - shown > BETWEEN_SHOWS_SECONDS:
-            _show_progress(campaign_id)
-            shown = time.monotonic()
+        shown = _show_now_and_then(campaign_id, shown)
         size = next_size(size, result.claimed, time.monotonic() - started)
     return True
+
+
+def _send(campaign_id: int, grant: pacing.Grant) -> sending.BatchResult:
+    """Send what was granted; where most of it has to wait, wait with it."""
+    result = sending.send_batch(
+        campaign_id=campaign_id, owner=messages.owner(), now=timezone.now(), size=grant.count
+    )
+    pacing.give_back(grant=grant, unused=grant.count - sum(result.outcomes.values()))
+    if result.held > result.claimed / 2:
+        time.sleep(HELD_SECONDS)
+    return result
+
+
+def _is_over(campaign_id: int, result: sending.BatchResult, seconds: float) -> bool:
+    """Whether nothing is left, also nothing that is held and may go within so many seconds."""
+    if not result.is_empty:
+        return False
+    at = sending.next_held(campaign_id=campaign_id)
+    if at is None or at > timezone.now() + timedelta(seconds=seconds):
+        return True
+    time.sleep(HELD_SECONDS)
+    return False
 
 
 def next_size(size: int, claimed: int, seconds: float) -> int:
     """How many to claim next, so that a batch takes about BATCH_SECONDS; it grows by steps."""
     wanted = int(claimed / max(seconds, 0.001) * BATCH_SECONDS)
     return max(SMALLEST_BATCH, min(LARGEST_BATCH, wanted, size * 4))
+
+
+def _show_the_end(campaign_id: int, shown: float) -> None:
+    """Show that nothing is left; who sent something has it finished now, not with the next beat."""
+    _show_progress(campaign_id)
+    if shown:
+        ring(advance_campaigns)
+
+
+def _show_now_and_then(campaign_id: int, shown: float) -> float:
+    """Show how it stands if that was long ago; when it was shown last."""
+    if time.monotonic() - shown <= BETWEEN_SHOWS_SECONDS:
+        return shown
+    _show_progress(campaign_id)
+    return time.monotonic()
 
 
 def _show_progress(campaign_id: int) -> None:

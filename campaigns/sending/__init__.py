@@ -6,13 +6,14 @@ crm.messages.recover settles from the worker's journal. After the settling: noth
 """
 
 from campaigns.sending.batch import BATCH_SIZE, BatchResult, send_batch
-from campaigns.sending.claims import release_expired
+from campaigns.sending.claims import next_held, release_expired
 from campaigns.sending.retries import replan_unsent, resting
 from campaigns.sending.slots import slot
 
 __all__ = [
     "BATCH_SIZE",
     "BatchResult",
+    "next_held",
     "release_expired",
     "replan_unsent",
     "resting",

@@ -15,7 +15,7 @@ from campaigns.choices import CampaignState, DeliveryState, Reason
 from campaigns.eligibility import Verdict
 from campaigns.models import Step
 from campaigns.sending import claims as claiming
-from campaigns.sending import decided
+from campaigns.sending import decided, holding, stops
 from campaigns.sending.claims import Claim
 from campaigns.sending.decided import Decision
 from crm import messages, templates, variables
@@ -36,6 +36,7 @@ class BatchResult:
     claimed: int = 0
     outcomes: Mapping[str, int] = field(default_factory=dict)
     is_unreachable: bool = False
+    held: int = 0
 
     @property
     def is_empty(self) -> bool:
@@ -69,18 +70,20 @@ def send_batch(
         {claim.step_id for claim in claims}
     )
     outcomes: Counter[str] = Counter()
-    is_unreachable = False
+    is_unreachable, held = False, 0
     by_step = attrgetter("step_id")
     for step_id, group in groupby(sorted(claims, key=by_step), by_step):
         step, mine = steps[step_id], list(group)
         people = _gather(step, mine, now)
-        drafts = _write(step, _render(step, mine, people), people, owner, now)
-        sent = messages.send_many(drafts=drafts, now=now)
+        drafts, late = _write(step, _render(step, mine, people), people, owner, now)
+        held += late
+        stop = stops.watch(drafts=drafts, campaign_id=campaign_id, now=now)
+        sent = messages.send_many(drafts=drafts, now=now, stop=stop)
         outcomes.update(outcome.state for outcome in sent.outcomes)
         is_unreachable |= any(
             outcome.reason == FailureReason.UNREACHABLE for outcome in sent.outcomes
         )
-    return BatchResult(len(claims), dict(outcomes), is_unreachable)
+    return BatchResult(len(claims), dict(outcomes), is_unreachable, held)
 
 
 def _gather(step: Step, claims: Sequence[Claim], now: datetime) -> _People:
@@ -120,31 +123,37 @@ def _compiled(step: Step) -> CompiledTemplate:
 
 def _write(
     step: Step, letters: Sequence[_Letter], people: _People, owner: str, now: datetime
-) -> list[Draft]:
+) -> tuple[list[Draft], int]:
     """Decide under the locks, and write what will be handed over as `sending`.
 
     Locks the campaign for sharing, so that a pause or cancel comes wholly before or wholly after,
-    then the deliveries that are still ours. Returns what the caller must now hand over.
+    then the deliveries that are still ours. Returns what the caller must now hand over, and how
+    many wait in the plan for a limit.
     """
     with messages.writing_as(owner=owner):
         is_running = _is_running(step.campaign_id)
         mine = claiming.lock_mine(claims=[each.claim for each in letters], owner=owner)
-        if not is_running:
+        kept = holding.account(step=step, now=now)
+        if not is_running or kept is None:
             claiming.give_back(delivery_ids=mine)
-            return []
+            return [], 0
         held = [each for each in letters if each.claim.delivery_id in mine]
         asked = [each.claim.customer_id for each in held]
         verdicts = eligibility.decide_many(step=step, customer_ids=asked, now=now)
+        until = holding.until(step=step, kept=kept, wanted=_wanted(held, verdicts), now=now)
+        claiming.hold(until=until)
         drafts, decisions = [], []
         for letter in held:
+            if letter.claim.delivery_id in until:
+                continue
             verdict = verdicts.get(letter.claim.customer_id, _GONE)
             decisions.append(_decide(letter, verdict))
             if decisions[-1].message_id is not None:
                 known = people[letter.claim.customer_id]
-                drafts.append(_draft(step, letter, verdict.address, known))
+                drafts.append(_draft(step, letter, verdict.address, known, kept.name))
         messages.write_many(drafts=drafts, owner=owner, now=now)
         decided.record(decisions=decisions, now=now)
-        return drafts
+        return drafts, len(until)
 
 
 def _decide(letter: _Letter, verdict: Verdict) -> Decision:
@@ -159,7 +168,19 @@ def _decide(letter: _Letter, verdict: Verdict) -> Decision:
     return Decision(delivery_id, DeliveryState.HANDED_OVER, message_id=letter.message_id)
 
 
-def _draft(step: Step, letter: _Letter, address: str, known: Mapping[str, Any]) -> Draft:
+def _wanted(letters: Sequence[_Letter], verdicts: Mapping[int, Verdict]) -> dict[int, str]:
+    """Where each delivery that may go would go."""
+    found = {}
+    for letter in letters:
+        verdict = verdicts.get(letter.claim.customer_id, _GONE)
+        if letter.said is not None and verdict.reason is None:
+            found[letter.claim.delivery_id] = verdict.address
+    return found
+
+
+def _draft(
+    step: Step, letter: _Letter, address: str, known: Mapping[str, Any], provider: str
+) -> Draft:
     said = letter.said
     assert said is not None
     assert letter.links is not None
@@ -180,6 +201,7 @@ def _draft(step: Step, letter: _Letter, address: str, known: Mapping[str, Any]) 
         source_id=letter.claim.delivery_id,
         template_version_id=step.template_version_id,
         variables=messages.read_of(variables=known, paths=_compiled(step).reads),
+        provider=provider,
     )
 
 

@@ -1,6 +1,6 @@
 """Claims: deliveries that one worker has taken for a while, and their way back."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,6 +27,7 @@ _CLAIM = """
        SELECT delivery.id FROM campaigns_delivery delivery
         WHERE delivery.campaign_id = (SELECT id FROM running) AND delivery.state = 'planned'
           AND delivery.attempts <= %(strikes)s
+          AND (delivery.lease_until_at IS NULL OR delivery.lease_until_at <= %(now)s)
         ORDER BY delivery.attempts, delivery.id LIMIT %(size)s FOR UPDATE SKIP LOCKED)
 UPDATE campaigns_delivery delivery
    SET state = 'claimed', owner = %(owner)s, lease_until_at = %(lease)s,
@@ -50,6 +51,17 @@ _GIVE_BACK = """
 UPDATE campaigns_delivery
    SET state = 'planned', owner = '', lease_until_at = NULL, attempts = attempts - 1
  WHERE id = ANY(%s)
+"""
+# Planned with a moment: nobody takes it before.
+_HOLD = """
+UPDATE campaigns_delivery delivery
+   SET state = 'planned', owner = '', lease_until_at = held.until, attempts = attempts - 1
+  FROM unnest(%s::bigint[], %s::timestamptz[]) AS held (id, until)
+ WHERE delivery.id = held.id
+"""
+_NEXT_HELD = """
+SELECT min(lease_until_at) FROM campaigns_delivery
+ WHERE campaign_id = %s AND state = 'planned' AND lease_until_at IS NOT NULL
 """
 _RELEASE = """
   WITH expired AS (
@@ -86,7 +98,12 @@ def claim(*, campaign_id: int, owner: str, now: datetime, size: int) -> list[Cla
 
     Those never tried come first: a row that kills its worker must not take the same others along.
     """
-    parameters: dict[str, Any] = {"campaign": campaign_id, "owner": owner, "lease": now + LEASE}
+    parameters: dict[str, Any] = {
+        "campaign": campaign_id,
+        "owner": owner,
+        "now": now,
+        "lease": now + LEASE,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_DROP, [owner, MAX_STRIKES])
         for strikes, company in COMPANY.items():
@@ -117,6 +134,22 @@ def give_back(*, delivery_ids: Collection[int]) -> None:
     """Return locked claims to the plan, the try not counted: they were not at fault."""
     with connection.cursor() as cursor:
         cursor.execute(_GIVE_BACK, [list(delivery_ids)])
+
+
+def hold(*, until: Mapping[int, datetime]) -> None:
+    """Return locked claims to the plan until a moment each, the try not counted."""
+    if not until:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD, [list(until), list(until.values())])
+
+
+def next_held(*, campaign_id: int) -> datetime | None:
+    """When the first delivery that is held may go, if any is."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT_HELD, [campaign_id])
+        found: datetime | None = cursor.fetchone()[0]
+        return found
 
 
 @transaction.atomic

@@ -43,6 +43,17 @@ for i, key in ipairs(KEYS) do
   if redis.call('EXISTS', key) == 1 then redis.call('HINCRBYFLOAT', key, 'level', ARGV[1]) end
 end
 """
+# Places in a queue that has a rate: the next free one, and how far ahead places are given.
+_QUEUE = """
+local clock = redis.call('TIME')
+local now = clock[1] + clock[2] / 1000000
+local ahead = math.max(now, tonumber(redis.call('GET', KEYS[1]) or '0'))
+local after = math.min(ahead + tonumber(ARGV[1]), now + tonumber(ARGV[2]))
+redis.call('SET', KEYS[1], string.format('%.6f', after), 'EX', math.ceil(tonumber(ARGV[2])) + 60)
+return string.format('%.6f', ahead - now)
+"""
+# Nobody is given a place further ahead: a campaign that is cancelled leaves its places empty.
+HORIZON = 600.0
 # What all keys begin with.
 prefix = ""
 # How long nobody asks a Valkey that was away, and says so again.
@@ -101,6 +112,18 @@ def put_back(buckets: Sequence[Bucket], count: int) -> None:
         client().register_script(_GIVE_BACK)([one.key for one in buckets], [count])
     except RedisError as error:
         away(error)
+
+
+def places(bucket: Bucket, count: int) -> list[float]:
+    """When each of so many may come again, in seconds from now, so that they come at the rate."""
+    ahead, step = 0.0, 1 / bucket.per_second
+    if not is_away():
+        try:
+            script = client().register_script(_QUEUE)
+            ahead = float(script([f"{bucket.key}:queue"], [count * step, HORIZON]))
+        except RedisError as error:
+            away(error)
+    return [min(ahead + (place + 1) * step, HORIZON) for place in range(count)]
 
 
 def is_away() -> bool:

@@ -1,9 +1,10 @@
 """Grants: how many messages may leave now through an account, and to whom of them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, repeat
 
 from crm.accounts import Kept
 from crm.channels.mime import InvalidAddress, parse_address
@@ -58,27 +59,25 @@ def give_back(*, grant: Grant, unused: int) -> None:
         warming.put_back(day=grant.day, count=unused)
 
 
-def admit(*, kept: Kept, recipients: Sequence[str], lane: str) -> list[bool]:
-    """Which of these addresses may be written to now, by the limits of their domains.
+def admit(*, kept: Kept, recipients: Sequence[str], lane: str) -> list[float]:
+    """How many seconds each of these addresses has to wait for the limit of its domain.
 
-    Those who may not wait in the plan; where the domain has no limit all may.
+    Nought may be written to now. The others come again at the rate of the limit, so that nobody
+    else waits behind them; where the domain has no limit all may go.
     """
     row = warming.row_of(domain=domain_of(sender=kept.sender)) if _is_mail(kept) else None
     if row is None or not row.recipient_limits:
-        return [True] * len(recipients)
+        return [0.0] * len(recipients)
     limits = {str(name).lower(): float(rate) for name, rate in row.recipient_limits.items()}
     domains = [address.rpartition("@")[2].lower() for address in recipients]
-    left = Counter[str]()
+    waits: dict[str, Iterator[float]] = {}
     for domain, wanted in Counter(name for name in domains if name in limits).items():
         name = f"recipients:{row.domain}:{domain}"
         bucket = buckets.of(name=name, per_second=limits[domain])
-        left[domain], _wait = buckets.take([bucket], wanted, debt=int(lane == Lane.URGENT))
-    admitted = []
-    for domain in domains:
-        may_go = domain not in limits or left[domain] > 0
-        left[domain] -= 1
-        admitted.append(may_go)
-    return admitted
+        free, _wait = buckets.take([bucket], wanted, debt=int(lane == Lane.URGENT))
+        later = buckets.places(bucket, wanted - free) if free < wanted else []
+        waits[domain] = chain(repeat(0.0, free), later)
+    return [next(waits[domain]) if domain in waits else 0.0 for domain in domains]
 
 
 def domain_of(*, sender: str) -> str:

@@ -9,9 +9,11 @@ from pytest_django import Settings
 from campaigns import broadcasts, sending
 from campaigns.models import Campaign, Delivery
 from campaigns.sending import batch, claims
-from crm import consent, messages
+from crm import accounts, consent, messages
+from crm.accounts import NewAccount
 from crm.channels.base import Outcome
-from crm.models import Customer, Message
+from crm.messages import stopping
+from crm.models import Customer, Message, SendingDomain
 from tests import making
 from tests.campaigns import staging
 
@@ -370,3 +372,69 @@ def test_a_batch_costs_the_same_number_of_statements_for_any_size(
         result = staging.send(campaign=campaign, now=now)
 
     assert result.claimed == 29
+
+
+def gmail(now: datetime, count: int) -> list[Customer]:
+    return [making.subscriber(now=now, email=f"g{number}@gmail.com") for number in range(count)]
+
+
+@pytest.fixture
+def _limited(settings: Any) -> None:
+    settings.EMAIL_FROM = "Shop <shop@shop.example>"
+    SendingDomain.objects.create(domain="shop.example", recipient_limits={"gmail.com": 8})
+
+
+@pytest.mark.usefixtures("_limited")
+def test_who_waits_for_a_limit_is_held_in_the_plan_and_holds_nobody_up(now: datetime) -> None:
+    people = [*gmail(now, 4), making.subscriber(now=now)]
+    campaign = staging.running(customers=people, now=now)
+
+    first = staging.send(campaign=campaign, now=now)
+    early = staging.send(campaign=campaign, now=now)
+
+    waiting = Delivery.objects.filter(campaign=campaign, state="planned").order_by("id")
+    assert (first.claimed, first.held, len(staging.provider().sent)) == (5, 2, 3)
+    assert early.is_empty
+    assert set(waiting.values_list("attempts", flat=True)) == {0}
+    assert sending.next_held(campaign_id=campaign.pk) == waiting[0].lease_until_at
+    assert staging.is_even(campaign=campaign)
+    assert staging.send(campaign=campaign, now=now + timedelta(seconds=1)).claimed == 2
+
+
+def test_a_batch_goes_by_one_account_and_none_without_any(now: datetime) -> None:
+    told = {"url": "memory://"}
+    made = accounts.keep(new=NewAccount("relay", "email", "memory", told), now=now)
+    campaign = staging.running(customers=[making.subscriber(now=now) for _ in range(2)], now=now)
+
+    staging.send(campaign=campaign, now=now, size=1)
+    accounts.stop(account_id=made.pk)
+    staging.send(campaign=campaign, now=now)
+
+    assert list(Message.objects.values_list("provider", flat=True)) == ["relay"]
+    assert sorted(staging.states(campaign=campaign)) == [("handed_over", ""), ("planned", "")]
+
+
+@pytest.mark.parametrize(
+    ("verb", "state", "count"), [("pause", "planned", 2), ("cancel", "cancelled", 0)]
+)
+def test_a_batch_on_its_way_stops_with_its_campaign(
+    now: datetime, monkeypatch: pytest.MonkeyPatch, verb: str, state: str, count: int
+) -> None:
+    campaign = staging.running(customers=[making.subscriber(now=now) for _ in range(3)], now=now)
+    monkeypatch.setattr(stopping, "LOOK_EVERY", 0.0)
+    answer = staging.provider()._answer
+
+    def answer_and_stop(outgoing: Any) -> Any:
+        getattr(broadcasts, verb)(campaign_id=campaign.pk, by=None, reason="Wait", now=now)
+        return answer(outgoing)
+
+    monkeypatch.setattr(staging.provider(), "_answer", answer_and_stop)
+
+    staging.send(campaign=campaign, now=now)
+    sending.replan_unsent(now=now)
+
+    again = Delivery.objects.filter(campaign=campaign, state="planned", attempts=0)
+    assert len(staging.provider().sent) == 1
+    assert again.count() == count
+    assert Message.objects.filter(state="failed", reason="stopped").count() == 2
+    assert staging.is_even(campaign=campaign)

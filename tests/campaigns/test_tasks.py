@@ -11,9 +11,13 @@ from redis import RedisError
 from campaigns import broadcasts, tasks
 from campaigns.choices import CampaignState
 from campaigns.models import Campaign
-from crm import conversations, live
+from crm import accounts, conversations, live
+from crm.accounts import NewAccount
+from crm.channels import registry
 from crm.channels.base import Outcome
+from crm.channels.memory import MemoryAdapter
 from crm.conversations import NewInbound
+from crm.models import Message, SendingDomain
 from tests import making
 from tests.campaigns import staging
 
@@ -138,3 +142,68 @@ def test_the_bot_rings_for_what_it_said_only(now: datetime, rung: list[Any]) -> 
     tasks.answer_conversations()
 
     assert rung == [("send_queued_messages", ())]
+
+
+def account(now: datetime, name: str, **facts: Any) -> None:
+    facts = {"told": {"url": "memory://"}, **facts}
+    accounts.keep(new=NewAccount(name, "email", "memory", **facts), now=now)
+
+
+def test_a_slice_takes_no_more_than_the_account_may_send(now: datetime, rung: list[Any]) -> None:
+    account(now, "slow", per_second=0.1, burst=2)
+    campaign = launched(now, people=5)
+    tasks.advance_campaigns()
+    rung.clear()
+
+    tasks.send_campaign(campaign.pk)
+
+    assert Message.objects.filter(state="sent").count() == 2
+    assert campaign.deliveries.filter(state="planned", attempts=0).count() == 3
+    assert rung == [], "the beat rings again"
+
+
+def test_the_next_account_carries_on_where_one_cannot_be_reached(
+    now: datetime, rung: list[Any]
+) -> None:
+    account(now, "first")
+    account(now, "second")
+    campaign = launched(now, people=25)
+    tasks.advance_campaigns()
+    first = registry.adapter_for(accounts.for_channel(channel="email"))
+    assert isinstance(first, MemoryAdapter)
+    first.script.extend([Outcome(0, "failed", reason="unreachable")] * 25)
+
+    tasks.send_campaign(campaign.pk)
+    tasks.advance_campaigns()
+    tasks.send_campaign(campaign.pk)
+    tasks.advance_campaigns()
+
+    campaign.refresh_from_db()
+    sent = Message.objects.filter(state="sent")
+    assert set(sent.values_list("provider", flat=True)) == {"second"}
+    assert sent.count() == 25
+    assert campaign.state == CampaignState.FINISHED
+
+
+def test_while_no_account_may_be_used_a_campaign_waits(now: datetime, rung: list[Any]) -> None:
+    account(now, "answers", lane="urgent")
+    campaign = launched(now)
+    tasks.advance_campaigns()
+
+    tasks.send_campaign(campaign.pk)
+
+    assert campaign.deliveries.filter(state="planned", attempts=0).count() == 3
+    assert not Message.objects.exists()
+
+
+def test_what_is_held_goes_within_the_slice(now: datetime, settings: Any) -> None:
+    settings.EMAIL_FROM = "Shop <shop@shop.example>"
+    SendingDomain.objects.create(domain="shop.example", recipient_limits={"gmail.com": 40})
+    people = [making.subscriber(now=now, email=f"p{n}@gmail.com") for n in range(12)]
+    campaign = staging.draft(customers=people, now=now)
+    broadcasts.launch(campaign_id=campaign.pk, by=None, now=now)
+    with time_machine.travel(now + timedelta(minutes=5), tick=True):
+        tasks.advance_campaigns()
+        tasks.send_campaign(campaign.pk)
+
+    assert Message.objects.filter(state="sent").count() == 12

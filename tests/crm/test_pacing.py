@@ -114,16 +114,27 @@ def test_an_account_on_trial_is_given_little(now: datetime) -> None:
 @pytest.mark.django_db
 def test_recipient_domains_have_limits_of_their_own(now: datetime) -> None:
     a_domain(recipient_limits={"gmail.com": 8})
-    people = ["a@gmail.com", "b@Gmail.com", "c@gmail.com", "d@web.example"]
+    people = ["a@gmail.com", "b@Gmail.com", "c@gmail.com", "d@web.example", "e@gmail.com"]
 
     first = pacing.admit(kept=an_account(), recipients=people, lane=Lane.BULK)
+    second = pacing.admit(kept=an_account(), recipients=["f@gmail.com"], lane=Lane.BULK)
 
-    assert first == [True, True, False, True]
+    assert first == [0.0, 0.0, pytest.approx(1 / 8), 0.0, pytest.approx(2 / 8)]
+    assert second == [pytest.approx(3 / 8, abs=0.1)], "nobody is given the place of another"
+
+
+@pytest.mark.django_db
+def test_nobody_is_held_for_longer_than_ten_minutes(now: datetime) -> None:
+    a_domain(recipient_limits={"gmail.com": 1})
+
+    waits = pacing.admit(kept=an_account(), recipients=["a@gmail.com"] * 2_000, lane=Lane.BULK)
+
+    assert max(waits) == 600.0
 
 
 @pytest.mark.django_db
 def test_whoever_has_no_limits_by_recipient_admits_all() -> None:
-    assert pacing.admit(kept=an_account(), recipients=["a@gmail.com"], lane=Lane.BULK) == [True]
+    assert pacing.admit(kept=an_account(), recipients=["a@gmail.com"], lane=Lane.BULK) == [0.0]
 
 
 @pytest.mark.parametrize(
