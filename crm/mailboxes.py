@@ -11,7 +11,8 @@ from django.db import transaction
 from django.db.models import Q
 
 from crm import postboxes, returned_mail
-from crm.choices import AfterTaking, Health, MailProtocol, ReturnedState
+from crm.choices import Health
+from crm.mail_choices import AfterTaking, MailProtocol, ReturnedState
 from crm.models import Mailbox, MailboxUid, ReturnedMail
 from crm.postboxes import Box, BoxError, MailRefused
 from crm.returned_mail import Origin

@@ -122,6 +122,13 @@ SIDEBAR: dict[str, Any] = {
                     "campaigns.view_delivery",
                 ),
                 _page(_("Messages"), "mail", "crm_message_changelist", "crm.view_message"),
+                _page(_("In doubt"), "help", "crm_doubts", "crm.view_message"),
+                _page(
+                    _("Returned mail"),
+                    "undo",
+                    "crm_returnedmail_changelist",
+                    "crm.view_returnedmail",
+                ),
             ],
         },
         {
@@ -216,6 +223,12 @@ SIDEBAR: dict[str, Any] = {
                 ),
                 _page(_("Callbacks"), "webhook", "crm_callback_changelist", "crm.view_callback"),
                 _page(_("Webhooks"), "webhook", "crm_webhook_changelist", "crm.view_webhook"),
+                _page(
+                    _("Mailboxes"),
+                    "mark_email_unread",
+                    "crm_mailbox_changelist",
+                    "crm.view_mailbox",
+                ),
                 _page(
                     _("Webhook deliveries"),
                     "outgoing_mail",

@@ -177,6 +177,7 @@ def test_every_model_has_a_page_or_is_a_part_of_one():
         "crm.CustomerNote",
         "crm.CustomerTask",
         "crm.FieldLock",
+        "crm.MailboxUid",
         "crm.QualityFinding",
         "crm.QualityRepair",
     }

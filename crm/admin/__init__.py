@@ -14,6 +14,7 @@ from crm.admin import (
     imports,
     inbox,
     merge,
+    mailbox,
     message,
     order,
     outbox,
@@ -21,6 +22,7 @@ from crm.admin import (
     quality,
     rejected_event,
     sending_domain,
+    returned_mail,
     template,
     webhook,
 )
@@ -40,6 +42,7 @@ __all__ = [
     "inbox",
     "merge",
     "message",
+    "mailbox",
     "order",
     "outbox",
     "privacy",
@@ -47,5 +50,6 @@ __all__ = [
     "rejected_event",
     "sending_domain",
     "template",
+    "returned_mail",
     "webhook",
 ]

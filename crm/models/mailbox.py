@@ -5,9 +5,9 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from crm import masking
-from crm.choices import (
+from crm.choices import Health
+from crm.mail_choices import (
     AfterTaking,
-    Health,
     MailProtocol,
     MailSecurity,
     ReturnedDeed,

@@ -14,9 +14,9 @@ from crm.choices import (
     FailureReason,
     MessageState,
     Purpose,
-    ReturnedDeed,
     SuppressionReason,
 )
+from crm.mail_choices import ReturnedDeed
 from crm.messages import Settlement
 from crm.models import Message
 from crm.returned_mail import whose

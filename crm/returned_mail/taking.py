@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 
 from crm import bounces
 from crm.bounces import Kind
-from crm.choices import CallbackState, ReturnedDeed, ReturnedState
+from crm.choices import CallbackState
+from crm.mail_choices import ReturnedDeed, ReturnedState
 from crm.models import Callback, MailboxUid, ReturnedMail
 from crm.returned_mail.following import Followed, follow, outcome_about, words_of
 

@@ -30,9 +30,11 @@ from crm.models import (
     Customer,
     ExportRun,
     ImportRun,
+    Mailbox,
     Merge,
     Message,
     RejectedEvent,
+    ReturnedMail,
     TemplateVersion,
     Webhook,
     WebhookDelivery,
@@ -160,6 +162,8 @@ def traffic(caught: CaughtMessage, now: datetime) -> None:
     )
     ExportRun.objects.create(kind="customers", options={"format": "csv"}, created_at=now)
     RejectedEvent.objects.create(key="1", reason="no_event", payload="<script>", received_at=now)
+    box = Mailbox.objects.create(name="Bounces", host="mail.example", user="ada", created_at=now)
+    ReturnedMail.objects.create(mailbox=box, uid="0.1", detail="<script>", taken_at=now)
 
 
 @pytest.fixture
