@@ -193,6 +193,11 @@ def _settle(read: Sequence[_Read], now: datetime) -> None:
         _finish(one.callback, now, one.error)
 
 
+def settlement(*, news: base.CallbackNews, message_id: int | None) -> Settlement | None:
+    """What a provider's word means for the message that it is about, if it means anything."""
+    return _settlement(news, message_id)
+
+
 def _settlement(news: base.CallbackNews, message_id: int | None) -> Settlement | None:
     state = _STATES.get(news.kind)
     if message_id is None or state is None:

@@ -334,10 +334,9 @@ def _record(message: Message, inbound: NewInbound, replied: Message | None, now:
     )
     events.record(event=event, now=now)
     changes.note(customer_ids=[message.customer_id], subjects=(changes.MESSAGE,), now=now)
-    if replied is not None and replied.state == MessageState.IN_DOUBT:
+    if replied is not None:
         # Who answers a message has got it.
-        settled = messages.Settlement(replied.pk, MessageState.DELIVERED)
-        messages.settle_many(outcomes=[settled], now=now)
+        messages.note_arrival(message_id=replied.pk, now=now)
 
 
 def _lock_open(conversation_id: int) -> Conversation:

@@ -16,6 +16,7 @@ from crm import (
     breakers,
     callbacks,
     calls,
+    doubts,
     duplicates,
     exports,
     imports,
@@ -60,6 +61,13 @@ def fetch_callbacks() -> None:
 def recover_messages() -> None:
     """Settle what dead workers were handing over."""
     if messages.recover(now=timezone.now()):
+        ring(send_queued_messages)
+
+
+@shared_task
+def reconcile_doubts() -> None:
+    """Settle what is in doubt, and send again what may be."""
+    if doubts.reconcile(owner=messages.owner(), now=timezone.now()):
         ring(send_queued_messages)
 
 

@@ -35,6 +35,8 @@ def is_machine(*, user_agent: str) -> bool:
 def open_message(*, message_id: int, user_agent: str, now: datetime) -> None:
     """Note that a person opened a message."""
     if is_machine(user_agent=user_agent):
+        # A machine that looks into a mail shows that there is one, and no more.
+        messages.note_arrival(message_id=message_id, now=now)
         return
     found = Message.objects.filter(pk=message_id).values("customer_id", "state", "channel").first()
     if found is None:
@@ -58,7 +60,9 @@ def click(*, message_id: int, position: int, user_agent: str, now: datetime) -> 
     if found is None:
         raise NotFound("The message has no such link.")
     url = _address(message_id, position, found["url"])
-    if not is_machine(user_agent=user_agent):
+    if is_machine(user_agent=user_agent):
+        _settle_doubt(message_id, found["state"], now)
+    else:
         _first(message_id, "clicked_at", found["customer_id"], now)
         detail = {"url": url, "position": position}
         _note(message_id, found, "clicked", f":{position}", detail, now)
@@ -152,6 +156,5 @@ def _note(
 
 def _settle_doubt(message_id: int, state: str, now: datetime) -> None:
     """Who opens or follows a message has got it."""
-    if state == MessageState.IN_DOUBT:
-        settled = messages.Settlement(message_id, MessageState.DELIVERED)
-        messages.settle_many(outcomes=[settled], now=now)
+    if state in (MessageState.IN_DOUBT, MessageState.SENDING):
+        messages.note_arrival(message_id=message_id, now=now)

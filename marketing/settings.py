@@ -132,6 +132,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "fetched callbacks": {"task": "crm.tasks.fetch_callbacks", "schedule": 30.0},
     "queued messages": {"task": "crm.tasks.send_queued_messages", "schedule": 5.0},
     "recover messages": {"task": "crm.tasks.recover_messages", "schedule": 10.0},
+    "doubts": {"task": "crm.tasks.reconcile_doubts", "schedule": 60.0},
     "imports": {"task": "crm.tasks.run_imports", "schedule": 10.0},
     "exports": {"task": "crm.tasks.write_exports", "schedule": 10.0},
     "erasure": {"task": "crm.tasks.erase_customers", "schedule": 60.0},
@@ -204,6 +205,9 @@ CAMPAIGN_FREQUENCY_CAP_DAYS = env.int("CAMPAIGN_FREQUENCY_CAP_DAYS", default=7)
 CAMPAIGN_SENDERS = env.int("CAMPAIGN_SENDERS", default=2)
 # How long a message that its provider put off waits for its next try.
 CAMPAIGN_RETRY_SECONDS = env.int("CAMPAIGN_RETRY_SECONDS", default=120)
+# A transactional message in doubt is sent again after so many minutes, and may then arrive twice;
+# 0 is never. Marketing never is.
+IN_DOUBT_RESEND_MINUTES = env.int("IN_DOUBT_RESEND_MINUTES", default=30)
 # An account of whose messages this share fails within a minute is left alone for a while, but not
 # for less than so many failures; the rest doubles with every trial that fails. 0 is never.
 ACCOUNT_ERROR_RATE = env.float("ACCOUNT_ERROR_RATE", default=0.5)

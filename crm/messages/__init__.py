@@ -11,7 +11,7 @@ from crm.messages.keeping import keep_shared, read_of, thaw
 from crm.messages.queue import NewMessage, is_waiting, say, send_queued
 from crm.messages.recovery import lost_owners, recover
 from crm.messages.sending import send_many
-from crm.messages.settling import settle_many
+from crm.messages.settling import note_arrival, settle_many
 from crm.messages.showing import Shown, find, show
 from crm.messages.stopping import Stop, Stopped, Watch
 from crm.messages.writing import write_many
@@ -31,6 +31,7 @@ __all__ = [
     "links",
     "lost_owners",
     "message_of_bounce",
+    "note_arrival",
     "owner",
     "read_of",
     "recover",

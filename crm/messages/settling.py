@@ -168,6 +168,14 @@ def settle_many(*, outcomes: Sequence[Settlement], now: datetime) -> list[int]:
     return changed
 
 
+def note_arrival(*, message_id: int, now: datetime) -> bool:
+    """Somebody opened, followed or answered a message: if it was not settled, it is delivered."""
+    waiting = Message.objects.filter(pk=message_id, state__in=UNSETTLED)
+    if not waiting.exists():
+        return False
+    return bool(settle_many(outcomes=[Settlement(message_id, MessageState.DELIVERED)], now=now))
+
+
 def _take_in(row: _Row, outcome: Settlement, now: datetime) -> _Step | None:
     """Change the row by one piece of news; gives the step if its state moved on."""
     occurred_at = outcome.occurred_at or now
@@ -191,13 +199,25 @@ def _state_after(row: _Row, outcome: Settlement) -> str:
     """A message that may be tried again is queued again, unless it had tries enough."""
     tries_left = row.attempts < MAX_ATTEMPTS and row.source_kind not in PLANNED_ABOVE
     put_off = outcome.state == MessageState.FAILED and outcome.reason in _RETRYABLE
+    if _is_second_try(row) and outcome.state == MessageState.FAILED:
+        # That this try failed does not say that the first one, which was in doubt, has.
+        is_final = outcome.reason in (FailureReason.REJECTED, FailureReason.UNDELIVERABLE)
+        return outcome.state if is_final else MessageState.IN_DOUBT
     if put_off and tries_left and row.state == MessageState.SENDING:
         return MessageState.QUEUED
     return outcome.state
 
 
+def _is_second_try(row: _Row) -> bool:
+    """Whether it was in doubt before; who planned it plans such a message never again."""
+    is_planned_above = row.source_kind in PLANNED_ABOVE
+    return is_planned_above and row.attempts > 1 and row.state == MessageState.SENDING
+
+
 def _may_follow(row: _Row, state: str, reason: str) -> bool:
     """Whether the news change the message; in whatever order they come, the worst stays."""
+    if state == MessageState.QUEUED:
+        return row.state in UNSETTLED
     if state not in _LEVELS:
         return row.state == MessageState.SENDING
     if row.state == MessageState.QUEUED:

@@ -133,6 +133,11 @@ class Message(Veiled):
                 name="message_sending",
             ),
             models.Index(
+                fields=["settled_at"],
+                condition=models.Q(state="in_doubt"),
+                name="message_in_doubt",
+            ),
+            models.Index(
                 fields=["created_at"],
                 condition=models.Q(state="failed"),
                 name="message_failed",
@@ -155,7 +160,10 @@ class Message(Veiled):
                 name="an_unhappy_message_has_a_reason",
             )
         ]
-        permissions = [("reply_message", _("Can reply to customers"))]
+        permissions = [
+            ("reply_message", _("Can reply to customers")),
+            ("settle_message", _("Can settle messages in doubt")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_channel_display()} #{self.pk}"
