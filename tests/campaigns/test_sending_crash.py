@@ -1,13 +1,14 @@
-"""Workers killed with -9 in the middle of batches: nobody is forgotten or written to twice."""
+"""Workers, connections and servers killed in mid-send: nobody is forgotten or written to twice.
 
+What `manage.py bench crash` does to them for minutes is done here for seconds; RAPPORT_LONG=1 plays
+every scene.
+"""
+
+import json
 import os
-import random
-import signal
 import subprocess
 import sys
-import time
-from collections import Counter
-from datetime import timedelta
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,82 +16,77 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from benchmarks import crash
+from benchmarks.crashing import moments, scenes, stage
+from benchmarks.crashing.crew import Place
+from benchmarks.crashing.sink import CountingSink
 from benchmarks.scratch import address_of
-from campaigns import broadcasts, sending
-from campaigns.models import Campaign, Delivery
-from campaigns.sending import claims
-from crm import messages
-from crm.models import Customer, Message
-from tests.campaigns import staging
-from tests.crm.channels.smtp_server import ScriptedSmtp
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
-
-PEOPLE, SIZE, WORKERS, KILLS = 300, 40, 2, 4
-PATIENCE = 60.0
-
-
-def worker(campaign: Campaign, server: ScriptedSmtp, folder: Path) -> subprocess.Popen[bytes]:
-    """A real process that sends this campaign over real SMTP."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.campaigns.worker", str(campaign.pk), str(SIZE)],
-        cwd=settings.BASE_DIR,
-        env={
-            **os.environ,
-            "DATABASE_URL": address_of(connection.settings_dict["NAME"]),
-            "DJANGO_SETTINGS_MODULE": "marketing.settings",
-            "RAPPORT_VAR": str(folder),
-            "EMAIL_URL": server.url,
-        },
-    )
-
-
-def wait_for(server: ScriptedSmtp, mails: int, workers: list[subprocess.Popen[bytes]]) -> None:
-    """Wait until so many mails have arrived or the workers have ended."""
-    deadline = time.monotonic() + PATIENCE
-    while len(server.mails) < mails and any(worker.poll() is None for worker in workers):
-        assert time.monotonic() < deadline, "the workers send nothing"
-        time.sleep(0.001)
-
-
-def sweep() -> None:
-    """What the beat does, at a time when the leases of the dead have ended."""
-    messages.recover(now=timezone.now())
-    sending.release_expired(now=timezone.now() + 2 * claims.LEASE)
-    sending.replan_unsent(now=timezone.now())
+LONG = pytest.mark.skipif(not os.environ.get("RAPPORT_LONG"), reason="RAPPORT_LONG=1 plays it")
 
 
 @pytest.fixture
-def campaign() -> Campaign:
-    """A campaign to many people, its deliveries planned."""
-    now = timezone.now() - timedelta(minutes=5)
-    return staging.running(customers=staging.crowd(count=PEOPLE, now=now), now=now)
+def place(tmp_path: Path) -> Iterator[Place]:
+    """The tests' own servers, which cannot be stopped, and few people."""
+    stage.fill(people=160, few=80, now=timezone.now())
+    address = address_of(str(connection.settings_dict["NAME"]))
+    try:
+        with CountingSink() as sink:
+            yield Place(
+                sink=sink,
+                environment=crash.environment(str(tmp_path)) | {"DATABASE_URL": address},
+                size=20,
+                sends=160,
+                kills=len(moments.ALL),
+                few=80,
+                beat=0.3,
+                outage=0,
+            )
+    finally:
+        stage.clear()
 
 
-def test_kills_lose_nobody_and_double_nobody(campaign: Campaign, tmp_path: Path) -> None:
-    chance = random.Random(2)
-    with ScriptedSmtp() as server:
-        for kill in range(KILLS):
-            workers = [worker(campaign, server, tmp_path) for _ in range(WORKERS)]
-            wait_for(server, (kill + 1) * 40 + chance.randrange(20), workers)
-            for one in workers:
-                one.send_signal(signal.SIGKILL)
-                one.wait()
-            sweep()
-        # A slow machine may cost a connection: what failed for that is planned once more.
-        while campaign.deliveries.filter(state="planned").exists():
-            assert worker(campaign, server, tmp_path).wait(PATIENCE) == 0
-            sweep()
+def test_kills_at_the_hardest_moments_lose_nobody_and_double_nobody(place: Place) -> None:
+    scenes.kills(place)
 
-    got = Counter(mail.recipient for mail in server.mails)
-    in_doubt = set(Message.objects.filter(state="in_doubt").values_list("address", flat=True))
-    everybody = set(Customer.objects.values_list("email", flat=True))
-    assert set(got.values()) == {1}
-    assert everybody - set(got) <= in_doubt
-    assert len(in_doubt) <= KILLS * WORKERS
-    # The kills did hit: something was left behind in the middle of a batch.
-    left = Message.objects.filter(reason__in=("never_handed_over", "worker_lost"))
-    assert left.exists()
-    assert staging.is_even(campaign=campaign)
-    assert set(Delivery.objects.values_list("state", flat=True)) == {"handed_over"}
-    assert broadcasts.finish_done(now=timezone.now()) == [campaign.pk]
+    (line,) = place.report
+    assert line["is_within_limit"], line
+    assert line["planned"] == 160
+    assert len(line["moments"]) == len(set(moments.ALL))
+    # The kills did hit: there are doubts, and at most one for each open connection.
+    assert 0 < line["in_doubt"] <= 2 * line["blows"]
+
+
+@LONG
+@pytest.mark.parametrize(
+    "play",
+    [scenes.cuts, scenes.frozen, scenes.two_sweepers, scenes.terms],
+    ids=lambda it: it.__name__,
+)
+def test_nothing_else_loses_or_doubles_anybody(place: Place, play: Callable[[Place], None]) -> None:
+    play(place)
+
+    for line in place.report:
+        assert line["is_within_limit"], line
+
+
+@LONG
+def test_the_whole_benchmark_keeps_its_limits() -> None:
+    small = ["--sends", "1000", "--kills", "16", "--outage", "5"]
+
+    run = subprocess.run(
+        [sys.executable, "-m", "django", "bench", "crash", "--json", *small],
+        cwd=settings.BASE_DIR,
+        env={
+            **os.environ,
+            "DATABASE_URL": address_of(str(connection.settings_dict["NAME"])),
+            "DJANGO_SETTINGS_MODULE": "marketing.settings",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["is_within_limit"]
