@@ -178,6 +178,9 @@ def test_every_model_has_a_page_or_is_a_part_of_one():
         "crm.CustomerTask",
         "crm.FieldLock",
         "crm.MailboxUid",
+        "crm.AccountStanding",
+        "crm.AccountTrial",
+        "crm.Notice",
         "crm.QualityFinding",
         "crm.QualityRepair",
     }

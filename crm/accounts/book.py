@@ -6,7 +6,6 @@ from datetime import datetime
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from django.conf import settings
-from django.utils import timezone
 
 from crm.channels.base import Account
 from crm.choices import BreakerState, Channel, Lane
@@ -107,14 +106,15 @@ def usable(*, channel: str, purpose: str, now: datetime) -> Kept | None:
 
 
 def for_channel(*, channel: str, purpose: str = "") -> Account:
-    """The account that carries a channel now; if none may be used, the first in order."""
+    """The account that carries a channel now; if all are left alone, the first in order.
+
+    `usable` knows more: it also heeds what rests.
+    """
     order = in_order(channel=channel, purpose=purpose) or in_order(channel=channel)
     if not order:
         raise NoAccount(f"No active account carries {channel}.")
-    if len(order) == 1:
-        return order[0].account
-    now = timezone.now()
-    return next((kept for kept in order if kept.is_usable(now=now)), order[0]).account
+    in_use = (kept for kept in order if kept.breaker != BreakerState.OPEN)
+    return next(in_use, order[0]).account
 
 
 def named(*, name: str) -> Kept | None:

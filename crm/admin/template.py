@@ -18,7 +18,7 @@ from unfold.decorators import display
 
 from crm import rendering, templates
 from crm.admin import starters, template_preview, veiling
-from crm.admin.parts import LedgerAdmin, staff_of
+from crm.admin.parts import LedgerAdmin, post_once, staff_of
 from crm.admin.tags import moment
 from crm.choices import Channel
 from crm.models import Template, TemplateVersion, TrackedLink
@@ -114,6 +114,7 @@ class TemplateAdmin(ModelAdmin):
             "draft": draft,
             "channels": Channel.choices,
             "versions": versions.order_by("-number")[:50] if template else [],
+            "newest": templates.latest(template_id=template.pk) if template else None,
             "can_publish": self.has_change_permission(request),
             "person": template_preview.somebody(),
             "starters": [] if template else starters.every(),
@@ -151,7 +152,31 @@ class TemplateVersionAdmin(LedgerAdmin):
     list_select_related = ("template", "created_by")
     search_fields = ("template__name",)
     inlines = (TrackedLinkInline,)
+    change_form_outer_before_template = "admin/crm/template/withdraw.html"
     fields = (("template", "number"), ("created_by", "created"), "subject", "html", "text")
+
+    def get_urls(self) -> list[URLPattern]:
+        withdraw = path(
+            "<int:object_id>/withdraw/",
+            self.admin_site.admin_view(self.withdraw_view),
+            name="crm_templateversion_withdraw",
+        )
+        return [withdraw, *super().get_urls()]
+
+    def withdraw_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Send nothing with a version any more."""
+
+        def call() -> str:
+            templates.withdraw(
+                version_id=object_id,
+                reason=request.POST.get("reason", ""),
+                by=staff_of(request),
+                now=timezone.now(),
+            )
+            return gettext("Withdrawn: nothing is sent with this version any more.")
+
+        back_to = reverse("admin:crm_templateversion_change", args=[object_id])
+        return post_once(request, permission="crm.change_template", back_to=back_to, call=call)
 
     @display(description=_("created at"), ordering="created_at")
     def created(self, version: TemplateVersion) -> str:

@@ -26,8 +26,8 @@ from crm.rendering import RenderError
 _BATCH = 200
 # Looked at again after so long while no account may be used.
 _NOBODY = timedelta(seconds=5)
-# What another account must never send again: it may have gone by the first.
-_DOUBTS = frozenset({FailureReason.CONNECTION_LOST, FailureReason.WORKER_LOST})
+# What another account may send: nobody can have it by the first.
+_SURELY_NOT_SENT = frozenset({FailureReason.DEFERRED, FailureReason.UNREACHABLE})
 # What was granted, and to which messages.
 _Taken = list[tuple[pacing.Grant, frozenset[int]]]
 
@@ -130,9 +130,9 @@ def _granted(messages: Sequence[Message], now: datetime) -> tuple[list[Message],
 
 
 def _kind(message: Message) -> tuple[str, str, str]:
-    """What goes by one account: one that was in doubt stays with its own, whatever comes."""
-    was_in_doubt = message.attempts > 0 and message.reason in _DOUBTS
-    return message.channel, message.purpose, message.provider if was_in_doubt else ""
+    """What goes by one account: one that may have gone by its own stays with it, come what may."""
+    is_free = message.attempts == 0 or message.reason in _SURELY_NOT_SENT
+    return message.channel, message.purpose, "" if is_free else message.provider
 
 
 def _hold(messages: Sequence[Message], due_at: datetime) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from django.urls import reverse
 
+from crm import templates
 from crm.admin import starters
 from crm.models import Template, TemplateVersion
 
@@ -143,3 +144,21 @@ def test_every_starter_that_we_bring_can_be_published(admin, ada):
         )
 
         assert "rp-alert--bad" not in text, item.key
+
+
+def test_a_version_is_withdrawn_with_a_reason(admin, newsletter, newcomer):
+    page = f"/admin/crm/templateversion/{newsletter.pk}/"
+    refused = newcomer.post(f"{page}withdraw/", {"reason": "Wrong price"})
+    admin.post(f"{page}withdraw/", {"reason": " "})
+    newsletter.refresh_from_db()
+    assert (refused.status_code, newsletter.withdrawn_at) == (403, None)
+
+    admin.post(f"{page}withdraw/", {"reason": "Wrong price"})
+
+    newsletter.refresh_from_db()
+    assert newsletter.withdrawn_at is not None
+    assert templates.latest(template_id=newsletter.template_id) is None
+    assert b"Wrong price" in admin.get(f"{page}change/").content
+    editor = admin.get(f"/admin/crm/template/{newsletter.template_id}/change/").content
+    assert b"withdrawn" in editor
+    assert b"goes out now" not in editor

@@ -193,7 +193,8 @@ def test_what_was_in_doubt_never_goes_by_another_account(ada: Customer, now: dat
     kept(now, "second")
     AccountStanding.objects.create(name="first", breaker="open", reason="errors")
     answer(ada, now)
-    Message.objects.update(attempts=1, reason="connection_lost")
+    Message.objects.update(attempts=1, state="in_doubt", reason="connection_lost")
+    Message.objects.update(state="queued", reason="")
 
     taken = run(now)
     AccountStanding.objects.update(breaker="closed", reason="")
