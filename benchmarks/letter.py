@@ -1,4 +1,6 @@
-"""The mail that is sent: a shop's, with fourteen product cards and some thirty-five links."""
+"""The mails that are sent: one with a few merge fields, one with cards and many tracked links."""
+
+from dataclasses import dataclass
 
 _STYLE = """
 body { margin: 0; background: #f6f4ef; color: #2b2b2b; font-family: Georgia, serif; }
@@ -24,8 +26,19 @@ _STORY = (
     "dried over wood fires. What does not please may come back within sixty days, unopened or not."
 )
 
-SUBJECT = "{{ customer.first_name|default_name }}, the spring harvest is here"
-HTML = f"""<!DOCTYPE html>
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What staff would write into a template."""
+
+    name: str
+    subject: str
+    html: str
+    text: str
+
+
+_SUBJECT = "{{ customer.first_name|default_name }}, the spring harvest is here"
+_HTML = f"""<!DOCTYPE html>
 <html><head><meta charset="utf-8"><title>Spring harvest</title><style>{_STYLE}</style></head>
 <body><div class="sheet">
 <div class="top">The Tea Room</div>
@@ -48,7 +61,7 @@ enough for a pot of your choice{{% endif %}}.</div>
 <a href="{{{{ unsubscribe_url }}}}">Unsubscribe</a> ·
 <a href="{{{{ preferences_url }}}}">Choose what you get</a></div>
 </div></body></html>"""
-TEXT = """Dear {{ customer.first_name|default_name }},
+_TEXT = """Dear {{ customer.first_name|default_name }},
 
 the spring harvest is here; you have {{ customer.attributes.points }} points.
 https://shop.example/spring
@@ -57,3 +70,20 @@ https://shop.example/spring
 
 Unsubscribe: {{ unsubscribe_url }}
 """
+_PLAIN_HTML = f"""<!DOCTYPE html>
+<html><head><meta charset="utf-8"><title>Spring harvest</title><style>{_STYLE}</style></head>
+<body><div class="sheet"><div class="say">Dear {{{{ customer.first_name|default_name }}}},</div>
+{chr(10).join(f'<div class="say">{_STORY}</div>' for _ in range(32))}
+<div class="say">{{{{ customer.city }}}}: {{{{ customer.attributes.points }}}} points.
+<a href="https://shop.example/spring">See the harvest</a></div>
+<div class="end"><a href="{{{{ unsubscribe_url }}}}">Unsubscribe</a></div>
+</div></body></html>"""
+_PLAIN_TEXT = """Dear {{ customer.first_name|default_name }},
+
+the spring harvest is here. Unsubscribe: {{ unsubscribe_url }}
+"""
+
+# Three merge fields, one tracked link, 10 kB of copy.
+FIELDS = Letter("merge fields", _SUBJECT, _PLAIN_HTML, _PLAIN_TEXT)
+# Fourteen products of the reader's own, thirty-five links, a condition or two.
+CARDS = Letter("cards", _SUBJECT, _HTML, _TEXT)

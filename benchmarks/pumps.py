@@ -6,9 +6,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks import ports
 
@@ -22,9 +23,17 @@ def tool(name: str) -> str | None:
     return shutil.which(name, path=_PATH)
 
 
+class Running(NamedTuple):
+    """A sink that runs: what it is called, its port and its process."""
+
+    name: str
+    port: int
+    process: int
+
+
 @contextmanager
-def sink() -> Iterator[tuple[str, int]]:
-    """Run smtp-sink where it is installed, else our own; gives its name and port."""
+def sink() -> Iterator[Running]:
+    """Run smtp-sink where it is installed, else our own."""
     program, port = tool("smtp-sink"), ports.free()
     if program:
         as_user = ["-u", "nobody"] if os.geteuid() == 0 else []
@@ -34,10 +43,21 @@ def sink() -> Iterator[tuple[str, int]]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=_root())
     try:
         _wait_for(port)
-        yield Path(program or "our own").name, port
+        yield Running(Path(program or "our own").name, port, process.pid)
     finally:
         process.terminate()
         process.wait()
+
+
+def cpu_seconds(processes: Iterable[int]) -> float:
+    """The processor time that these processes took so far; 0 where the system does not tell."""
+    total = 0.0
+    for process in processes:
+        try:
+            total += int(Path(f"/proc/{process}/schedstat").read_text().split()[0]) / 1e9
+        except (OSError, ValueError, IndexError):
+            return 0.0
+    return total
 
 
 def pump(*, port: int, mails: int, size: int, connections: int) -> float:

@@ -1,6 +1,7 @@
 """One worker of the benchmark: the real sending loop, told on stdin which campaign to send.
 
-It prints `ready`, then for each campaign a line of JSON: mails, CPU seconds, peak memory.
+It prints `ready` and the number of its database process, then for each campaign a line of JSON:
+mails, CPU seconds in all and by stage, peak memory.
 """
 
 import json
@@ -16,17 +17,25 @@ def run() -> None:
     """Send campaigns until stdin ends."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketing.settings")
     django.setup()
-    print("ready", flush=True)
+    from django.db import connection
+
+    from benchmarks.stages import Stages
+
+    stages = Stages()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        print(json.dumps({"database_process": cursor.fetchone()[0]}), flush=True)
     for line in sys.stdin:
-        print(json.dumps(_send(int(line))), flush=True)
+        print(json.dumps(_send(int(line), stages)), flush=True)
 
 
-def _send(campaign_id: int) -> dict[str, float]:
+def _send(campaign_id: int, stages: "Stages") -> dict[str, object]:  # type: ignore[name-defined] # noqa: F821
     from django.utils import timezone
 
     from campaigns import sending
     from crm import messages
 
+    stages.seconds.clear()
     owner, mails, used = messages.owner(), 0, time.process_time()
     while True:
         result = sending.send_batch(campaign_id=campaign_id, owner=owner, now=timezone.now())
@@ -36,6 +45,7 @@ def _send(campaign_id: int) -> dict[str, float]:
     return {
         "mails": mails,
         "cpu_seconds": time.process_time() - used,
+        "stages": dict(stages.seconds),
         "peak_kilobytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
     }
 

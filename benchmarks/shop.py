@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from benchmarks import letter
+from benchmarks.letter import Letter
 from campaigns import broadcasts
 from campaigns.models import Campaign, Step
 from crm import templates
@@ -58,7 +58,7 @@ def fill(*, recipients: int, now: datetime) -> None:
             cursor.execute(statement, {"count": recipients, "lines": LINES, "now": now})
 
 
-def plan(*, name: str, now: datetime, later: datetime) -> Campaign:
+def plan(*, name: str, letter: Letter, now: datetime, later: datetime) -> Campaign:
     """Launch and start a campaign to everybody: its deliveries are planned."""
     segment, _ = Segment.objects.get_or_create(
         name="Everybody",
@@ -68,13 +68,13 @@ def plan(*, name: str, now: datetime, later: datetime) -> Campaign:
     )
     segments.refresh(segment_id=segment.pk, now=now)
     template, _ = Template.objects.get_or_create(
-        name="Spring harvest", channel="email", defaults={"created_at": now}
+        name=letter.name, channel="email", defaults={"created_at": now}
     )
     templates.publish(
         template=template,
-        subject=letter.SUBJECT,
-        html=letter.HTML,
-        text=letter.TEXT,
+        subject=letter.subject,
+        html=letter.html,
+        text=letter.text,
         by=None,
         now=now,
     )

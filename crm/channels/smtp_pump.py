@@ -299,7 +299,7 @@ def _prepare(job: _Job, wire: Wire) -> None:
             sender, recipient, bounce = (x.in_ascii() for x in (sender, recipient, bounce))
     eight_bit = wire.offers("8BITMIME")
     options += b" BODY=8BITMIME" if eight_bit else b""
-    mail = _built(outgoing, sender, recipient, eight_bit=eight_bit)
+    mail = mail_of(outgoing, sender, recipient, eight_bit=eight_bit)
     if wire.offers("SIZE"):
         options += b" SIZE=%d" % len(mail)
     job.mail = mail if mail.endswith(b"\r\n") else mail + b"\r\n"
@@ -310,7 +310,7 @@ def _prepare(job: _Job, wire: Wire) -> None:
     )
 
 
-def _built(
+def mail_of(
     outgoing: Outgoing, sender: mime.Address, recipient: mime.Address, *, eight_bit: bool
 ) -> bytes:
     """The whole mail with its dots stuffed."""
