@@ -4,7 +4,8 @@ A mail and its number are written down in one transaction; only then it is marke
 deleted. What cannot be read is put aside and stays where it is.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -45,6 +46,21 @@ def keep(*, mailbox: Mailbox, password: str, now: datetime) -> None:
     mailbox.health, mailbox.health_detail, mailbox.failures = Health.UNKNOWN, "", 0
     mailbox.due_at, mailbox.owner, mailbox.lease_until_at = now, "", None
     mailbox.save()
+
+
+@dataclass(frozen=True, slots=True)
+class Worries:
+    """What of mailboxes waits for a person: those that cannot be read, and mails put aside."""
+
+    ailing: Sequence[Mailbox]
+    put_aside: int
+
+
+def worries() -> Worries:
+    """Mailboxes that cannot be read for more than a moment, and how many mails are put aside."""
+    ailing = Mailbox.objects.filter(is_active=True, health=Health.AILING, failures__gt=1)
+    aside = ReturnedMail.objects.filter(state=ReturnedState.PUT_ASIDE)
+    return Worries(list(ailing), aside.count())
 
 
 def read_soon(*, mailbox_id: int, now: datetime) -> None:

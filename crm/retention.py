@@ -38,6 +38,24 @@ _FORGET_EVENTS = """
     SELECT count(*) FROM gone
 """
 
+_FORGET_MAILS = f"""
+    WITH old AS (
+        SELECT id, callback_id FROM crm_returnedmail WHERE taken_at < %s
+        ORDER BY id LIMIT {_SLICE}
+    ), raw AS (
+        DELETE FROM crm_callback WHERE id IN (SELECT callback_id FROM old)
+    )
+    DELETE FROM crm_returnedmail WHERE id IN (SELECT id FROM old)
+"""  # noqa: S608 - our own tables
+_FORGET_CALLBACKS = f"""
+    DELETE FROM crm_callback WHERE id IN (
+        SELECT id FROM crm_callback callback
+        WHERE received_at < %s AND state <> 'received' AND NOT EXISTS (
+            SELECT FROM crm_returnedmail mail WHERE mail.callback_id = callback.id
+        )
+        ORDER BY id LIMIT {_SLICE})
+"""  # noqa: S608
+
 Deletion = Callable[[datetime, datetime], int]
 
 
@@ -106,6 +124,11 @@ def _blank_messages(before: datetime, now: datetime) -> int:
     )
 
 
+def _forget_callbacks(before: datetime, now: datetime) -> int:
+    """Old callbacks go, and mails that came back with what is known of them."""
+    return _execute(_FORGET_MAILS, before) + _execute(_FORGET_CALLBACKS, before)
+
+
 def _forget_strangers(before: datetime, now: datetime) -> int:
     """Visitors who never said who they are and did not come back."""
     ids = list(_strangers(before).values_list("pk", flat=True)[:_PEOPLE])
@@ -133,7 +156,7 @@ def _execute(statement: str, before: datetime) -> int:
 _DELETIONS: Mapping[RetainedKind, Deletion] = {
     RetainedKind.EVENTS: _forget_events,
     RetainedKind.MESSAGES: _blank_messages,
-    RetainedKind.CALLBACKS: _rows("crm_callback", "received_at < %s AND state <> 'received'"),
+    RetainedKind.CALLBACKS: _forget_callbacks,
     RetainedKind.CAUGHT_MAIL: _rows("crm_caughtmessage", "caught_at < %s"),
     RetainedKind.REJECTED_EVENTS: _rows("crm_rejectedevent", "received_at < %s"),
     RetainedKind.ANONYMOUS: _forget_strangers,

@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncDate
 
-from crm import consent
+from crm import consent, returned_mail
 from crm.choices import (
     CallbackState,
     Channel,
@@ -80,6 +80,12 @@ class Worries:
     unreachable: Mapping[Channel, int]
 
 
+def _failed_callbacks() -> int:
+    """Mails that came back are told of by their mailboxes."""
+    failed = Callback.objects.filter(state=CallbackState.FAILED)
+    return failed.exclude(provider=returned_mail.PROVIDER).count()
+
+
 def figures(*, now: datetime) -> Figures:
     """Count everything that the dashboard draws."""
     sent_days, per_channel = _sent(now)
@@ -120,7 +126,7 @@ def worries(*, now: datetime) -> Worries:
         waiting_conversations=waiting.count() if oldest else 0,
         waiting_since_at=oldest,
         in_doubt=recent.filter(state=MessageState.IN_DOUBT).count(),
-        failed_callbacks=Callback.objects.filter(state=CallbackState.FAILED).count(),
+        failed_callbacks=_failed_callbacks(),
         unreachable={Channel(channel): count for channel, count in unreachable},
     )
 

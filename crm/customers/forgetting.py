@@ -19,7 +19,14 @@ _KEPT = frozenset({"crm_order"})
 
 _CANDIDATES = "crm_duplicatecandidate"
 # What names a customer by a plain value.
-_BY_VALUE = {"crm_webhookdelivery": "customer_id = ANY(%s)"}
+_BY_VALUE = {
+    "crm_webhookdelivery": "customer_id = ANY(%s)",
+    # Mails that came back as they came; what is known of them goes with their messages.
+    "crm_callback": """id IN (
+        SELECT mail.callback_id FROM crm_returnedmail mail
+        JOIN crm_message message ON message.id = mail.message_id
+        WHERE message.customer_id = ANY(%s))""",
+}
 _REPAIRS = """
     UPDATE crm_qualityrepair repair SET changes = (
         SELECT coalesce(jsonb_agg(change), '[]') FROM jsonb_array_elements(repair.changes) change

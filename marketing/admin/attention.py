@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from crm import notices
+from crm import mailboxes, notices
 from crm.admin.spans import distance
 from crm.choices import Channel
 from marketing import dashboards, segments
@@ -43,6 +43,8 @@ def attention(request: HttpRequest, now: datetime) -> list[Item]:
         items += _messages(worries)
     if request.user.has_perm("crm.view_callback"):
         items += _callbacks(worries)
+    if request.user.has_perm("crm.view_returnedmail"):
+        items += _mailboxes()
     if request.user.has_perm("marketing.view_segment"):
         items += _segments(now)
     if request.user.has_perm("marketing.view_trainingrun"):
@@ -102,6 +104,23 @@ def _callbacks(worries: dashboards.Worries) -> Iterator[Item]:
         )
         address = f"{reverse('admin:crm_callback_changelist')}?state__exact=failed"
         yield Item("bad", "webhook", text % {"n": count}, address)
+
+
+def _mailboxes() -> Iterator[Item]:
+    """Those that cannot be read, and mails that were put aside."""
+    found = mailboxes.worries()
+    for mailbox in found.ailing[:SHOWN]:
+        said = _("The mailbox “%(name)s” cannot be read") % {"name": mailbox.name}
+        address = reverse("admin:crm_mailbox_changelist")
+        yield Item("bad", "mark_email_unread", said, address, mailbox.health_detail)
+    if found.put_aside:
+        text = ngettext(
+            "%(n)d mail that came back is put aside",
+            "%(n)d mails that came back are put aside",
+            found.put_aside,
+        )
+        address = f"{reverse('admin:crm_returnedmail_changelist')}?state__exact=put_aside"
+        yield Item("warn", "undo", text % {"n": found.put_aside}, address)
 
 
 def _segments(now: datetime) -> Iterator[Item]:

@@ -32,7 +32,7 @@ _OURS = frozenset(
         *("TrackedLink", "RetentionRule", "Webhook", "Intent", "Cluster", "Segment", "Campaign"),
         *("Step", "CampaignAction", "Answer", "CannedReply", "TrainingRun", "Score"),
         *("EventBatch", "Change", "AccessRecord", "Company", "PrivacyRequest"),
-        *("ProviderAccount", "AccountStanding", "SendingDomain", "Notice"),
+        *("ProviderAccount", "AccountStanding", "SendingDomain", "Notice", "Mailbox", "MailboxUid"),
     }
 )
 # Names that mean something to the program, on rows about people.

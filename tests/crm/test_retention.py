@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
 
-from crm import customers, events, messages, retention
+from crm import customers, events, messages, retention, returned_mail
 from crm.choices import RetainedKind
-from crm.models import Callback, Customer, Event, Message, RetentionRule
+from crm.models import Callback, Customer, Event, Message, RetentionRule, ReturnedMail
 from tests import making
 
 pytestmark = pytest.mark.django_db
@@ -85,3 +86,16 @@ def test_only_strangers_who_did_not_come_back_are_forgotten(now: datetime) -> No
     assert retention.run_due(now=now) == {"anonymous": 1}
 
     assert Customer.objects.count() == 2
+
+
+def test_an_old_mail_that_came_back_goes_with_what_is_known_of_it(now: datetime) -> None:
+    for days in (10, 100):
+        raw = b"From: eve@other.example\nSubject: %d\n\nHello\n" % days
+        returned_mail.take(raw=raw, recipient="", now=now - timedelta(days=days))
+    returned_mail.put_aside(raw=None, error="broken", now=now - timedelta(days=100), origin=None)
+    keep("callbacks", 30)
+
+    retention.run_due(now=now)
+
+    assert ReturnedMail.objects.count() == Callback.objects.count() == 1
+    connection.check_constraints()

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 import pytest
 from django.conf import settings
 from django.core.management import call_command
+from django.db import connection
 
-from crm import messages, returned_mail
+from crm import customers, messages, returned_mail
 from crm.bounces import Kind
 from crm.messages.headers import envelope_sender
 from crm.models import Callback, Consent, Customer, Message, ReturnedMail, Suppression
@@ -330,3 +331,15 @@ def test_what_goes_wrong_with_one_mail_is_put_aside_and_tried_again(
     assert taken
     assert (taken.kind, aside.state, aside.error, aside.attempts) == (Kind.HARD, "taken", "", 2)
     assert Message.objects.get().state == "bounced"
+
+
+def test_an_erased_person_is_in_no_mail_that_came_back(
+    letter: messages.Draft, now: datetime
+) -> None:
+    returned_mail.take(raw=returned(letter, UNKNOWN), recipient="", now=now)
+
+    customers.forget_many(customer_ids=[letter.customer_id], now=now)
+
+    assert not ReturnedMail.objects.exists()
+    assert not Callback.objects.exists()
+    connection.check_constraints()

@@ -9,7 +9,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.urls import reverse
 from django.utils.translation import override
 
-from crm.models import Callback, Conversation, Message, Order
+from crm.models import Callback, Conversation, Mailbox, Message, Order, ReturnedMail
 from marketing import dashboards
 from marketing.models import Segment, TrainingRun
 from tests import making
@@ -195,3 +195,21 @@ def test_numbers_are_grouped_in_both_languages():
     for language in ("en", "zh-hans"):
         with override(language):
             assert intcomma(94220) == "94,220"
+
+
+def test_mailboxes_that_cannot_be_read_and_mails_put_aside_need_attention(admin, now):
+    Mailbox.objects.create(
+        name="Bounces",
+        host="mail.example",
+        user="ada",
+        health="ailing",
+        health_detail="wrong password",
+        failures=2,
+        created_at=now,
+    )
+    ReturnedMail.objects.create(state="put_aside", error="what is this?", taken_at=now)
+
+    page = admin.get(reverse(INDEX)).content.decode()
+
+    assert "wrong password" in page
+    assert "1 mail that came back is put aside" in page
