@@ -70,7 +70,7 @@ class Message(Veiled):
     source_kind = models.CharField(_("source"), max_length=30, blank=True)
     source_id = models.BigIntegerField(_("source id"), null=True, blank=True)
 
-    address = models.CharField(_("address"), max_length=320)
+    address = models.CharField(_("address"), max_length=1000)
     subject = models.CharField(_("subject"), max_length=998, blank=True)
     text = BodyField(_("text"), blank=True)
     template_version = models.ForeignKey(
@@ -158,7 +158,7 @@ class Message(Veiled):
             models.CheckConstraint(
                 condition=~models.Q(state__in=UNHAPPY_STATES) | ~models.Q(reason=""),
                 name="an_unhappy_message_has_a_reason",
-            )
+            ),
         ]
         permissions = [
             ("reply_message", _("Can reply to customers")),
