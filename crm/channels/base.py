@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Protocol, runtime_checkable
 
+from crm.channels.dkim import Signer
+
 # Outcome.state
 SENT = "sent"
 FAILED = "failed"
@@ -97,6 +99,8 @@ class Outgoing:
     raw_html: bytes = b""
     raw_text: bytes = b""
     unsubscribe_url: str = ""
+    # Who signs the mail, where we hand it to a mail server ourselves.
+    signers: tuple[Signer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

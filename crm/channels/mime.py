@@ -1,4 +1,4 @@
-"""Mails as bytes: headers that no name can break, bodies in 8bit where allowed, dots stuffed."""
+"""Mails as bytes: headers that no name can break, bodies in 8bit where allowed."""
 
 import base64
 import re
@@ -121,7 +121,7 @@ def message_id(outgoing: Outgoing) -> str:
 
 
 def build(outgoing: Outgoing, *, sender: Address, recipient: Address, eight_bit: bool) -> bytes:
-    """A whole mail, CRLF throughout and dots stuffed, ready for DATA; without the final dot."""
+    """A whole mail, CRLF throughout; its dots are not stuffed yet."""
     head = [
         header_of_address("From", sender),
         header_of_address("To", recipient),
@@ -131,8 +131,7 @@ def build(outgoing: Outgoing, *, sender: Address, recipient: Address, eight_bit:
     ]
     head += [header(name, value) for name, value in foreign(outgoing.headers)]
     head.append("MIME-Version: 1.0\r\n")
-    mail = "".join(head).encode("utf-8") + _body(outgoing, eight_bit)
-    return mail.replace(b"\r\n.", b"\r\n..") if b"\r\n." in mail else mail
+    return "".join(head).encode("utf-8") + _body(outgoing, eight_bit)
 
 
 def foreign(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:

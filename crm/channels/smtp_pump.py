@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from crm.channels import dkim, letters, mime
 from crm.channels import journal as states
-from crm.channels import letters, mime
 from crm.channels.base import (
     DEFERRED,
     FAILED,
@@ -313,12 +313,14 @@ def _prepare(job: _Job, wire: Wire) -> None:
 def mail_of(
     outgoing: Outgoing, sender: mime.Address, recipient: mime.Address, *, eight_bit: bool
 ) -> bytes:
-    """The whole mail with its dots stuffed."""
-    if not (outgoing.raw_html or outgoing.raw_text):
-        return mime.build(outgoing, sender=sender, recipient=recipient, eight_bit=eight_bit)
-    head = letters.letterhead(sender, outgoing.headers).head(outgoing, recipient.header().encode())
-    body = letters.body(outgoing.raw_html, outgoing.raw_text, eight_bit=eight_bit)
-    return letters.stuffed(head + body)
+    """The whole mail, signed, with its dots stuffed."""
+    if outgoing.raw_html or outgoing.raw_text:
+        head = letters.letterhead(sender, outgoing.headers)
+        body = letters.body(outgoing.raw_html, outgoing.raw_text, eight_bit=eight_bit)
+        mail = head.head(outgoing, recipient.header().encode()) + body
+    else:
+        mail = mime.build(outgoing, sender=sender, recipient=recipient, eight_bit=eight_bit)
+    return letters.stuffed(dkim.signed(mail, outgoing.signers) if outgoing.signers else mail)
 
 
 def _asked_one_by_one(wire: Wire, envelope: Sequence[bytes]) -> list[Reply]:
