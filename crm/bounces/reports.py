@@ -1,10 +1,13 @@
 """The machine-read part of reports: delivery status (RFC 3464) and feedback (RFC 5965)."""
 
+import re
 from dataclasses import dataclass
 
 from crm.bounces import addresses
 
 MAX_GROUPS = 100
+# How a letter beyond ASCII is written in a report of ASCII alone (RFC 6533, 3).
+_LETTER = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 _RECIPIENT_FIELDS = ("final-recipient", "original-recipient", "x-actual-recipient")
 
 
@@ -64,12 +67,18 @@ def has_feedback(text: str) -> bool:
 
 def address_of(value: str) -> str:
     """The address in a field that says its type before it, as “rfc822; ada@shop.example”."""
+    value = _LETTER.sub(_letter, value[:2_000])
     plain = value.partition(";")[2].strip() if ";" in value else value.strip()
     found = addresses.first_in(plain) or addresses.first_in(value)
     if found:
         return found
     bare = plain.strip("<> ").split()
     return bare[0] if bare and len(bare[0]) <= 254 and "/" not in bare[0] else ""
+
+
+def _letter(match: re.Match[str]) -> str:
+    number = int(match[1], 16)
+    return chr(number) if number < 0xD800 or 0xDFFF < number <= 0x10FFFF else "?"
 
 
 def _has(fields: list[tuple[str, str]], key: str) -> bool:

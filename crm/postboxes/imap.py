@@ -52,8 +52,10 @@ class ImapBox:
             lambda: self._server.uid("FETCH", uid, f"(BODY.PEEK[]<0.{MAX_BYTES}>)")
         )
         raw = next((one[1] for one in data if isinstance(one, tuple)), None)
-        if answer != "OK" or not isinstance(raw, bytes):
+        if answer != "OK":
             raise MailRefused(_text(data) or answer)
+        if not isinstance(raw, bytes):
+            raise MailRefused("The mail is not in the mailbox any more.")
         return raw
 
     def mark(self, uid: str) -> None:

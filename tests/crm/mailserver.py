@@ -2,10 +2,18 @@
 
 import re
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 PASSWORD = "open sesame"
 
@@ -22,6 +30,9 @@ class Store:
     # After so many fetched mails the connection is cut.
     cuts_after: int | None = None
     fetched: list[int] = field(default_factory=list)
+    # With a context the server speaks TLS, from the start or once it is asked to.
+    tls: ssl.SSLContext | None = None
+    is_sealed: bool = False
     next_uid: int = 1
     port: int = 0
 
@@ -41,39 +52,66 @@ class Store:
         return self.cuts_after is not None and len(self.fetched) > self.cuts_after
 
 
-class _Imap(socketserver.StreamRequestHandler):
+class _Talk(socketserver.StreamRequestHandler):
+    """One connection, which may be sealed at its beginning or later."""
+
+    disable_nagle_algorithm = True
     server: "_Server"
 
+    def setup(self) -> None:
+        if self.server.store.is_sealed and self.server.store.tls:
+            self.request = self.server.store.tls.wrap_socket(self.request, server_side=True)
+        super().setup()
+
+    def seal(self) -> None:
+        assert self.server.store.tls
+        self.request = self.server.store.tls.wrap_socket(self.request, server_side=True)
+        self.rfile, self.wfile = self.request.makefile("rb"), self.request.makefile("wb", 0)
+
+    def finish(self) -> None:
+        super().finish()
+        self.request.close()
+
+    def say(self, line: str) -> None:
+        self.wfile.write(line.encode() + b"\r\n")
+
+
+class _Imap(_Talk):
     def handle(self) -> None:
         self.say("* OK ready")
-        for line in self.rfile:
+        while line := self.rfile.readline():
             tag, _, rest = line.decode().strip().partition(" ")
             verb, _, arguments = rest.partition(" ")
             if self.do(tag, verb.upper(), arguments) is False:
                 return
 
     def do(self, tag: str, verb: str, arguments: str) -> bool | None:
-        store = self.server.store
-        if verb == "CAPABILITY":
-            self.say(f"* CAPABILITY {store.capabilities}")
-        elif verb == "LOGIN":
-            if PASSWORD not in arguments:
-                self.say(f"{tag} NO wrong password")
-                return None
-        elif verb == "SELECT":
-            self.folder = arguments.strip('"')
-            if self.folder not in store.folders:
-                self.say(f"{tag} NO no such folder")
-                return None
-            self.say(f"* {len(store.folders[self.folder])} EXISTS")
-            self.say(f"* OK [UIDVALIDITY {store.validity}] ids")
-        elif verb == "LOGOUT":
+        answer = getattr(self, f"do_{verb.lower()}", None)
+        told = answer(arguments) if answer else ""
+        if verb == "UID":
+            return self.uid(tag, arguments)
+        if verb == "LOGOUT":
             self.say(f"* BYE\r\n{tag} OK done")
             return False
-        elif verb == "UID":
-            return self.uid(tag, arguments)
-        self.say(f"{tag} OK done")
+        self.say(f"{tag} {told or 'OK done'}")
+        if verb == "STARTTLS":
+            self.seal()
         return None
+
+    def do_capability(self, arguments: str) -> None:
+        self.say(f"* CAPABILITY {self.server.store.capabilities}")
+
+    def do_login(self, arguments: str) -> str:
+        return "" if PASSWORD in arguments else "NO wrong password"
+
+    def do_select(self, arguments: str) -> str:
+        store = self.server.store
+        self.folder = arguments.strip('"')
+        if self.folder not in store.folders:
+            return "NO no such folder"
+        self.say(f"* {len(store.folders[self.folder])} EXISTS")
+        self.say(f"* OK [UIDVALIDITY {store.validity}] ids")
+        return ""
 
     def uid(self, tag: str, arguments: str) -> bool | None:
         store = self.server.store
@@ -110,19 +148,14 @@ class _Imap(socketserver.StreamRequestHandler):
         self.say(f")\r\n{tag} OK done")
         return None
 
-    def say(self, line: str) -> None:
-        self.wfile.write(line.encode() + b"\r\n")
 
-
-class _Pop3(socketserver.StreamRequestHandler):
-    server: "_Server"
-
+class _Pop3(_Talk):
     def handle(self) -> None:
         self.store = self.server.store
         self.uids = list(self.store.inbox)
         self.doomed: set[int] = set()
         self.say("+OK ready")
-        for line in self.rfile:
+        while line := self.rfile.readline():
             verb, _, argument = line.decode().strip().partition(" ")
             answer = getattr(self, f"do_{verb.lower()}", self.do_other)
             if answer(argument) is False:
@@ -130,6 +163,13 @@ class _Pop3(socketserver.StreamRequestHandler):
 
     def do_other(self, argument: str) -> None:
         self.say("+OK done")
+
+    def do_capa(self, argument: str) -> None:
+        self.lines([b"UIDL", b"TOP", b"STLS"])
+
+    def do_stls(self, argument: str) -> None:
+        self.say("+OK go on")
+        self.seal()
 
     def do_pass(self, argument: str) -> None:
         self.say("+OK done" if argument == PASSWORD else "-ERR wrong password")
@@ -169,14 +209,37 @@ class _Pop3(socketserver.StreamRequestHandler):
             self.wfile.write((b"." if line.startswith(b".") else b"") + line + b"\r\n")
         self.say(".")
 
-    def say(self, line: str) -> None:
-        self.wfile.write(line.encode() + b"\r\n")
-
 
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that does not trust us hangs up in the middle."""
+
     allow_reuse_address = True
     store: Store
+
+
+def certificate(folder: Path) -> Path:
+    """A key and a certificate for this machine, both in one file, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1))
+    signed = (
+        builder.not_valid_after(now + timedelta(days=1))
+        .add_extension(here, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "server.pem"
+    plain = serialization.NoEncryption()
+    pkcs8 = serialization.PrivateFormat.PKCS8
+    pem = serialization.Encoding.PEM
+    path.write_bytes(key.private_bytes(pem, pkcs8, plain) + signed.public_bytes(pem))
+    return path
 
 
 @contextmanager

@@ -1,12 +1,14 @@
 """Mailboxes are read over the real protocols: every mail once, none lost, one worker at a time."""
 
+import ssl
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection
 
-from crm import mailboxes, messages, returned_mail
+from crm import mailboxes, messages, returned_mail, tasks
 from crm.models import Callback, Customer, Mailbox, Message, ReturnedMail
 from tests.crm import mailserver
 from tests.crm.messages.letters import draft, send
@@ -291,3 +293,40 @@ def test_the_answers_name_the_folder_that_is_not_there(
     assert row.health == "ailing"
     assert "Rückläufer" in row.health_detail
     assert messages.owner()
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+def test_a_mailbox_is_read_by_tls_and_its_certificate_checked(
+    store: mailserver.Store,
+    now: datetime,
+    security: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    certificate = mailserver.certificate(tmp_path)
+    store.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    store.tls.load_cert_chain(certificate)
+    store.is_sealed = security == "tls"
+    store.capabilities += " STARTTLS"
+    row = mailbox(store, now)
+    Mailbox.objects.update(security=security)
+    store.add(HELLO % 1)
+
+    visit(now)
+    row.refresh_from_db()
+    assert (row.health, ReturnedMail.objects.count()) == ("ailing", 0)
+    assert "certificate" in row.health_detail.lower()
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    visit(now + timedelta(minutes=5))
+
+    assert subjects() == ["1"]
+
+
+def test_the_bell_reads_every_mailbox_that_is_due(store: mailserver.Store, now: datetime) -> None:
+    mailbox(store, now)
+    store.add(HELLO % 1)
+    Mailbox.objects.update(due_at=None)
+
+    tasks.read_mailboxes()
+
+    assert subjects() == ["1"]

@@ -1,8 +1,10 @@
 """Notices in free words: whoever writes them, Ada is found, and why her mail came back."""
 
+from pathlib import Path
+
 import pytest
 
-from crm.bounces import Kind, read
+from crm.bounces import Kind, Reason, read
 from tests.crm.bounces.samples import ADA, SAMPLES, Sample, mail_of
 
 
@@ -21,6 +23,23 @@ def test_a_notice_says_which_mail_came_back(sample: Sample) -> None:
     assert "m-17@rapport.example" in report.message_ids
     assert "bounce@rapport.example" in report.returned_to
     assert report.kind is not Kind.NOTHING
+
+
+def _written_down() -> list[Sample]:
+    text = Path(__file__).with_name("notices.txt").read_text("utf-8")
+    found = []
+    for block in text.split("===== ")[2:]:
+        head, _, body = block.partition("\n")
+        server, reason, sender, subject = head.split(" | ")
+        found.append(Sample(server, sender, subject, body + "\n", Reason(reason)))
+    return found
+
+
+@pytest.mark.parametrize("sample", _written_down(), ids=lambda sample: sample.server)
+def test_a_notice_of_a_server_that_nobody_tuned_for_is_read(sample: Sample) -> None:
+    report = read(mail_of(sample))
+
+    assert [(one.address, one.reason) for one in report.outcomes] == [(ADA, sample.reason)]
 
 
 HEAD = "From: Mail Delivery Subsystem <MAILER-DAEMON@mx.example>\nTo: bounce@rapport.example\n"

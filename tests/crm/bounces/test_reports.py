@@ -90,6 +90,23 @@ def test_words_and_codes_together_say_the_kind(status: str, diagnostic: str, kin
     assert report.kind is kind
 
 
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [
+        ("utf-8; jos\\x{E9}@shop.example", "josé@shop.example"),
+        ("utf-8; 李@shop.example", "李@shop.example"),
+        ("utf-8; bad\\x{DFFF}@shop.example", "bad?@shop.example"),
+        ("RFC822; <Ada+tea@shop.example>", "Ada+tea@shop.example"),
+    ],
+)
+def test_addresses_beyond_ascii_are_read(written: str, read_as: str) -> None:
+    fields = f"Final-Recipient: {written}\nAction: failed\nStatus: 5.1.1"
+
+    report = read(status_report(fields))
+
+    assert [one.address for one in report.outcomes] == [read_as]
+
+
 def test_a_name_in_an_address_is_not_read_as_a_reason() -> None:
     teasing = "mailbox-full.spam.user-unknown@shop.example"
 
