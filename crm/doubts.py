@@ -14,7 +14,6 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import F, Q, QuerySet, TextChoices
-from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from crm import accounts, audit, callbacks, consent, messages
@@ -59,9 +58,8 @@ class Fate:
 
 
 def doubtful() -> QuerySet[Message]:
-    """Messages in doubt, the oldest first; `since_at` says since when."""
-    found = Message.objects.filter(state=MessageState.IN_DOUBT)
-    return found.annotate(since_at=Coalesce("settled_at", "created_at")).order_by("since_at", "pk")
+    """Messages in doubt, the oldest doubt first; `settled_at` says since when."""
+    return Message.objects.filter(state=MessageState.IN_DOUBT).order_by("settled_at", "pk")
 
 
 def fate(*, message: Message, now: datetime) -> Fate:
@@ -148,8 +146,8 @@ def _ask(now: datetime) -> int:
     """Ask the providers that can be asked; who knows nothing yet is asked again later."""
     due = doubtful().filter(
         Q(due_at=None) | Q(due_at__lte=now),
-        since_at__gt=now - ASKED_FOR,
-        since_at__lte=now - PATIENCE,
+        settled_at__gt=now - ASKED_FOR,
+        settled_at__lte=now - PATIENCE,
     )
     return sum(
         _ask_one(provider, list(due.filter(provider=provider)[:_BATCH]), now)
@@ -159,7 +157,7 @@ def _ask(now: datetime) -> int:
 
 def _ask_one(provider: str, asked: Sequence[Message], now: datetime) -> int:
     account = accounts.for_provider(provider=provider)
-    adapter = registry.adapter_for(account) if account else None
+    adapter: object = registry.adapter_for(account) if account else None
     if not isinstance(adapter, base.LooksUp):
         return 0
     by_key = {message.key: message.pk for message in asked}
@@ -193,7 +191,7 @@ def _news(adapter: base.LooksUp, asked: Sequence[Message]) -> list[base.Callback
 def _hand_over_again(owner: str, now: datetime) -> int:
     """Hand over again, under the same keys, to providers that take a key once."""
     due = doubtful().filter(
-        since_at__gt=now - KEY_HOLDS, since_at__lte=now - PATIENCE, attempts__lt=MAX_ATTEMPTS
+        settled_at__gt=now - KEY_HOLDS, settled_at__lte=now - PATIENCE, attempts__lt=MAX_ATTEMPTS
     )
     ids = list(
         due.filter(provider__in=_providers(due, _is_idempotent)).values_list("pk", flat=True)
@@ -262,7 +260,7 @@ def _queue_again(now: datetime) -> int:
         return 0
     due = doubtful().filter(
         purpose__in=[one for one in Purpose if not one.needs_consent],
-        since_at__lte=now - _resent_after(),
+        settled_at__lte=now - _resent_after(),
         created_at__gt=now - RESENT_UNTIL,
         attempts__lt=MAX_ATTEMPTS,
     )

@@ -17,6 +17,7 @@ from benchmarks.crashing.crew import CONNECTIONS, WORKERS, Place
 from benchmarks.crashing.scenes import SETTLED_WITHIN, Tally, report
 
 _PATIENCE = 180.0
+_QUIET = {"CELERY_SKIP_CHECKS": "1"}
 _WARNING = "ignore:You're running the worker with superuser"
 
 
@@ -63,7 +64,8 @@ def _celery(place: Place, name: str, *, seconds: float) -> Iterator[tuple[int, T
         _program(place, "beat", "-l", "error"),
     ):
         if not place.sink.wait_for(begun + 1, seconds=_PATIENCE):
-            raise RuntimeError("Celery sends nothing; see what it wrote above.")
+            log = Path(place.environment["RAPPORT_VAR"]) / "celery-worker.log"
+            raise RuntimeError(f"Celery sends nothing: {log.read_text()[-2000:]}")
         yield campaign.pk, tally
         place.sink.delay = 0
         books.wait_until_done(campaign.pk, patience=_PATIENCE)
@@ -74,13 +76,18 @@ def _celery(place: Place, name: str, *, seconds: float) -> Iterator[tuple[int, T
 @contextmanager
 def _program(place: Place, *words: str) -> Iterator[None]:
     address = f"smtp://127.0.0.1:{place.sink.port}?connections={CONNECTIONS}&timeout=20"
-    process = subprocess.Popen(
-        [sys.executable, "-W", _WARNING, "-m", "celery", "-A", "marketing", *words],
-        env={**os.environ, **place.environment, "EMAIL_URL": address, "CELERY_SKIP_CHECKS": "1"},
-        cwd=Path(__file__).resolve().parents[2],
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    # It complains of a broker that is away, as it should.
+    log = Path(place.environment["RAPPORT_VAR"]) / f"celery-{words[0]}.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-W", _WARNING, "-m", "celery", "-A", "marketing", *words],
+            env={**os.environ, **place.environment, "EMAIL_URL": address} | _QUIET,
+            cwd=Path(__file__).resolve().parents[2],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
     try:
         yield
     finally:

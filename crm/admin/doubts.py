@@ -33,15 +33,13 @@ def page(request: HttpRequest) -> HttpResponse:
     found = doubts.doubtful().select_related("customer").defer("variables", "text")
     listed = Paginator(found, PAGE).get_page(request.GET.get("page"))
     now = timezone.now()
-    for message in listed.object_list:
-        message.fate = doubts.fate(message=message, now=now)
-        message.may_go_again = not Purpose(message.purpose).needs_consent
     context = {
         **admin.site.each_context(request),
         "title": _("In doubt"),
         "page": listed,
+        "rows": [(message, doubts.fate(message=message, now=now)) for message in listed],
         "may_settle": request.user.has_perm(_SETTLE),
-        "may_any_go_again": any(message.may_go_again for message in listed.object_list),
+        "may_any_go_again": any(not Purpose(one.purpose).needs_consent for one in listed),
     }
     return render(request, "admin/crm/doubts/page.html", context)
 
