@@ -1,8 +1,9 @@
 """Variables: what templates may know about a customer, as plain data, gathered for many at once."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from django.conf import settings
@@ -55,6 +56,8 @@ _PRODUCTS = """
 # Products as orders show them: the same for everybody who bought them at that price.
 _MAX_SHOWN = 20_000
 _shown: dict[tuple[Any, ...], dict[str, Any]] = {}
+
+_Line = tuple[int, int, float]
 
 
 def gather_many(
@@ -114,27 +117,28 @@ def _last_orders(ids: list[int]) -> dict[int, dict[str, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(_LAST_ORDERS, [ids])
         orders = cursor.fetchall()
-        products = _products(cursor, orders)
+        # Each line as (product, quantity, price); an order of returns alone has none.
+        lines = [
+            list(zip(products, quantities, prices, strict=True)) if products else []
+            for *_, products, quantities, prices in orders
+        ]
+        shown = _products(cursor, set(chain.from_iterable(lines)))
     return {
         customer_id: {
             "number": number,
             "date": placed_at,
             "total": total,
             "currency": currency,
-            "products": [products[line] for line in _lines(lines)],
+            "products": [shown[line] for line in bought],
         }
-        for customer_id, number, placed_at, total, currency, *lines in orders
+        for (customer_id, number, placed_at, total, currency, *_), bought in zip(
+            orders, lines, strict=True
+        )
     }
 
 
-def _lines(columns: Sequence[list[Any] | None]) -> Iterator[tuple[Any, ...]]:
-    """The lines of an order as (product, quantity, price); none where there are no lines."""
-    return zip(*(column or () for column in columns), strict=True)
-
-
-def _products(cursor: Any, orders: Iterable[tuple[Any, ...]]) -> dict[tuple[Any, ...], Any]:
-    """Every product of these orders as (product, quantity, price) and what is shown of it."""
-    lines = {line for order in orders for line in _lines(order[5:])}
+def _products(cursor: Any, lines: Collection[_Line]) -> dict[_Line, dict[str, Any]]:
+    """What is shown of every product that was bought so."""
     cursor.execute(_PRODUCTS, [sorted({product_id for product_id, *_ in lines})])
     facts = {row[0]: row[1:] for row in cursor.fetchall()}
     return {line: _show(facts[line[0]], *line[1:]) for line in lines}

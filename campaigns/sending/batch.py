@@ -8,6 +8,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+import msgspec
 from django.db import connection
 
 from campaigns import eligibility
@@ -23,7 +24,8 @@ from crm.choices import Author, Channel, FailureReason
 from crm.messages import Draft
 from crm.rendering import CompiledTemplate, Encoded, LinkContext, Rendered, RenderError
 
-BATCH_SIZE = 500
+# The statements of a batch cost the same however many it has.
+BATCH_SIZE = 1_000
 
 _GONE = Verdict("", Reason.NO_ADDRESS)
 _People = Mapping[int, dict[str, Any]]
@@ -44,8 +46,7 @@ class BatchResult:
         return self.claimed == 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Letter:
+class _Letter(msgspec.Struct, frozen=True):
     """A claim with what is to be said, or why nothing can be."""
 
     claim: Claim

@@ -1,10 +1,10 @@
 """Claims: deliveries that one worker has taken for a while, and their way back."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from django.db import connection, transaction
 
 from campaigns.choices import DeliveryState
@@ -78,8 +78,7 @@ UPDATE campaigns_delivery delivery
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """One delivery in one worker's hands; the fence tells this claim from any later one."""
 
     delivery_id: int

@@ -1,9 +1,9 @@
 """What was decided about deliveries, written on them in one statement for each kind of verdict."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from django.db import connection
 
 from campaigns.choices import DeliveryState
@@ -25,8 +25,7 @@ UPDATE campaigns_delivery delivery
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """What is written on a delivery: its message, or why there is none."""
 
     delivery_id: int

@@ -1,8 +1,7 @@
 """How a text becomes the SMS that is paid for: cheaper letters, and the sender for its country."""
 
-from dataclasses import replace
-
 from django.utils.translation import gettext_noop as _
+from msgspec import structs
 
 from crm.channels.base import Account, Field, Outgoing
 from crm.channels.segments import smart
@@ -35,7 +34,7 @@ def prepared(message: Outgoing, account: Account) -> Outgoing:
         text = smart(text)
     if text == message.text and sender == message.sender:
         return message
-    return replace(message, text=text, sender=sender)
+    return structs.replace(message, text=text, sender=sender)
 
 
 def sender_for(recipient: str, account: Account) -> str:

@@ -8,7 +8,7 @@ from django.conf import settings
 from crm import accounts
 from crm.channels.mime import parse_address
 from crm.choices import Author, Channel, Purpose
-from crm.messages.drafts import Draft, unsubscribe_link
+from crm.messages.drafts import Draft, link_key, unsubscribe_link
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -81,5 +81,4 @@ def _marketing(purpose: str, source_kind: str, version_id: int, from_domain: str
 
 
 def _mac(message_id: int) -> str:
-    key = accounts.link_keys()[0]
-    return hmac.digest(key, f"bounce:{message_id}".encode(), "sha256")[:8].hex()
+    return hmac.digest(link_key(), f"bounce:{message_id}".encode(), "sha256")[:8].hex()

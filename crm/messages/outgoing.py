@@ -1,6 +1,6 @@
 """What is handed to an adapter: a draft with its sender, headers and ways back."""
 
-from dataclasses import replace
+from msgspec import structs
 
 from crm import accounts
 from crm.channels import base, registry
@@ -25,7 +25,7 @@ def outgoing(*, draft: Draft, account: base.Account) -> base.Outgoing:
         )
     if not getattr(registry.adapter_class(account.provider), "takes_bytes", False):
         html, text = _readable(draft.mail.html), _readable(draft.mail.text)
-        plain = replace(draft, mail=None, html=html, text=text)
+        plain = structs.replace(draft, mail=None, html=html, text=text)
         return outgoing(draft=plain, account=account)
     return base.Outgoing(
         message_id=draft.message_id,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
+import msgspec
 from jinja2 import Template, nodes
 from markupsafe import escape
 
@@ -28,8 +29,7 @@ T = TypeVar("T")
 Item = tuple[Mapping[str, Any], "LinkContext"]
 
 
-@dataclass(frozen=True, slots=True)
-class LinkContext:
+class LinkContext(msgspec.Struct, frozen=True):
     """The addresses one message carries; an empty `click_url` renders it untracked."""
 
     unsubscribe_url: str
@@ -48,8 +48,7 @@ class Rendered:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(msgspec.Struct, frozen=True):
     """What one person gets, as mails carry it: parts in UTF-8, lines ending in CRLF."""
 
     subject: str

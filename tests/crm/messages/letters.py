@@ -1,9 +1,9 @@
 """Letters that the tests of messages write and send."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from django.db import transaction
+from msgspec.structs import replace
 
 from crm import messages, templates
 from crm.messages import Draft
