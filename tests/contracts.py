@@ -46,6 +46,17 @@ class RememberingJournal:
         return dict(self.marks)
 
 
+class StoppingJournal(RememberingJournal):
+    """One that lets the first messages begin, and no other."""
+
+    def __init__(self, *, after: int) -> None:
+        super().__init__()
+        self.after = after
+
+    def may_begin(self, index: int) -> bool:
+        return index < self.after
+
+
 def outgoing(
     message_id: int = 1, recipient: str = "ann@example.com", **changes: object
 ) -> Outgoing:
@@ -99,6 +110,14 @@ class SendingContract:
         list(adapter.send_many(batch, journal=journal))
 
         assert set(journal.last()) == set(range(len(batch)))
+
+    def test_what_must_not_begin_is_passed_over(self, adapter, batch):
+        journal = StoppingJournal(after=2)
+
+        outcomes = list(adapter.send_many(batch, journal=journal))
+
+        assert sorted(one.message_id for one in outcomes) == [1, 2]
+        assert set(journal.last()) == {0, 1}
 
     def test_an_empty_batch_is_no_work(self, adapter):
         assert list(adapter.send_many([], journal=RememberingJournal())) == []

@@ -169,6 +169,7 @@ class SmppAdapter:
         self, batch: Sequence[Outgoing], journal: Journal, outcomes: dict[int, Outcome]
     ) -> None:
         window = asyncio.Semaphore(max(1, int(self.account.option("window", "10"))))
+        may_begin = getattr(journal, "may_begin", None)
         async with (
             self._session("BindTransmitter", lambda _: None) as session,
             asyncio.TaskGroup() as group,
@@ -182,6 +183,9 @@ class SmppAdapter:
                     journal.mark(index, states.PUT_OFF)
                     window.release()
                     continue
+                if may_begin and not may_begin(index):
+                    window.release()
+                    continue  # no outcome: whoever stopped it says why
                 task = group.create_task(self._one(session, index, message, journal, outcomes))
                 task.add_done_callback(lambda _: window.release())
 
