@@ -96,13 +96,18 @@ def reason_for(
     telling = [x if x not in weak_ones else None for x in said]
     by_code = status.reason_of_status(code) if code and not status.is_vague(code) else None
     by_code, way = (None, by_code) if by_code in weak_ones & _UNREACHED else (by_code, None)
+    # Policy that lasts says more than words that stand beside any refusal.
+    by_policy = status.reason_of_status(code) if code.startswith("5.7.") else None
     around = next((reason for reason in telling[1:] if reason), None)
     weak = next((reason for reason in said if reason), None)
     reason = (
-        next((one for one in (*telling[:1], by_code, around, way, weak) if one), None)
+        next((one for one in (*telling[:1], by_code, around, way, by_policy, weak) if one), None)
         or status.reason_of_reply(reply)
         or status.reason_of_status(code)
     )
+    if reason is None and reply.startswith("5"):
+        # Refused for good, in words that nobody knows.
+        return Reason.REJECTED
     if reason is None:
         return Reason.EXPIRED if action == "delayed" else Reason.UNDEFINED
     if (
@@ -133,7 +138,7 @@ def _says_plainly(text: str) -> bool:
 
 def _corrected(reason: Reason, code: str, action: str, command: str) -> Reason:
     """What was found, unless class or moment of the refusal prove it wrong."""
-    if command == "MAIL" and reason in _ABOUT_ADDRESSES:
+    if command == "MAIL" and reason in _ABOUT_ADDRESSES | _UNREACHED:
         return Reason.REJECTED
     if reason in _NO_HOST and (code.startswith("4") or action == "delayed"):
         return Reason.NETWORK

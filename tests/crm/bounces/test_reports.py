@@ -175,7 +175,24 @@ def test_a_server_that_refused_was_reached_whatever_the_code_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"), [("5.7.951", Kind.BLOCK), ("4.4.951", Kind.SOFT), ("5.1.951", Kind.SOFT)]
+    ("refused", "reason"),
+    [
+        ("550 Tuesdays only", Reason.REJECTED),
+        ("553 Timed out (in reply to MAIL FROM command)", Reason.REJECTED),
+        ("554 Transaction failed", Reason.UNDEFINED),
+        ("Tuesdays only", Reason.UNDEFINED),
+    ],
+)
+def test_who_refuses_for_good_in_words_that_nobody_knows_does_not_want_us(
+    refused: str, reason: Reason
+) -> None:
+    report = read(status_report(group(ADA, "5.0.0", refused)))
+
+    assert report.outcomes[0].reason is reason
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("5.7.951", Kind.BLOCK), ("4.4.951", Kind.SOFT), ("5.1.951", Kind.BLOCK)]
 )
 def test_a_code_of_a_providers_own_belongs_to_its_subject(code: str, kind: Kind) -> None:
     report = read(status_report(group(ADA, code, f"550 {code} This is it", "failed"), words=""))
