@@ -14,14 +14,7 @@ from marketing.models import Segment
 
 LINES = 14
 
-_FILL = (
-    """
-    INSERT INTO crm_product (sku, name, description, category, brand, price, currency, url,
-                             image_url, is_active, created_at)
-    SELECT 's' || n, 'Tea number ' || n, '', 'Green', '', 5 + n %% 40, 'EUR',
-           'https://shop.example/p/' || n, 'https://shop.example/i/' || n || '.png', true, %(now)s
-    FROM generate_series(1, 1000) n
-    """,
+_PEOPLE = (
     """
     INSERT INTO crm_customer (first_name, last_name, email, phone, country, city, postcode,
                               street, language, time_zone, attributes, bucket, created_at)
@@ -34,6 +27,16 @@ _FILL = (
     INSERT INTO crm_consent (customer_id, channel, purpose, state, decided_at)
     SELECT id, 'email', 'marketing', 'granted', %(now)s FROM crm_customer
     """,
+)
+_FILL = (
+    """
+    INSERT INTO crm_product (sku, name, description, category, brand, price, currency, url,
+                             image_url, is_active, created_at)
+    SELECT 's' || n, 'Tea number ' || n, '', 'Green', '', 5 + n %% 40, 'EUR',
+           'https://shop.example/p/' || n, 'https://shop.example/i/' || n || '.png', true, %(now)s
+    FROM generate_series(1, 1000) n
+    """,
+    *_PEOPLE,
     """
     INSERT INTO crm_order (number, customer_id, state, placed_at, currency, total)
     SELECT 'o' || id, id, 'placed', %(now)s, 'EUR', 100 FROM crm_customer
@@ -58,8 +61,22 @@ def fill(*, recipients: int, now: datetime) -> None:
             cursor.execute(statement, {"count": recipients, "lines": LINES, "now": now})
 
 
+def fill_people(*, count: int, now: datetime) -> None:
+    """Make only the customers and what they allow."""
+    with connection.cursor() as cursor:
+        for statement in (*_PEOPLE, "ANALYZE"):
+            cursor.execute(statement, {"count": count, "now": now})
+
+
 def plan(*, name: str, letter: Letter, now: datetime, later: datetime) -> Campaign:
     """Launch and start a campaign to everybody: its deliveries are planned."""
+    campaign = launch(name=name, letter=letter, now=now)
+    broadcasts.start_due(now=later)
+    return campaign
+
+
+def launch(*, name: str, letter: Letter, now: datetime) -> Campaign:
+    """Launch a campaign to everybody, which starts when it is due."""
     segment, _ = Segment.objects.get_or_create(
         name="Everybody",
         defaults={
@@ -82,5 +99,4 @@ def plan(*, name: str, letter: Letter, now: datetime, later: datetime) -> Campai
     campaign.segments.add(segment)
     Step.objects.create(campaign=campaign, channel="email", template=template)
     broadcasts.launch(campaign_id=campaign.pk, by=None, now=now)
-    broadcasts.start_due(now=later)
     return campaign

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_noop
 
-from campaigns import audiences, eligibility
+from campaigns import planning
 from campaigns.choices import CampaignState, CampaignVerb, DeliveryState, Reason
-from campaigns.models import Campaign, CampaignAction, Delivery, Step
+from campaigns.models import Campaign, CampaignAction, Delivery
 from campaigns.preflight import Problem, check_launch, stopping
 from campaigns.sending import retries
 from campaigns.signals import campaign_finished
@@ -40,17 +40,6 @@ __all__ = [
     "stop_withdrawn",
     "take_back",
 ]
-
-_PLAN = """
-INSERT INTO campaigns_delivery (campaign_id, step_id, customer_id, state, reason, detail,
-                                attempts, owner, fence, planned_at, decided_at)
-SELECT %s, %s, audience.id,
-       CASE WHEN held_out THEN 'skipped' ELSE 'planned' END,
-       CASE WHEN held_out THEN 'holdout' ELSE '' END,
-       '', 0, '', 0, %s, CASE WHEN held_out THEN %s::timestamptz END
-  FROM ({audience}) AS audience (id, bucket), LATERAL (SELECT bucket = ANY(%s)) AS draw (held_out)
-    ON CONFLICT (step_id, customer_id) DO NOTHING
-"""
 
 _STARTED_BY_STAFF = (CampaignVerb.LAUNCHED, CampaignVerb.RESUMED)
 _TITLES = {
@@ -206,7 +195,7 @@ def _start(campaign_id: int, now: datetime) -> bool:
         if campaign is None:
             return False
         for step in campaign.steps.all():
-            _plan(campaign, step, now)
+            planning.plan(campaign=campaign, step=step, now=now)
         campaign.started_at = now
         _move(campaign, CampaignState.RUNNING)
         _note(campaign, CampaignVerb.STARTED, now=now)
@@ -235,20 +224,6 @@ def _refresh_segments(campaign_id: int, now: datetime) -> str:
         if refreshed.error:
             return f"{segment.name}: {refreshed.error}"[:255]
     return ""
-
-
-def _plan(campaign: Campaign, step: Step, now: datetime) -> None:
-    """One statement makes every delivery; who is held out by the draw is skipped at once."""
-    held_out = eligibility.held_out_buckets(
-        campaign_id=campaign.pk, percent=campaign.holdout_percent
-    )
-    audience = audiences.queryset(campaign=campaign).values_list("pk", "bucket")
-    sql, params = audience.query.sql_with_params()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _PLAN.format(audience=sql),
-            [campaign.pk, step.pk, now, now, *params, list(held_out)],
-        )
 
 
 def _is_unsettled(campaign: Campaign) -> bool:

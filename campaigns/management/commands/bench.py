@@ -27,6 +27,10 @@ BENCHMARKS = {
         "what is lost, doubled and in doubt when everything is killed; outage is in seconds",
         {"sends": 20_000, "kills": 100, "outage": 60},
     ),
+    "plan": Benchmark(
+        "how fast an audience becomes deliveries, beside a bare INSERT … SELECT",
+        {"deliveries": 1_000_000, "rounds": 5},
+    ),
     "import": Benchmark(
         "how fast customers come in from a file, beside a bare COPY", {"rows": 100_000, "rounds": 3}
     ),
