@@ -9,6 +9,8 @@ class Channel(models.TextChoices):
 
     EMAIL = "email", _("E-mail")
     SMS = "sms", _("SMS")
+    PUSH = "push", _("Web push")
+    WEBHOOK = "webhook", _("Webhook")
 
 
 class Purpose(models.TextChoices):
@@ -36,6 +38,7 @@ class IdentityKind(models.TextChoices):
     TELEGRAM = "telegram", _("Telegram id")
     WEBCHAT = "webchat", _("Web chat id")
     ANONYMOUS = "anonymous", _("Anonymous id")
+    PUSH = "push", _("Push subscription")
 
 
 class ConsentState(models.TextChoices):

@@ -50,6 +50,9 @@ def phone(text: str, country: str = "") -> str:
 
 def address(*, channel: str, text: str) -> str:
     """Give an address of a channel in its one form; what cannot be read is only trimmed."""
+    if channel not in {"email", "sms"}:
+        # A web address means what it says to the letter.
+        return text.strip()
     read = email(text) if channel == "email" else phone(text)
     return read or text.strip().lower()
 

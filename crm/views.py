@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF
-from csp.decorators import csp
+from csp.decorators import csp, csp_update
 from django.conf import settings
+from django.contrib.staticfiles import finders
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -29,6 +32,7 @@ from crm import (
     tracking,
     variables,
 )
+from crm import push as subscriptions
 from crm.channels.base import CallbackRefused
 from crm.choices import DecisionSource, PrivacyKind
 from crm.models import Message
@@ -48,6 +52,8 @@ STRICT = {
     "base-uri": [NONE],
     "frame-ancestors": [NONE],
 }
+# The one public page with a script: it asks the browser for a subscription and posts it to us.
+SCRIPTED = {"script-src": [SELF], "connect-src": [SELF], "worker-src": [SELF]}
 # A message in the browser shows its pictures, runs nothing and is nobody's origin.
 SEALED = (
     "default-src 'none'; img-src * data:; style-src 'unsafe-inline'; base-uri 'none'; "
@@ -124,6 +130,38 @@ def _found(view: View) -> View:
     return sealed
 
 
+@csrf_exempt
+@csp_update(SCRIPTED)
+@_found
+@require_http_methods(["GET", "HEAD", "POST"])
+def push(request: HttpRequest, *, token: str) -> HttpResponse:
+    """Offer notifications in this browser on GET; take the browser's subscription on POST."""
+    message_id = _read(links.PREFERENCES, token)
+    customer_id = tracking.receiver(message_id=message_id)
+    language = tracking.language(message_id=message_id)
+    if request.method != "POST":
+        return _page(request, "push.html", {"key": subscriptions.public_key()}, language)
+    try:
+        subscriptions.subscribe(
+            customer_id=customer_id,
+            told=request.body,
+            proof={"message_id": message_id},
+            now=timezone.now(),
+        )
+    except ValidationError as error:
+        return JsonResponse({"error": " ".join(error.messages)}, status=400)
+    return HttpResponse(status=204)
+
+
+@require_safe
+def push_worker(request: HttpRequest) -> HttpResponse:
+    """The script that a browser runs when a push comes; it works for the whole site."""
+    path = finders.find("crm/push-worker.js")
+    answer = HttpResponse(Path(str(path)).read_bytes(), content_type="text/javascript")
+    answer["Cache-Control"] = "max-age=3600"
+    return answer
+
+
 @_found
 @require_safe
 def clicked(request: HttpRequest, *, token: str, position: int) -> HttpResponse:
@@ -190,7 +228,12 @@ def chosen(request: HttpRequest, *, token: str) -> HttpResponse:
         with translation.override(normalise.spoken(language)):
             said = _choose(request, customer_id, message_id, now)
     known = preferences.of_customer(customer_id=customer_id, now=now)
-    context = {"known": known, "said": said, "frequencies": preferences.FREQUENCIES}
+    context = {
+        "known": known,
+        "said": said,
+        "frequencies": preferences.FREQUENCIES,
+        "push_url": reverse("push", args=[token]) if subscriptions.public_key() else "",
+    }
     return _page(request, "preferences.html", context, language)
 
 

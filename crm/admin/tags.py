@@ -38,7 +38,12 @@ TONES: dict[str, str] = {
     "processed": "good",
     "running": "accent",
 }
-CHANNEL_ICONS = {Channel.EMAIL: "mail", Channel.SMS: "sms"}
+CHANNEL_ICONS = {
+    Channel.EMAIL: "mail",
+    Channel.SMS: "sms",
+    Channel.PUSH: "notifications",
+    Channel.WEBHOOK: "webhook",
+}
 
 
 @register.simple_tag

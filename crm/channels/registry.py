@@ -19,6 +19,8 @@ PROVIDERS: dict[str, str] = {
     "tencent_sms": "crm.channels.tencent_sms.TencentSmsAdapter",
     "http_template": "crm.channels.http_template.HttpTemplateAdapter",
     "smpp": "crm.channels.smpp.SmppAdapter",
+    "web_push": "crm.channels.web_push.WebPushAdapter",
+    "webhook": "crm.channels.webhook.WebhookAdapter",
     "memory": "crm.channels.memory.MemoryAdapter",
 }
 

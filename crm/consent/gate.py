@@ -76,7 +76,23 @@ def reachable(
     return customers.filter(pk__in=allowed)
 
 
-_ADDRESSES = {Channel.EMAIL: "c.email", Channel.SMS: "c.phone"}
+# The newest browser that has not unsubscribed.
+_BROWSER = """
+    COALESCE((
+        SELECT i.value FROM crm_identity i
+        WHERE i.customer_id = c.id AND i.kind = 'push' AND NOT EXISTS (
+            SELECT FROM crm_suppression gone
+            WHERE gone.channel = 'push' AND gone.address_hash
+                = encode(sha256(convert_to('push:' || lower(i.value), 'UTF8')), 'hex'))
+        ORDER BY i.id DESC LIMIT 1), '')
+"""
+# Where the address of a channel stands, for a customer `c`.
+ADDRESSES: dict[str, str] = {
+    Channel.EMAIL: "c.email",
+    Channel.SMS: "c.phone",
+    Channel.PUSH: _BROWSER,
+    Channel.WEBHOOK: "COALESCE(c.attributes ->> 'webhook_url', '')",
+}
 
 _WITH_CONSENT = """
         WHEN consent.state = 'withdrawn' THEN 'unsubscribed'
@@ -96,7 +112,7 @@ _CONSENT_JOINS = """
 
 def _gate(channel: str, purpose: str, now: datetime) -> tuple[str, list[Any]]:
     """The one statement that classifies customers; it wants a WHERE about `c.id`."""
-    address = _ADDRESSES[Channel(channel)]
+    address = ADDRESSES[channel]
     needs_consent = Purpose(purpose).needs_consent
     cases = _WITH_CONSENT if needs_consent else _FOR_THE_OTHERS
     joins = _CONSENT_JOINS if needs_consent else ""

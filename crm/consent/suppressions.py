@@ -81,7 +81,11 @@ _SUPPRESS = """
 """.replace("{gravest}", _GRAVEST_FIRST)
 
 
-_KINDS = {Channel.EMAIL.value: IdentityKind.EMAIL, Channel.SMS.value: IdentityKind.PHONE}
+_KINDS = {
+    Channel.EMAIL.value: IdentityKind.EMAIL,
+    Channel.SMS.value: IdentityKind.PHONE,
+    Channel.PUSH.value: IdentityKind.PUSH,
+}
 _WHOSE = """
     SELECT held.customer_id FROM unnest(%s::text[], %s::text[]) AS told (kind, value)
     JOIN crm_identity held ON held.kind = told.kind AND held.value = told.value
@@ -90,8 +94,9 @@ _WHOSE = """
 
 def _note(addresses: Sequence[tuple[str, str]], now: datetime) -> None:
     """Tell of whom this is the address, as long as anybody is known by it."""
-    kinds = [_KINDS[str(channel)].value for channel, _ in addresses]
-    values = [normalise.address(channel=channel, text=text) for channel, text in addresses]
+    known = [(channel, text) for channel, text in addresses if str(channel) in _KINDS]
+    kinds = [_KINDS[str(channel)].value for channel, _ in known]
+    values = [normalise.address(channel=channel, text=text) for channel, text in known]
     if values:
         changes.note_selected(
             select=_WHOSE, params=[kinds, values], subjects=(changes.SUPPRESSION,), now=now

@@ -14,6 +14,7 @@ from crm.customers import handles
 from crm.customers.addresses import read, readdress
 from crm.customers.people import FIELDS
 from crm.models import Customer, FieldLock, Identity
+from crm.models.customer import LONGEST_HANDLE
 from crm.signals import announce, customers_changed
 
 _ADDRESSES = {"email": IdentityKind.EMAIL, "phone": IdentityKind.PHONE}
@@ -105,7 +106,7 @@ def _tell(customer_id: int, subjects: Collection[str], now: datetime) -> None:
 def _handle(kind: str, value: str, country: str) -> str:
     if kind in _ADDRESSES and value.strip():
         return read(kind=_ADDRESSES[kind], value=value, country=country)
-    written = value.strip()[:320]
+    written = value.strip()[:LONGEST_HANDLE]
     if not written:
         raise ValidationError(_("%s is no address of this kind.") % value)
     return written

@@ -23,9 +23,11 @@ FIELDS = (
     "time_zone",
 )
 # The kinds by trust, as they are stored.
-_GIVEN = tuple(kind.value for kind in IdentityKind)
+_GIVEN = tuple(kind.value for kind in IdentityKind if kind != IdentityKind.PUSH)
 # Whoever holds nothing else is a visitor, of whom nobody knows who they are.
-NAMELESS = frozenset({IdentityKind.ANONYMOUS.value, IdentityKind.WEBCHAT.value})
+NAMELESS = frozenset(
+    {IdentityKind.ANONYMOUS.value, IdentityKind.WEBCHAT.value, IdentityKind.PUSH.value}
+)
 
 
 class NoIdentity(ValueError):  # noqa: N818 - it names what is missing

@@ -125,6 +125,9 @@ class Customer(VeiledPerson):
         return _is_east_asian(self.first_name, self.last_name)
 
 
+LONGEST_HANDLE = 1000
+
+
 class Identity(Veiled):
     """One handle of a customer: a kind and a normalised value."""
 
@@ -134,7 +137,8 @@ class Identity(Veiled):
         Customer, models.CASCADE, related_name="identities", verbose_name=_("customer")
     )
     kind = models.CharField(_("kind"), max_length=20, choices=IdentityKind)
-    value = models.CharField(_("value"), max_length=320)
+    # As long as a push subscription: an address of the push service and two keys.
+    value = models.CharField(_("value"), max_length=LONGEST_HANDLE)
     verified_at = models.DateTimeField(_("verified at"), null=True, blank=True)
     created_at = models.DateTimeField(_("since"))
 

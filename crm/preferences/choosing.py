@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
 from crm import consent, customers
-from crm.choices import Channel, ConsentState, DecisionSource, Purpose
+from crm.choices import Channel, ConsentState, DecisionSource, IdentityKind, Purpose
 from crm.models import Consent, ContactPreference, Customer, MarketingPause
 
 PAUSE = timedelta(days=30)
@@ -171,6 +171,10 @@ def _channels(customer: Customer) -> Iterator[ChannelChoices]:
         (row.channel, row.purpose): row.state for row in Consent.objects.filter(customer=customer)
     }
     recognisable = {Channel.EMAIL: _mail(customer.email), Channel.SMS: _phone(customer.phone)}
+    if customer.identities.filter(kind=IdentityKind.PUSH).exists():
+        recognisable[Channel.PUSH] = _("in your browser")
+    if customer.attributes.get("webhook_url"):
+        recognisable[Channel.WEBHOOK] = _("your own system")
     for channel, address in recognisable.items():
         if address:
             boxes = (_box(channel, purpose, states) for purpose in Purpose if purpose.needs_consent)

@@ -180,10 +180,12 @@ def compile_template(
 ) -> CompiledTemplate:
     """Check and compile a template; the same content is compiled once per process.
 
-    Without a text part, one is made of the HTML. Channels without HTML ignore subject and HTML.
+    Without a text part, one is made of the HTML. Only mail has HTML; an SMS has no subject either.
     """
     if channel != "email":
-        subject = html = ""
+        html = ""
+    if channel == "sms":
+        subject = ""
     used = _variables(_TEXT, subject, "subject") | _variables(_HTML, html, "html")
     used |= _variables(_TEXT, text, "text")
     sources = ((_TEXT, subject), (_HTML, html), (_TEXT, text))

@@ -7,9 +7,11 @@ from typing import Self
 from django.utils.translation import gettext as _
 
 from crm.choices import Channel, ConsentState, Purpose, SuppressionReason
+from crm.consent import ADDRESSES
 from marketing.rules import values
 from marketing.rules.base import (
     CONSENT,
+    IDENTITY,
     PERSON,
     SUPPRESSION,
     Asked,
@@ -23,8 +25,6 @@ from marketing.rules.base import (
 )
 
 NEVER = "never"
-# Where a channel's address stands on the customer row.
-ADDRESSES = {Channel.EMAIL: "c.email", Channel.SMS: "c.phone"}
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Reachable:
 
     def ask(self, now: datetime) -> Asked:
         """Ask what the gate asks, each part by itself."""
-        address = Sql(ADDRESSES[Channel(self.channel)])
+        address = Sql(ADDRESSES[self.channel])
         consent = HasConsent(ConsentState.GRANTED, self.channel, Purpose.MARKETING)
         paused = Sql(
             "SELECT p.customer_id FROM crm_marketingpause p"
@@ -117,7 +117,7 @@ class Reachable:
 
     def subjects(self) -> frozenset[str]:
         """The address, the consents, what is suppressed and who is left in peace."""
-        return frozenset({PERSON, CONSENT, SUPPRESSION})
+        return frozenset({PERSON, IDENTITY, CONSENT, SUPPRESSION})
 
     def crossed(self, since: datetime, until: datetime) -> Sql | None:
         """Whose pause or suppression ended."""
@@ -150,7 +150,7 @@ class IsSuppressed:
 
     def ask(self, now: datetime) -> Asked:
         """Look for the address among those that are suppressed."""
-        known = Sql(f"({ADDRESSES[Channel(self.channel)]} <> '' AND ")
+        known = Sql(f"({ADDRESSES[self.channel]} <> '' AND ")
         test = known + wrap("", _suppressed(self.channel, now, self.reason), ")")
         return Asked(test, reads_row=True, effort=1.5)
 
@@ -172,7 +172,7 @@ class IsSuppressed:
 
 
 def _hash(channel: str) -> Sql:
-    address = ADDRESSES[Channel(channel)]
+    address = ADDRESSES[channel]
     text = f"encode(sha256(convert_to(%s || ':' || lower({address}), 'UTF8')), 'hex')"
     return Sql(text, (channel,))
 
