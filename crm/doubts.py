@@ -171,7 +171,8 @@ def _ask_one(provider: str, asked: Sequence[Message], now: datetime) -> int:
         if message.pk not in moved:
             since = message.settled_at or message.created_at
             message.due_at = now + max(PATIENCE, (now - since) / 2)
-    Message.objects.bulk_update([one for one in asked if one.pk not in moved], ["due_at"])
+    still = Message.objects.filter(state=MessageState.IN_DOUBT)
+    still.bulk_update([one for one in asked if one.pk not in moved], ["due_at"])
     return len(moved)
 
 

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import Error as DatabaseError
+
 from crm import consent
 from crm.choices import FailureReason, Refusal
 from crm.messages.drafts import Draft
@@ -51,12 +53,20 @@ class Watch:
         """Why this message must not begin, as known for a quarter of a second at most."""
         if time.monotonic() - self._looked >= LOOK_EVERY:
             with _outside_of_loops():
-                self._look()
+                self._look_if_possible()
         return self._whole or self._stopped.get(message_id)
 
     def whole(self) -> Stopped | None:
         """Why nothing of the batch may begin any more."""
         return None
+
+    def _look_if_possible(self) -> None:
+        """Where the database is away nothing more begins, and the answers to come are heard."""
+        try:
+            self._look()
+        except DatabaseError:
+            self._whole = Stopped(FailureReason.STOPPED, "The database could not be asked.")
+            self._looked = time.monotonic()
 
     def _look(self) -> None:
         is_first = self._looked < 0

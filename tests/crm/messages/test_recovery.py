@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from crm import messages
 from crm.channels import journal as states
@@ -265,6 +265,21 @@ def test_the_note_of_a_worker_that_was_killed_when_thawed_settles_a_doubt(
 
     assert messages.recover(now=now) == 1
     assert found() == [("sent", "")]
+
+
+def test_nothing_begins_while_the_database_cannot_be_asked_and_no_answer_is_lost(
+    ada: Customer, now: datetime
+) -> None:
+    class Away(messages.Watch):
+        def whole(self) -> messages.Stopped | None:
+            raise OperationalError("the server closed the connection")
+
+    letters = [draft(ada), draft(ada)]
+    write(*letters, now=now)
+
+    messages.send_many(drafts=letters, now=now, stop=Away(letters, now=now))
+
+    assert found() == [("failed", "stopped")] * 2
 
 
 def test_an_owner_of_this_machine_without_a_journal_is_lost() -> None:
