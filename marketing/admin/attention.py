@@ -89,7 +89,7 @@ def _messages(worries: dashboards.Worries) -> Iterator[Item]:
             "warn",
             "help",
             text % {"n": worries.in_doubt},
-            f"{messages}?state__exact=in_doubt",
+            reverse("admin:crm_doubts"),
             _("They may or may not have arrived, and are never sent again blindly."),
         )
 
