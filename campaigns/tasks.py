@@ -40,8 +40,6 @@ def advance_campaigns() -> None:
     sending.release_expired(now=now)
     sending.replan_unsent(now=now)
     broadcasts.stop_withdrawn(now=now)
-    if breakers.judge_running(now=now):
-        ring(mail_notices)
     broadcasts.finish_done(now=now)
     planned = Delivery.objects.filter(campaign=OuterRef("pk"), state=DeliveryState.PLANNED)
     to_send = Campaign.objects.filter(Exists(planned), state=CampaignState.RUNNING)
@@ -50,6 +48,13 @@ def advance_campaigns() -> None:
     for campaign_id in sorted(ready - _resting(now)):
         for _ in range(settings.CAMPAIGN_SENDERS):
             ring(send_campaign, campaign_id)
+
+
+@shared_task
+def judge_campaigns() -> None:
+    """Pause the campaigns that do too badly, and ring for the mail that says so."""
+    if breakers.judge_running(now=timezone.now()):
+        ring(mail_notices)
 
 
 @shared_task

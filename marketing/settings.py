@@ -141,6 +141,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "files": {"task": "crm.tasks.tidy_files", "schedule": 3600.0},
     "answers": {"task": "campaigns.tasks.answer_conversations", "schedule": 10.0},
     "campaigns": {"task": "campaigns.tasks.advance_campaigns", "schedule": 5.0},
+    "breakers": {"task": "campaigns.tasks.judge_campaigns", "schedule": 10.0},
     "changes": {"task": "marketing.tasks.follow_changes", "schedule": 15.0},
     "segments": {"task": "marketing.tasks.refresh_segments", "schedule": 15.0},
     "segment sizes": {"task": "marketing.tasks.sample_segments", "schedule": 1800.0},

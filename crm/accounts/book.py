@@ -163,6 +163,11 @@ def sender_of(*, name: str, channel: str) -> str:
     return kept.sender if kept else sender(channel=channel)
 
 
+def callback_url(*, name: str) -> str:
+    """Where the provider of this account is to call us."""
+    return f"{settings.PUBLIC_URL}/callbacks/{name}/"
+
+
 def link_keys() -> list[bytes]:
     """The keys that our links are signed with, the newest first."""
     return [key.encode() for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
@@ -179,7 +184,7 @@ def from_settings(*, channel: str) -> Kept | None:
         url=url,
         api_key="" if channel == Channel.EMAIL else settings.SMS_API_KEY,
         callback_secret=settings.SMS_CALLBACK_SECRET,
-        callback_url=_callback_url(provider),
+        callback_url=callback_url(name=provider),
         name=provider,
     )
     return Kept(account, channel, _default_sender(channel))
@@ -193,7 +198,7 @@ def kept_of(*, row: ProviderAccount) -> Kept:
         url=_with_password(row.url, secrets.pop(URL_PASSWORD, "")),
         api_key=secrets.get("api_key", ""),
         callback_secret=secrets.get("callback_secret") or settings.SMS_CALLBACK_SECRET,
-        callback_url=_callback_url(row.name),
+        callback_url=callback_url(name=row.name),
         name=row.name,
         options=tuple(sorted((name, str(value)) for name, value in row.options.items())),
         secrets=tuple(sorted(secrets.items())),
@@ -234,10 +239,6 @@ def _standing_of(kept: Kept) -> Kept:
 
 def _default_sender(channel: str) -> str:
     return str(settings.SMS_FROM if channel == Channel.SMS else settings.EMAIL_FROM)
-
-
-def _callback_url(name: str) -> str:
-    return f"{settings.PUBLIC_URL}/callbacks/{name}/"
 
 
 def _with_password(url: str, password: str) -> str:

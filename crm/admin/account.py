@@ -252,6 +252,7 @@ def _standing_context(row: ProviderAccount) -> dict[str, Any]:
     return {
         "account": row,
         "standing": standing,
+        "callback_url": accounts.callback_url(name=row.name),
         "light": account_light.of(row, standing, timezone.now()),
         "trials": [(one, account_light.of_trial(one)) for one in trials],
         "is_settling": is_asked or any(one.settled_at is None for one in trials),

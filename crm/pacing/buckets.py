@@ -19,9 +19,9 @@ local now = clock[1] + clock[2] / 1000000
 local wanted, debt = tonumber(ARGV[1]), tonumber(ARGV[2])
 local given, wait, levels = wanted, 0, {}
 for i, key in ipairs(KEYS) do
-  local rate, burst = tonumber(ARGV[1 + 2 * i]), tonumber(ARGV[2 + 2 * i])
+  local rate, burst = tonumber(ARGV[3 * i]), tonumber(ARGV[3 * i + 1])
   local kept = redis.call('HMGET', key, 'level', 'at')
-  local level = burst
+  local level = tonumber(ARGV[3 * i + 2])
   if kept[1] then
     level = math.min(burst, tonumber(kept[1]) + math.max(0, now - tonumber(kept[2])) * rate)
   end
@@ -31,7 +31,7 @@ for i, key in ipairs(KEYS) do
   if level + debt * burst < 1 then wait = math.max(wait, (1 - level - debt * burst) / rate) end
 end
 for i, key in ipairs(KEYS) do
-  local rate, burst = tonumber(ARGV[1 + 2 * i]), tonumber(ARGV[2 + 2 * i])
+  local rate, burst = tonumber(ARGV[3 * i]), tonumber(ARGV[3 * i + 1])
   redis.call('HSET', key, 'level', string.format('%.6f', levels[i] - given),
              'at', string.format('%.6f', now))
   redis.call('EXPIRE', key, math.ceil(2 * burst / rate) + 60)
@@ -67,6 +67,7 @@ class Bucket:
     name: str
     per_second: float
     burst: float
+    at_first: float
 
     @property
     def key(self) -> str:
@@ -85,15 +86,20 @@ _away_until = 0.0
 
 
 def of(*, name: str, per_second: float, burst: float | None = None) -> Bucket:
-    """A bucket; without a burst of its own, what goes in a quarter second."""
-    return Bucket(name, per_second, max(1.0, burst or per_second / 4))
+    """A bucket; without a burst of its own, what goes in a quarter second.
+
+    That is saved up first: who only begins is not faster than the limit.
+    """
+    if burst:
+        return Bucket(name, per_second, max(1.0, burst), max(1.0, burst))
+    return Bucket(name, per_second, max(1.0, per_second / 4), 1.0)
 
 
 def take(buckets: Sequence[Bucket], wanted: int, *, debt: int = 0) -> tuple[int, float]:
     """Take up to so many from all of them; gives how many, and seconds until there is one."""
     if not buckets or wanted <= 0:
         return max(0, wanted), 0.0
-    numbers = [number for one in buckets for number in (one.per_second, one.burst)]
+    numbers = [number for one in buckets for number in (one.per_second, one.burst, one.at_first)]
     if not is_away():
         try:
             script = client().register_script(_TAKE)
@@ -150,7 +156,7 @@ def _take_locally(buckets: Sequence[Bucket], wanted: int, debt: int) -> tuple[in
     share = 1 / (settings.CAMPAIGN_SENDERS + 1)
     for one in buckets:
         rate, burst = one.per_second * share, max(1.0, one.burst * share)
-        level = _levels.setdefault(one.name, _Level(burst, now))
+        level = _levels.setdefault(one.name, _Level(min(burst, one.at_first), now))
         level.tokens = min(burst, level.tokens + (now - level.at) * rate)
         level.at = now
         free = level.tokens + debt * burst

@@ -73,6 +73,7 @@ def test_a_secret_is_never_shown_again(admin: Client, account: ProviderAccount) 
 
     assert PASSWORD not in shown + history
     assert "ada@smtp.example:25" in shown
+    assert "/callbacks/relay/" in shown
     assert accounts.for_channel(channel="email").url == f"smtp://ada:{PASSWORD}@smtp.example:587"
 
 
