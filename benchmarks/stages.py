@@ -1,7 +1,7 @@
 """Processor time by stage: each stage's own, without that of the stages it calls."""
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from functools import wraps
 from importlib import import_module
@@ -24,7 +24,7 @@ class Stages:
     """Measures from the moment it is made; `seconds` is what each stage took so far."""
 
     def __init__(self) -> None:
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self._inner = [0.0]
         for stage, places in STAGES.items():
             for place in places:

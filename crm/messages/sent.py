@@ -5,6 +5,7 @@ It does what `settle_many` does for them: the row, the event, the note of what c
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -59,7 +60,7 @@ def settle_sent(*, message_ids: Sequence[int], now: datetime) -> list[int]:
     """
     if not message_ids:
         return []
-    parameters = {
+    parameters: dict[str, Any] = {
         # As one text: quoting each number takes the driver longer than PostgreSQL reads them.
         "ids": f"{{{','.join(map(str, message_ids))}}}",
         "now": now,

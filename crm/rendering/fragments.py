@@ -18,6 +18,7 @@ from jinja2.runtime import Context
 from jinja2.utils import missing
 from markupsafe import Markup
 
+from crm.rendering import faults
 from crm.rendering.limits import check_time, spend
 from crm.rendering.plain import is_shared
 
@@ -177,8 +178,11 @@ def _render(context: Context, loop: Loop, item: Any) -> Fragment:
     known: dict[str, Any] = dict(context.get_all())
     marks = {name: Mark(name) for name in known if is_token(name)}
     inner = loop.body.new_context({**known, **marks, loop.item: item})
-    text = "".join(loop.body.root_render_func(inner))
-    spend(len(text))
+    try:
+        text = "".join(loop.body.root_render_func(inner))
+        spend(len(text))
+    except Exception as error:
+        raise faults.told(error, loop.body) from None
     # Every third piece is text; of the two after it one says which slot follows.
     pieces = _TOKEN.split(text)
     texts, slots = [pieces[0]], []

@@ -19,6 +19,7 @@ _REFUSED: dict[type[nodes.Node], str] = {
     nodes.NSRef: "Variables cannot be set on an object.",
 }
 _TICKED = (nodes.For, nodes.Macro, nodes.CallBlock, nodes.Block)
+_DICT_METHODS = frozenset({"get", "items", "keys", "values"})
 _MACRO_NAMES = frozenset({"varargs", "kwargs"})
 _LITERALS = (nodes.List, nodes.Tuple, nodes.Dict, nodes.Const)
 
@@ -72,10 +73,17 @@ def reads_of(tree: nodes.Template) -> frozenset[str]:
     while stack:
         node = stack.pop()
         if path := _path(node):
-            found.add(path)
+            found.add(_up_to_a_method(path))
         else:
             stack.extend(node.iter_child_nodes())
     return frozenset(found)
+
+
+def _up_to_a_method(path: str) -> str:
+    """What may be the method of a dict reads all of the dict."""
+    names = path.split(".")
+    ends = next((place for place, name in enumerate(names) if name in _DICT_METHODS), len(names))
+    return ".".join(names[: max(1, ends)])
 
 
 def _walk(tree: nodes.Node) -> Iterator[nodes.Node]:

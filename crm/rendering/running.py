@@ -1,22 +1,18 @@
 """Compiled templates run: to text, or straight to the bytes that a mail carries."""
 
-import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from operator import attrgetter
-from types import TracebackType
 from typing import Any
 
-from jinja2 import Template, UndefinedError
+from jinja2 import Template
 from jinja2.runtime import Context
 
-from crm.rendering import errors, limits
-from crm.rendering.errors import RenderError
+from crm.rendering import faults, limits
 from crm.rendering.fragments import CLICK, FRAGMENTS, Fragment, Loop, wire_bytes
 from crm.rendering.limits import MAX_OUTPUT
 from crm.rendering.slots import SLOT_SPAN
 
-FILENAME = "<template>"
 _size = attrgetter("size")
 
 
@@ -55,15 +51,6 @@ class Runnable:
             pieces.append(wire_bytes(piece) if raw is None else raw)
         return b"".join(pieces)
 
-    def line_of(self, trace: TracebackType | None) -> int:
-        """The line of the template in which an error came up, 0 where unknown."""
-        lines = [
-            number
-            for frame, number in traceback.walk_tb(trace)
-            if frame.f_code.co_filename == FILENAME
-        ]
-        return self._template.get_corresponding_lineno(lines[-1]) if lines else 0
-
     def _context(self, variables: Mapping[str, Any]) -> Context:
         """A context like any other, without working out each time what all have alike."""
         pattern, made = self._pattern, Context.__new__(Context)
@@ -76,16 +63,16 @@ class Runnable:
 
     def _pieces(self, variables: Mapping[str, Any], part: str) -> Iterator[Any]:
         size = 0
+        # A loop that was taken out gives its fragments as a list; all else is text.
+        render: Callable[[Context], Iterator[Any]] = self._template.root_render_func
         try:
-            for piece in self._template.root_render_func(self._context(variables)):
+            for piece in render(self._context(variables)):
                 size += sum(map(_size, piece)) if type(piece) is list else len(piece)
                 if size > MAX_OUTPUT:
                     limits.spend(size)
                 yield piece
-        except RenderError as error:
-            raise error.placed(line=self.line_of(error.__traceback__), part=part) from None
         except Exception as error:
-            raise _told(error, self.line_of(error.__traceback__), part) from error
+            raise faults.told(error, self._template, part) from None
         limits.check_time()
 
 
@@ -118,13 +105,3 @@ def _position(slot: int, met: dict[int, int]) -> int:
 @lru_cache(maxsize=4096)
 def _digits(number: int) -> bytes:
     return b"%d" % number
-
-
-def _told(error: Exception, line: int, part: str) -> RenderError:
-    if isinstance(error, UndefinedError):
-        return RenderError(errors.UNDEFINED, error.message or "Something is not known.", line, part)
-    if isinstance(error, RecursionError):
-        return RenderError(errors.FAILED, "The template calls itself without end.", line, part)
-    if isinstance(error, MemoryError):
-        return RenderError(errors.TOO_BIG, "The template needs too much memory.", line, part)
-    return RenderError(errors.FAILED, f"{error} ({type(error).__name__})", line, part)

@@ -98,7 +98,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def print_html(value: Any) -> str:
         """What `{{ … }}` prints in HTML; most of it is short words, for which this is quick."""
         if type(value) is not str:
-            return escape(finalize(value))
+            return str(escape(finalize(value)))
         if value.isalnum():
             return value
         value = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
