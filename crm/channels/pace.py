@@ -2,8 +2,9 @@
 
 import asyncio
 
-# What was missed is made up for, up to this: a busy machine must not slow an account down for good.
-CATCH_UP = 0.1
+# What was missed is made up for, up to this: neither a busy machine nor the answers that the end of
+# a batch waits for may slow an account down for good.
+CATCH_UP = 0.25
 _GAP = 1.0
 # A pause that is shorter is waited for; a longer one puts off what has not left yet.
 PATIENCE = 5.0
