@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from campaigns import audiences
 from campaigns.models import Campaign, Step
-from crm import templates
+from crm import accounts, domains, templates
 from crm.choices import Channel, Purpose
 from crm.models import TemplateVersion
 from crm.rendering import CompiledTemplate, RenderError
@@ -34,6 +34,8 @@ def check_launch(*, campaign: Campaign, now: datetime) -> list[Problem]:
         problems.append(Problem("no_message", _("There is no message to send yet.")))
     for step in steps:
         problems += _check_template(campaign, step)
+    if any(step.channel == Channel.EMAIL for step in steps):
+        problems += _check_domain()
     if any(problem.stops for problem in problems):
         return problems
     return [*problems, *_check_audience(campaign, steps[0], now)]
@@ -111,6 +113,22 @@ def _check_way_out(
             _("The SMS does not say how to opt out; add for example “Reply STOP to end”."),
             stops=False,
         )
+
+
+def _check_domain() -> Iterator[Problem]:
+    words = {
+        "not_signed": _("Mails of %(domain)s are not signed: make a key on the domain's page."),
+        "dmarc_would_fail": _(
+            "By what DNS says, mails of %(domain)s fail DMARC: see the domain's page."
+        ),
+        "envelope_apart": _(
+            "Bounces come back to %(envelope)s, which is no part of %(domain)s: mails pass DMARC "
+            "by their signature alone."
+        ),
+    }
+    for doubt in domains.doubts_about(sender=accounts.sender(channel=Channel.EMAIL)):
+        facts = {"domain": doubt.domain, "envelope": doubt.envelope}
+        yield Problem(doubt.code, words[doubt.code] % facts, stops=False)
 
 
 def _check_audience(campaign: Campaign, step: Step, now: datetime) -> Iterator[Problem]:

@@ -58,3 +58,19 @@ class ReturnedDeed(models.TextChoices):
     COMPLAINT_HEARD = "complaint_heard", _("Address closed and consent withdrawn")
     UNSUBSCRIBED = "unsubscribed", _("Consent withdrawn")
     CONVERSATION = "conversation", _("Put into the conversation")
+
+
+class SigningAlgorithm(models.TextChoices):
+    """How a key signs mails."""
+
+    RSA = "rsa-sha256", "RSA-2048"
+    ED25519 = "ed25519-sha256", "Ed25519"
+
+
+class SigningKeyState(models.TextChoices):
+    """How far a key that signs mails has come."""
+
+    PLANNED = "planned", _("To be published")
+    PUBLISHED = "published", _("Seen in DNS")
+    ACTIVE = "active", _("Signs")
+    RETIRED = "retired", _("Retired")

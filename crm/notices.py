@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext, override
 
-from crm import accounts
+from crm import accounts, signatures
 from crm.channels import base, registry
 from crm.choices import Channel, Purpose
 from crm.models import Notice
@@ -120,4 +120,5 @@ def _outgoing(notice: Notice, sender: str) -> base.Outgoing:
         subject=title,
         text="\n\n".join(part for part in said if part) + "\n",
         headers=(("Auto-Submitted", "auto-generated"),),
+        signers=signatures.of_sender(sender=sender),
     )

@@ -16,6 +16,7 @@ from crm import (
     breakers,
     callbacks,
     calls,
+    domains,
     doubts,
     duplicates,
     exports,
@@ -89,6 +90,13 @@ def look_after_accounts() -> None:
     breakers.try_again(now=timezone.now())
     accounts.run_trials(now=timezone.now())
     accounts.check_due(now=timezone.now())
+
+
+@shared_task
+def look_after_domains() -> None:
+    """Ask DNS about sending domains, and replace keys that are old."""
+    domains.check_due(now=timezone.now())
+    domains.rotate_due(now=timezone.now())
 
 
 @shared_task

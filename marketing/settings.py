@@ -133,6 +133,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "queued messages": {"task": "crm.tasks.send_queued_messages", "schedule": 5.0},
     "recover messages": {"task": "crm.tasks.recover_messages", "schedule": 10.0},
     "doubts": {"task": "crm.tasks.reconcile_doubts", "schedule": 60.0},
+    "sending domains": {"task": "crm.tasks.look_after_domains", "schedule": 60.0},
     "imports": {"task": "crm.tasks.run_imports", "schedule": 10.0},
     "exports": {"task": "crm.tasks.write_exports", "schedule": 10.0},
     "erasure": {"task": "crm.tasks.erase_customers", "schedule": 60.0},
@@ -167,6 +168,12 @@ CATCHER_HTTP_PORT = env.int("RAPPORT_CATCHER_HTTP_PORT", default=2580)
 EMAIL_URL = env.str("EMAIL_URL", default=f"smtp://127.0.0.1:{CATCHER_SMTP_PORT}")
 EMAIL_FROM = env.str("EMAIL_FROM", default="Rapport Demo Shop <shop@rapport.example>")
 EMAIL_BOUNCE_DOMAIN = env.str("EMAIL_BOUNCE_DOMAIN", default="bounce.rapport.example")
+# The hosts that our mails leave from, where they are not the mail servers themselves: for SPF.
+EMAIL_SENDING_HOSTS: list[str] = env.list("EMAIL_SENDING_HOSTS", default=[])
+# Who is asked about sending domains, address or address:port; nobody is whom this machine asks.
+DNS_SERVERS: list[str] = env.list("DNS_SERVERS", default=[])
+# After so many months a key that signs mails is to be replaced; 0 is never by itself.
+DKIM_ROTATE_MONTHS = env.int("DKIM_ROTATE_MONTHS", default=0)
 # So many soft bounces in a row within so many days close an address for a while.
 SOFT_BOUNCES = env.int("SOFT_BOUNCES", default=5)
 SOFT_BOUNCE_DAYS = env.int("SOFT_BOUNCE_DAYS", default=30)

@@ -59,10 +59,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _accounts_are_read_anew() -> None:
     """What another test kept of accounts and limits was rolled back with it."""
-    from crm import accounts
+    from crm import accounts, signatures
     from crm.pacing import buckets, warming
 
     accounts.forget()
+    signatures.forget()
     warming.forget()
     buckets.prefix = f"{next(_tests)}:"
 

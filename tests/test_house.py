@@ -180,6 +180,8 @@ def test_every_model_has_a_page_or_is_a_part_of_one():
         "crm.MailboxUid",
         "crm.AccountStanding",
         "crm.AccountTrial",
+        "crm.DomainStanding",
+        "crm.SigningKey",
         "crm.Notice",
         "crm.QualityFinding",
         "crm.QualityRepair",

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from crm import normalise
+from crm import normalise, signatures
 from crm.accounts import book
 from crm.channels import base, registry
 from crm.choices import Channel, Health, TrialState
@@ -148,6 +148,7 @@ def _message(trial: AccountTrial, kept: book.Kept) -> base.Outgoing:
         subject=_("Test of the account “%(name)s”") % {"name": kept.name},
         text=text % {"name": kept.name},
         headers=(("Auto-Submitted", "auto-generated"),) if _is_mail(kept.channel) else (),
+        signers=signatures.of_sender(sender=kept.sender) if _is_mail(kept.channel) else (),
     )
 
 

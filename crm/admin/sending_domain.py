@@ -15,6 +15,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from crm import pacing
+from crm.admin.domain_page import DomainPage
 from crm.models import SendingDomain
 
 _DOMAIN = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
@@ -87,11 +88,11 @@ class SendingDomainForm(forms.ModelForm):
 
 
 @admin.register(SendingDomain)
-class SendingDomainAdmin(ModelAdmin):
+class SendingDomainAdmin(DomainPage, ModelAdmin):
     """The domains our mails come from."""
 
     form = SendingDomainForm
-    list_display = ("domain", "warming", "today", "limit")
+    list_display = ("domain", "light", "warming", "today", "limit")
     search_fields = ("domain",)
     fields = (
         "domain",

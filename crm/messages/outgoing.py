@@ -2,8 +2,10 @@
 
 from msgspec import structs
 
-from crm import accounts
+from crm import accounts, signatures
 from crm.channels import base, registry
+from crm.channels.dkim import Signer
+from crm.choices import Channel
 from crm.messages.drafts import Draft
 from crm.messages.headers import common_headers, envelope_sender, headers_for, way_out_of
 
@@ -22,6 +24,7 @@ def outgoing(*, draft: Draft, account: base.Account) -> base.Outgoing:
             text=draft.text,
             headers=headers_for(draft=draft),
             envelope_sender=envelope_sender(draft=draft),
+            signers=_signers(draft, sender),
         )
     if not getattr(registry.adapter_class(account.provider), "takes_bytes", False):
         html, text = _readable(draft.mail.html), _readable(draft.mail.text)
@@ -38,7 +41,12 @@ def outgoing(*, draft: Draft, account: base.Account) -> base.Outgoing:
         raw_html=draft.mail.html,
         raw_text=draft.mail.text,
         unsubscribe_url=way_out_of(draft=draft),
+        signers=_signers(draft, sender),
     )
+
+
+def _signers(draft: Draft, sender: str) -> tuple[Signer, ...]:
+    return signatures.of_sender(sender=sender) if draft.channel == Channel.EMAIL else ()
 
 
 def _readable(part: bytes) -> str:

@@ -9,6 +9,7 @@ from .consent import Consent, ConsentDecision, ContactPreference, MarketingPause
 from .conversation import Conversation, Note
 from .customer import Customer, Identity, OrderStatistics
 from .desk import CustomerNote, CustomerTask, FieldLock
+from .domain import DomainStanding, SigningKey
 from .event import Event, EventBatch, EventDay, RejectedEvent
 from .imports import ExportRun, ImportRun, RejectedRow
 from .mailbox import Mailbox, MailboxUid, ReturnedMail
@@ -43,6 +44,7 @@ __all__ = [
     "CustomerAlias",
     "CustomerNote",
     "CustomerTask",
+    "DomainStanding",
     "DuplicateCandidate",
     "Event",
     "EventBatch",
@@ -73,6 +75,7 @@ __all__ = [
     "ReturnedMail",
     "SendingDomain",
     "SharedValue",
+    "SigningKey",
     "Suppression",
     "Template",
     "TemplateVersion",

@@ -1,6 +1,7 @@
 """What stands against a launch is said before anybody is written to."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -128,3 +129,16 @@ def test_an_audience_that_may_not_be_written_to_stops_the_launch(now: datetime) 
     campaign = staging.draft(customers=[making.customer(now=now)], now=now)
 
     assert codes(campaign, now) == ["nobody_reachable"]
+
+
+def test_a_sender_whose_mails_would_fail_is_worth_a_second_look(
+    campaign: Campaign, now: datetime, settings: Any
+) -> None:
+    settings.EMAIL_URL, settings.EMAIL_FROM = "smtp://192.0.2.9:25", "Shop <a@shop.example>"
+    settings.EMAIL_BOUNCE_DOMAIN = "bounce.relay.example"
+
+    problems = preflight.check_launch(campaign=campaign, now=now)
+
+    assert [problem.code for problem in problems] == ["not_signed", "envelope_apart"]
+    assert preflight.stopping(problems=problems) == []
+    assert "bounce.relay.example" in problems[1].message
