@@ -42,13 +42,25 @@ def report_of(*command: str) -> dict[str, Any]:
 
 @pytest.mark.django_db
 def test_the_sending_is_measured_in_a_database_that_is_gone_afterwards() -> None:
-    report = report_of("send", "--recipients", "60", "--rounds", "1", "--workers", "1")
+    few = ("--recipients", "60", "--rounds", "1", "--workers", "1", "--peers", "0")
+    report = report_of("send", *few)
 
-    assert report["rounds"][0]["mails"] == 60
+    assert set(report["mails"]) == set(report["limit"]["ratio"])
+    for mail in report["mails"].values():
+        assert mail["ratio"] > 0
+        assert mail["mail_bytes"] > 10_000
+        assert mail["cpu_microseconds_per_mail"]["render"] > 0
+    assert report["is_within_limit"] == all(report["within"].values())
+    assert not databases()
+
+
+@pytest.mark.django_db
+def test_planning_is_measured_beside_a_bare_insert() -> None:
+    report = report_of("plan", "--deliveries", "200", "--rounds", "1")
+
+    assert report["deliveries"] == 200
     assert report["ratio"] > 0
     assert report["limit"]["ratio"] > 0
-    assert report["mail_bytes"] > 10_000
-    assert not databases()
 
 
 @pytest.mark.django_db

@@ -160,6 +160,7 @@ def test_every_model_has_a_page_or_is_a_part_of_one():
         for inline in model_admin.inlines
     }
     parts = {
+        "crm.SharedValue",
         "crm.TrackedLink",
         "crm.OrderStatistics",
         "crm.Note",

@@ -120,8 +120,8 @@ def lock_mine(*, claims: Collection[Claim], owner: str) -> set[int]:
     the row is still ours, and one that somebody took has another fence.
     """
     parameters: dict[str, Any] = {
-        "ids": numbers(claim.delivery_id for claim in claims),
-        "fences": numbers(claim.fence for claim in claims),
+        "ids": numbers(of=[claim.delivery_id for claim in claims]),
+        "fences": numbers(of=[claim.fence for claim in claims]),
         "owner": owner,
     }
     with connection.cursor() as cursor:

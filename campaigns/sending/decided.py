@@ -41,8 +41,8 @@ def record(*, decisions: Iterable[Decision], now: datetime) -> None:
     left = [one for one in decisions if one.message_id is None]
     with connection.cursor() as cursor:
         if handed_over:
-            ids = numbers(one.delivery_id for one in handed_over)
-            message_ids = numbers(one.message_id or 0 for one in handed_over)
+            ids = numbers(of=[one.delivery_id for one in handed_over])
+            message_ids = numbers(of=[one.message_id or 0 for one in handed_over])
             cursor.execute(_HAND_OVER, [now, ids, message_ids])
         if left:
             columns = zip(
@@ -51,6 +51,6 @@ def record(*, decisions: Iterable[Decision], now: datetime) -> None:
             cursor.execute(_LEAVE, [now, *map(list, columns)])
 
 
-def numbers(values: Iterable[int]) -> str:
+def numbers(*, of: Iterable[int]) -> str:
     """Numbers as one text: quoting each takes the driver longer than PostgreSQL reads them."""
-    return f"{{{','.join(map(str, values))}}}"
+    return "{" + ",".join(map(str, of)) + "}"
