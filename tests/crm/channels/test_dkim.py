@@ -1,18 +1,22 @@
 """DKIM signatures: what we sign is found good by verifiers that others wrote."""
 
+import base64
 import shutil
 import subprocess
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import dkim as dkimpy
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from msgspec.structs import replace
 
 from crm.channels import dkim, letters, mime
 from crm.channels.base import Account, Outgoing
 from crm.channels.email import EmailAdapter
+from crm.dns import keys as keys_in_dns
 from tests.contracts import RememberingJournal, outgoing
 from tests.crm.channels.smtp_server import ScriptedSmtp
 
@@ -212,3 +216,87 @@ def _perl(*arguments: Any) -> str:
     ran = subprocess.run(["perl", *arguments], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
+
+
+# --- Messages, keys and records that dkimpy's own tests are made of ---
+
+
+CORPUS_KEYS = {
+    "test.private": "test.txt",
+    "2048_testkey.key": "2048_testkey_wo_markers.pub.txt",
+    "2048_testkey_PKCS8.key": "2048_testkey_PKCS8.key.pub.txt",
+    "ed25519test.key": "ed25519test.dns",
+    "rfc8032_7_1.key": "",
+}
+CORPUS_MAILS = (
+    "ed25519test.msg",
+    "ed25519test2.msg",
+    "message.mbox",
+    "rfc6376.msg",
+    "rfc6376.signed.msg",
+    "rfc6376.w1258.msg",
+    "test.message",
+    "test2.message",
+    "test_extra.message",
+)
+
+
+@pytest.fixture
+def corpus(shared_corpora: Path) -> Path:
+    folder = shared_corpora / "dkim_dkimpy"
+    if not folder.is_dir():
+        pytest.skip("no collection of signed mails among the shared corpora")
+    return folder
+
+
+@pytest.mark.parametrize("key", CORPUS_KEYS)
+def test_their_mails_signed_by_their_keys_agree_with_their_records(corpus: Path, key: str) -> None:
+    private = (corpus / key).read_bytes()
+    signer = dkim.signer(domain=DOMAIN, selector="s", private=_as_pem(private))
+    record = _record_of(corpus, key, private)
+
+    found = {}
+    for name in CORPUS_MAILS:
+        raw = (corpus / name).read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        raw = dkim.signed(raw, [signer])
+        found[name] = dkimpy.DKIM(raw).verify(idx=0, dnsfunc=lambda *_, **__: record)
+
+    assert found == dict.fromkeys(CORPUS_MAILS, True)
+
+
+def test_their_records_are_told_apart(corpus: Path) -> None:
+    wanted = (corpus / "test.txt").read_text()
+    names = ("test.txt", "test2.txt", "test_bad.txt", "badk.txt", "badversion.txt")
+
+    found = {
+        name: keys_in_dns.seen(records=[(corpus / name).read_text()], wanted=wanted)
+        for name in names
+    }
+
+    assert found == {
+        "test.txt": "good",
+        "test2.txt": "good",
+        "test_bad.txt": "other",
+        "badk.txt": "other",
+        "badversion.txt": "other",
+    }
+
+
+def _as_pem(private: bytes) -> str:
+    if private.startswith(b"-----"):
+        return private.decode()
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(base64.b64decode(private))
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
+
+
+def _record_of(corpus: Path, key: str, private: bytes) -> bytes:
+    if not CORPUS_KEYS[key]:
+        public = ed25519.Ed25519PrivateKey.from_private_bytes(
+            base64.b64decode(private)
+        ).public_key()
+        return b"v=DKIM1; k=ed25519; p=" + base64.b64encode(public.public_bytes_raw())
+    return (corpus / CORPUS_KEYS[key]).read_bytes().strip()
