@@ -13,6 +13,7 @@ from crm import accounts
 from crm.channels.mime import parse_address
 from crm.choices import Channel
 from crm.extensions import template_variables
+from crm.models import Customer, veil
 from crm.models.customer import written_name
 from crm.rendering import share
 
@@ -26,6 +27,7 @@ _FACTS = (
     "language",
     "time_zone",
 )
+_MASKED = frozenset({*_FACTS, "attributes"})
 _SHOWN = ("sku", "name", "url", "image_url", "category")
 
 _PEOPLE = """
@@ -72,12 +74,15 @@ def gather_many(
     last = _last_orders(ids) if _is_wanted("orders.last", wanted) else {}
     with_name = _is_wanted("customer.full_name", wanted)
     same = {"shop": shop(), "currency": settings.SHOP_CURRENCY}
+    masks = {name: mask for name, mask in Customer.VEILED.items() if name in _MASKED}
     gathered: dict[int, dict[str, Any]] = {}
     with connection.cursor() as cursor:
         cursor.execute(_PEOPLE, [ids])
         for customer_id, *facts, attributes, count, revenue in cursor.fetchall():
             person = dict(zip(_FACTS, facts, strict=True), id=customer_id)
             person["attributes"] = json.loads(attributes)
+            if veil.is_drawn():
+                person |= {name: mask(person[name]) for name, mask in masks.items()}
             if with_name:
                 names = (person["first_name"], person["last_name"])
                 person["full_name"] = written_name(*names, language=person["language"])

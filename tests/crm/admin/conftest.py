@@ -33,8 +33,10 @@ from crm.models import (
     Mailbox,
     Merge,
     Message,
+    ProviderAccount,
     RejectedEvent,
     ReturnedMail,
+    SendingDomain,
     TemplateVersion,
     Webhook,
     WebhookDelivery,
@@ -189,3 +191,7 @@ def shop(
     )
     run.rejected_rows.create(line=2, reason="bad_email", heading="E-mail", cells=["ada@"])
     ApiKey.objects.create(name="Shop", key_hash="0" * 64, scopes=["read"], created_at=now)
+    ProviderAccount.objects.create(
+        name="relay", channel="email", provider="email", url="smtp://127.0.0.1:25", created_at=now
+    )
+    SendingDomain.objects.create(domain="shop.example")
