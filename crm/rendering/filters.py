@@ -2,12 +2,14 @@
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
 from functools import wraps
 from typing import Any
 
 from jinja2 import Undefined, pass_context, pass_eval_context
 from jinja2.filters import FILTERS as JINJA_FILTERS
+from jinja2.filters import make_attrgetter
 from jinja2.nodes import EvalContext
 from jinja2.runtime import Context
 
@@ -20,24 +22,71 @@ Filter = Callable[..., Any]
 _FROM_JINJA = (  # noqa: SIM905
     "abs capitalize count d default dictsort e escape filesizeformat first float int "
     "items last length list lower map max min reject rejectattr reverse select selectattr "
-    "sort string title trim truncate unique upper urlencode wordcount"
+    "sort string title truncate unique upper urlencode wordcount"
 ).split()
 
-_DIRECTIVE = re.compile(r"%(?:\((?P<key>[^)]*)\))?(?P<flags>[#0\- +]*)(?P<width>[\d*.]*)")
+# A list as text repeats its entries: a hundred times a long one, at once.
+_OF_TEXTS = frozenset(
+    {"capitalize", "default_name", "e", "escape", "format", "indent", "lower", "replace", "string"}
+    | {"striptags", "title", "trim", "truncate", "upper", "urlencode", "wordcount"}
+)
+_OF_LISTS = frozenset(
+    {"batch", "dictsort", "list", "map", "max", "min", "reject", "rejectattr", "select"}
+    | {"selectattr", "sort", "sum", "unique"}
+)
+_LAZY = frozenset({"map", "reject", "rejectattr", "select", "selectattr"})
+_DIRECTIVE = re.compile(r"%(?:\([^)]{0,100}\))?(?P<flags>[#0\- +]{0,10})(?P<width>[\d*.]{0,20})")
+_MAX_DIRECTIVES = 1_000
+_MAX_FORMATTED = 500  # characters of the longest number
 _MAX_STRIPPED = 50_000
 
 
-def guarded(function: Filter) -> Filter:
-    """Check the clock before a filter runs and account for what it makes."""
+def guarded(function: Filter, name: str = "") -> Filter:
+    """Check the clock before a filter runs, what goes in, and account for what it makes."""
+    place = 1 if hasattr(function, "jinja_pass_arg") else 0
 
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         check_time()
+        if name in _OF_TEXTS:
+            _check_texts(name, (*args[place:], *kwargs.values()))
+        elif name in _OF_LISTS:
+            args = (*args[:place], _counted(name, args[place]), *args[place + 1 :])
         result = function(*args, **kwargs)
         spend_value(result)
-        return result
+        return _bounded(result) if isinstance(result, Iterator) else result
 
     return run
+
+
+def _check_texts(name: str, values: Iterable[object]) -> None:
+    if any(isinstance(value, list | tuple | dict) for value in values):
+        raise RenderError(FORBIDDEN, f"{name} takes texts and numbers, not lists.")
+
+
+def _counted(name: str, value: Any) -> Any:
+    """A list of bounded length; one that is gone through later is timed."""
+    if isinstance(value, str | list | tuple | dict):
+        if len(value) > MAX_ITEMS:
+            raise RenderError(TOO_BIG, f"{name} takes at most {MAX_ITEMS:,} entries.")
+        return _bounded(value) if name in _LAZY else value
+    return value
+
+
+def _bounded(entries: Iterable[Any]) -> Iterator[Any]:
+    """Entries one by one, with a look at the clock at each, and not without end."""
+    for number, entry in enumerate(entries):
+        check_time()
+        if number >= MAX_ITEMS:
+            raise RenderError(TOO_BIG, f"The template makes a list of over {MAX_ITEMS:,} entries.")
+        yield entry
+
+
+def timed(entries: Iterable[Any]) -> Iterator[Any]:
+    """Entries one by one, with a look at the clock at each."""
+    for entry in entries:
+        check_time()
+        yield entry
 
 
 def portion(value: object) -> object:
@@ -59,28 +108,46 @@ def replace(value: str, old: str, new: str, count: int | None = None) -> str:
     return str(value).replace(old, new, -1 if count is None else count)
 
 
+def trim(value: Any, chars: str | None = None) -> Any:
+    """Take characters away at both ends; only a few, for each is looked for at each place."""
+    check_trimmed(chars)
+    return JINJA_FILTERS["trim"](value, chars)
+
+
+def check_trimmed(chars: object) -> None:
+    """Refuse to look for more characters than anybody wants to take away."""
+    if isinstance(chars, str) and len(chars) > MAX_WIDTH:
+        raise RenderError(TOO_BIG, f"At most {MAX_WIDTH} characters can be trimmed.")
+
+
 @pass_eval_context
 def join(context: EvalContext, value: Iterable[Any], d: str = "", attribute: Any = None) -> Any:
     """Join a list of bounded length whose parts are bounded too."""
+    of: Filter | None = None
+    if attribute is not None:
+        of = make_attrgetter(context.environment, attribute)
     parts = []
     for part in value:
-        parts.append(part)
+        parts.append(of(part) if of else part)
         if len(parts) > MAX_ITEMS:
             raise RenderError(TOO_BIG, f"The template joins over {MAX_ITEMS:,} entries.")
-    if attribute is None:
-        spend(sum(len(str(part)) + len(d) for part in parts))
-    return JINJA_FILTERS["join"](context, parts, d, attribute)
+    _check_texts("join", (*parts, d))
+    spend(sum(len(str(part)) + len(d) for part in parts))
+    return JINJA_FILTERS["join"](context, parts, d)
 
 
 def format_(value: str, *args: Any, **kwargs: Any) -> str:
     """Printf formatting with widths that cannot pad without end."""
-    pattern, directives = str(value), list(_DIRECTIVE.finditer(str(value)))
+    pattern = str(value)
+    if pattern.count("%") > _MAX_DIRECTIVES:
+        raise RenderError(TOO_BIG, f"A format has at most {_MAX_DIRECTIVES:,} places.")
+    directives = list(_DIRECTIVE.finditer(pattern))
     for directive in directives:
         numbers = directive["width"].split(".")
         if any(part == "*" or (part.isdigit() and int(part) > MAX_WIDTH) for part in numbers):
             raise RenderError(FORBIDDEN, f"A formatted value is at most {MAX_WIDTH} wide.")
     longest = max((len(str(each)) for each in (*args, *kwargs.values())), default=0)
-    spend(len(pattern) + len(directives) * (longest + MAX_WIDTH if longest > 1000 else 0))
+    spend(len(pattern) + len(directives) * (longest + MAX_WIDTH + _MAX_FORMATTED))
     return pattern % (kwargs or args)
 
 
@@ -118,6 +185,8 @@ def default(value: Any, fallback: Any = "", boolean: bool = False) -> Any:
 
 def sum_(value: Iterable[Any], attribute: str | None = None, start: float = 0) -> Any:
     """Add numbers up; `attribute` names the key to take from each entry."""
+    if not isinstance(start, int | float | Decimal):
+        raise RenderError(FORBIDDEN, "sum adds numbers only.")
     return sum((entry[attribute] if attribute else entry for entry in value), start)
 
 
@@ -188,11 +257,13 @@ def build() -> dict[str, Filter]:
         "replace": replace,
         "round": round_,
         "striptags": striptags,
+        "timed_": timed,
         "sum": sum_,
+        "trim": trim,
         "weekday": weekday,
     }
     borrowed = {name: JINJA_FILTERS[name] for name in _FROM_JINJA}
-    return {name: guarded(function) for name, function in (borrowed | own).items()}
+    return {name: guarded(function, name) for name, function in (borrowed | own).items()}
 
 
 def limited_range(*bounds: int) -> range:

@@ -33,7 +33,9 @@ _READ_BY_FILTERS = (("language",), ("timezone",), ("currency",))
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _MISSING = f"\ue010{_WORD}missing\ue011"
 _MAX_KEPT = 4_096
-_MAX_KEPT_CHARACTERS = 8_000_000
+_MAX_KEPT_CHARACTERS = 8_000_000  # of all loops of a part together
+_MAX_LOOPS = 50  # each is compiled by itself; no letter has so many
+_LOOK = 127
 _ALLOWED = (
     nodes.Add,
     nodes.And,
@@ -91,6 +93,7 @@ class Loop:
     # The same by the identity of items that never change, for each set of given values.
     by_item: dict[object, dict[int, tuple[Any, Fragment]]] = field(default_factory=dict)
     size: int = 0
+    room: int = _MAX_KEPT_CHARACTERS
 
 
 class Mark:
@@ -116,6 +119,8 @@ def take_out(
     loops: list[Loop] = []
     stored = frozenset(_stored(tree))
     _replace(tree.body, loops, stored, compile_body)
+    for loop in loops:
+        loop.room = _MAX_KEPT_CHARACTERS // len(loops)
     return loops
 
 
@@ -124,9 +129,13 @@ def run(context: Context, loop: Loop, items: Iterable[Any]) -> list[Fragment]:
     given = tuple(_walk(context, path) for path in loop.given)
     if not _PLAIN.issuperset(map(type, given)):
         return [_render(context, loop, item) for item in items]
+    if given not in loop.by_item:
+        _make_room(loop)
     table = loop.by_item.setdefault(given, {})
     found = []
-    for item in items:
+    for place, item in enumerate(items):
+        if not place & _LOOK:
+            check_time()
         known = table.get(id(item))
         if known is not None and known[0] is item:
             found.append(known[1])
@@ -134,6 +143,7 @@ def run(context: Context, loop: Loop, items: Iterable[Any]) -> list[Fragment]:
         fragment = _known_by_content(context, loop, item, given)
         if is_shared(item):
             table[id(item)] = item, fragment
+            loop.size += fragment.size
         found.append(fragment)
     return found
 
@@ -164,11 +174,16 @@ def _key(loop: Loop, item: Any, given: tuple[Any, ...]) -> object | None:
     return (values, kinds, given) if _PLAIN.issuperset(kinds) else None
 
 
-def _keep(loop: Loop, key: object, fragment: Fragment) -> None:
-    if len(loop.kept) >= _MAX_KEPT or loop.size > _MAX_KEPT_CHARACTERS:
+def _make_room(loop: Loop) -> None:
+    """Begin anew when too much is kept, be it by content or only by who reads it."""
+    if max(len(loop.kept), len(loop.by_item)) >= _MAX_KEPT or loop.size > loop.room:
         loop.kept.clear()
         loop.by_item.clear()
         loop.size = 0
+
+
+def _keep(loop: Loop, key: object, fragment: Fragment) -> None:
+    _make_room(loop)
     loop.kept[key] = fragment
     loop.size += fragment.size
 
@@ -238,6 +253,8 @@ def _replace(
         if isinstance(node, nodes.If):
             for branch in (node.body, node.else_, *(each.body for each in node.elif_)):
                 _replace(branch, loops, stored, compile_body)
+        elif len(loops) >= _MAX_LOOPS:
+            continue
         elif isinstance(node, nodes.For) and (read := _reading(node, stored)) is not None:
             assert isinstance(node.target, nodes.Name)
             tree = nodes.Template(copy.deepcopy(node.body), lineno=node.lineno)

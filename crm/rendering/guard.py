@@ -46,6 +46,9 @@ def restrain(tree: nodes.Template) -> None:
         _refuse(node)
         if isinstance(node, nodes.List | nodes.Tuple | nodes.Dict):
             _portion_items(node)
+        if isinstance(node, nodes.For) and node.test is not None:
+            # Entries that are all left out never come to the look in the body.
+            node.iter = _filtered(node.iter, "timed_")
         if isinstance(node, _TICKED):
             look = nodes.EnvironmentAttribute("tick", lineno=node.lineno)
             tick = nodes.ExprStmt(look, lineno=node.lineno)
@@ -125,7 +128,11 @@ def _portion_items(literal: nodes.List | nodes.Tuple | nodes.Dict) -> None:
 def _portioned(node: nodes.Expr) -> nodes.Expr:
     if isinstance(node, _LITERALS):
         return node
-    wrapped = nodes.Filter(node, "portion_", [], [], None, None, lineno=node.lineno)
+    return _filtered(node, "portion_")
+
+
+def _filtered(node: nodes.Node, name: str) -> nodes.Expr:
+    wrapped = nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
     if node.environment is not None:
         wrapped.set_environment(node.environment)
     return wrapped

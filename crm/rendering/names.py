@@ -2,7 +2,7 @@
 
 from crm.rendering.filters import build
 
-_PRIVATE = frozenset({"portion_"})
+_PRIVATE = frozenset({"portion_", "timed_"})
 FILTERS = frozenset(build()) - _PRIVATE
 GLOBALS = frozenset({"range"})
 TESTS = frozenset(

@@ -21,6 +21,7 @@ _TEXT_METHODS = frozenset(
     {"capitalize", "isdigit", "lower", "split", "strip", "lstrip", "rstrip", "title", "upper"}
     | {"startswith", "endswith"}
 )
+_STRIPPING = frozenset({"strip", "lstrip", "rstrip"})
 _DAY = frozenset(["year", "month", "day", "weekday", "isoformat"])
 _CLOCK = frozenset(["hour", "minute", "second"])
 _LOOP = frozenset(
@@ -61,6 +62,17 @@ class _LimitedGenerator(CodeGenerator):
             self.write(", ")
         self.write(")")
 
+    def visit_Compare(self, node: nodes.Compare, frame: Frame) -> None:  # noqa: N802
+        self.write("(environment.tick, ")
+        super().visit_Compare(node, frame)
+        self.write(")[1]")
+
+    def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802
+        is_piece = isinstance(node.arg, nodes.Slice)
+        self.write("environment.piece(" if is_piece else "")
+        super().visit_Getitem(node, frame)
+        self.write(")" if is_piece else "")
+
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802
         name = "join_markup" if frame.eval_ctx.autoescape else "join_text"
         self.write(f"environment.{name}((")
@@ -86,7 +98,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
             cache_size=0,
         )
         self.filters = filters.build()
-        self.tests = {name: JINJA_TESTS[name] for name in names.TESTS}
+        tests: Any = JINJA_TESTS
+        self.tests = {name: filters.guarded(tests[name]) for name in names.TESTS}
         self.globals = {"range": filters.limited_range}
 
     @property
@@ -101,8 +114,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return str(escape(finalize(value)))
         if value.isalnum():
             return value
-        value = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        return value.replace("'", "&#39;").replace('"', "&#34;")
+        text: str = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        return text.replace("'", "&#39;").replace('"', "&#34;")
 
     @staticmethod
     def print_text(value: Any) -> str:
@@ -122,6 +135,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
         pieces = list(parts)
         spend(sum(map(len, pieces)))
         return "".join(pieces)
+
+    @staticmethod
+    def piece(value: Any) -> Any:
+        """A part of a text or list, accounted for: it is a new one."""
+        spend_value(value)
+        return value
 
     def join_text(self, parts: tuple[Any, ...]) -> str:
         """What `~` does in plain text."""
@@ -154,6 +173,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         check_time()
         if not isinstance(obj, Macro | LoopContext | Undefined) and not _is_listed(obj):
             raise RenderError(FORBIDDEN, f"A template cannot call {type(obj).__name__}.")
+        if getattr(obj, "__name__", "") in _STRIPPING:
+            for argument in args:
+                filters.check_trimmed(argument)
         result = context.call(obj, *args, **kwargs)
         spend_value(result)
         return result

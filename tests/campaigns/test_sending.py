@@ -19,6 +19,11 @@ from tests.campaigns import staging
 
 pytestmark = pytest.mark.django_db
 
+BOMB = (
+    "{% set n = 1000 if customer.first_name == 'Bomb' else 1 %}"
+    "{% for i in range(n) %}{% for j in range(n) %}{{ customer.first_name }}{% endfor %}"
+    "{% endfor %}{{ unsubscribe_url }}"
+)
 POISONED = "<p>{{ 1 // (customer.first_name|length) }} {{ unsubscribe_url }}</p>"
 
 
@@ -189,6 +194,21 @@ def test_a_poisoned_recipient_fails_alone_with_the_reason(now: datetime) -> None
     assert (failed.state, failed.reason) == ("failed", "render_error")
     assert "division" in failed.detail
     assert len(recipients()) == 2
+    assert staging.is_even(campaign=campaign)
+
+
+def test_one_whose_data_makes_a_bomb_is_parked_and_all_others_get_their_mail(now: datetime) -> None:
+    people = staging.crowd(count=500, now=now)
+    campaign = staging.running(customers=people, now=now, html=BOMB)
+    Customer.objects.filter(pk=people[250].pk).update(first_name="Bomb")
+
+    result = staging.send(campaign=campaign, now=now)
+
+    parked = Delivery.objects.get(customer=people[250])
+    assert (parked.state, parked.reason) == ("failed", "render_error")
+    assert "1,000,000 characters" in parked.detail
+    assert result.outcomes == {"sent": 499}
+    assert people[250].email not in recipients()
     assert staging.is_even(campaign=campaign)
 
 
