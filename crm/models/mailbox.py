@@ -103,7 +103,13 @@ class MailboxUid(models.Model):
 class ReturnedMail(Veiled):
     """A mail that came to us: what it says, whom and what it is about, and what was done."""
 
-    VEILED = {"address": masking.address, "detail": masking.text, "error": masking.text}
+    VEILED = {
+        "address": masking.address,
+        "recipient": masking.address,
+        "uid": masking.hidden,
+        "detail": masking.hidden,
+        "error": masking.hidden,
+    }
 
     mailbox = models.ForeignKey(
         Mailbox,

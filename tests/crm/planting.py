@@ -142,6 +142,7 @@ _MAKERS: tuple[tuple[Any, Callable[[Planter, Any, bool], Any]], ...] = (
 )
 
 _SPECIAL: dict[str, Callable[[Planter], dict[str, Any]]] = {
+    "ReturnedMail": lambda planter: {"reason": "user_unknown"},
     "Identity": lambda planter: {"kind": "telegram", "value": f"{LOCAL}-{SECRET}"},
     "DuplicateCandidate": lambda planter: {
         "left": min(planter.customer, planter.other, key=lambda one: one.pk),
