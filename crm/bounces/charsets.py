@@ -5,10 +5,28 @@ import codecs
 import re
 
 # Codecs that are no charset of mail, or that take more than linear time.
-_REFUSED = frozenset(
-    {"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "utf-7", "utf_7"}
-)
-_WORD = re.compile(r"=\?([\w.:-]{1,40})(?:\*[\w-]{0,20})?\?([QqBb])\?([^?]{0,600})\?=")
+_REFUSED = frozenset({"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"})
+# Names that mails use and Python does not know (IANA, and what old programs wrote).
+_ALIASES = {
+    "ansi_x3.110-1983": "latin-1",
+    "cp-850": "cp850",
+    "gb_2312-80": "gb18030",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "iso-8859-8-e": "iso-8859-8",
+    "iso-8859-8-i": "iso-8859-8",
+    "ks_c_5601-1987": "cp949",
+    "unicode-1-1-utf-8": "utf-8",
+    "unknown-8bit": "",
+    "windows-874": "cp874",
+    "x-gbk": "gb18030",
+    "x-sjis": "cp932",
+    "x-unknown": "",
+    "x-user-defined": "",
+    "x-x-big5": "big5hkscs",
+}
+_WORD = re.compile(r"=\?([\w.:-]{1,40})(?:\*[\w-]{0,20})?\?([QqBb])\?([^?]{0,2000})\?=")
+_ONLY_LOST = re.compile("[\x00-\x7f\ufffd]*")
 _BETWEEN_WORDS = re.compile(r"\?=[ \t\n]{1,8}=\?")
 _TAGS_THAT_BREAK = ("<br", "</p", "</div", "</tr", "</td", "</li", "</h")
 _ENTITIES = {
@@ -25,15 +43,22 @@ _ENTITIES = {
 def text_of(data: bytes, charset: str) -> str:
     """The text of bytes in a charset; what is not named or not known is guessed."""
     if b"\x1b$" in data or b"\x1b(" in data:
-        charset = charset if charset.lower().startswith("iso-2022") else "iso-2022-jp"
-    for name in (charset, "utf-8"):
-        codec = _codec(name)
-        if codec is None or (codec == "ascii" and not data.isascii()):
-            continue
+        codec = (_codec(charset) or "").replace("_", "")
+        charset = charset if codec.startswith("iso2022") else "iso-2022-jp"
+    claimed = _codec(charset)
+    if claimed and not (claimed in {"ascii", "utf-8"} and not data.isascii()):
         try:
-            return data.decode(codec, "strict" if name != charset else "replace")
+            return data.decode(claimed, "replace")
         except (LookupError, ValueError):
-            continue
+            pass
+    return _guessed(data)
+
+
+def _guessed(data: bytes) -> str:
+    """UTF-8, as far as anything in it is; else what most of the rest is, Latin letters."""
+    text = data.decode("utf-8", "replace")
+    if "\ufffd" not in text or not _ONLY_LOST.fullmatch(text):
+        return text
     return data.decode("latin-1")
 
 
@@ -84,10 +109,12 @@ def text_of_html(html: str) -> str:
 
 def _codec(name: str) -> str | None:
     try:
-        found = codecs.lookup(name).name if name and name.isascii() else None
+        name = _ALIASES.get(name.lower(), name)
+        found = codecs.lookup(name) if name and name.isascii() else None
     except (LookupError, ValueError):
         return None
-    return None if found in _REFUSED else found
+    is_charset = found is not None and getattr(found, "_is_text_encoding", True)
+    return found.name if found and is_charset and found.name not in _REFUSED else None
 
 
 def _encoded_word(match: re.Match[str]) -> str:

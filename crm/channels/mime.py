@@ -56,10 +56,15 @@ class Address:
         if not self.name:
             return self.address
         name = clean(self.name)
-        if name.isascii() and "=?" not in name:
+        longest = max(map(len, name.split()), default=0)
+        if name.isascii() and "=?" not in name and longest < MAX_LINE // 2:
             quoted = name if _ATOM.fullmatch(name) else _quoted(name)
             return f"{quoted} <{self.address}>"
         return f"{encoded_words(name)} <{self.address}>"
+
+    def folded(self) -> str:
+        """The same on lines that are short enough."""
+        return _folded(self.header(), len("From: ")) if self.name else self.address
 
 
 @lru_cache(maxsize=512)

@@ -317,7 +317,7 @@ def mail_of(
     if outgoing.raw_html or outgoing.raw_text:
         head = letters.letterhead(sender, outgoing.headers)
         body = letters.body(outgoing.raw_html, outgoing.raw_text, eight_bit=eight_bit)
-        mail = head.head(outgoing, recipient.header().encode()) + body
+        mail = head.head(outgoing, recipient.folded().encode()) + body
     else:
         mail = mime.build(outgoing, sender=sender, recipient=recipient, eight_bit=eight_bit)
     return letters.stuffed(dkim.signed(mail, outgoing.signers) if outgoing.signers else mail)
