@@ -63,6 +63,7 @@ def test_an_sms_is_shown_with_its_text() -> None:
     assert content.text == "Hi"
 
 
+@pytest.mark.django_db  # which accounts there are
 def test_a_reply_names_what_it_answers(posted: list[tuple[str, dict[str, str]]]) -> None:
     outbox.reply_as(caught=mail(), text="谢谢")
 
@@ -81,6 +82,7 @@ def test_a_bounce_and_a_complaint_name_the_mail(posted: list[tuple[str, dict[str
     assert {told["key"] for _, told in posted} == {"delivery-1-1@rapport.example"}
 
 
+@pytest.mark.django_db
 def test_a_stranger_writes_an_sms(posted: list[tuple[str, dict[str, str]]]) -> None:
     outbox.write_as(channel="sms", sender="+441134960001", text="STOP", subject="")
 

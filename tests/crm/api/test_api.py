@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from crm import keys
-from crm.choices import ApiScope
+from crm.choices import ApiScope, Channel
 from crm.models import ApiKey, Customer, Event, Order, Product
 from tests import making
 
@@ -80,7 +80,7 @@ def test_a_customer_is_found_by_a_handle_and_shown_whole(shop: Shop, now: dateti
     whole = shop.get(f"customers/{found['id']}").json()
 
     assert found["id"] == customer.pk
-    assert {consent["channel"] for consent in whole["consents"]} == {"email", "sms"}
+    assert {consent["channel"] for consent in whole["consents"]} == set(Channel.values)
     assert {identity["kind"] for identity in whole["identities"]} == {"external", "email", "phone"}
     assert whole["order_statistics"] is None
 
