@@ -33,8 +33,9 @@ def _send(campaign_id: int, stages: "Stages") -> dict[str, object]:  # type: ign
     from django.utils import timezone
 
     from campaigns import sending
-    from crm import messages
+    from crm import messages, signatures
 
+    signatures.forget()
     stages.seconds.clear()
     owner, mails, used = messages.owner(), 0, time.process_time()
     while True:
