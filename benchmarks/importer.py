@@ -2,11 +2,12 @@
 
 import json
 import os
-import resource
 import sys
 import time
 
 import django
+
+from benchmarks.memory import peak_kilobytes
 
 
 def run() -> None:
@@ -22,7 +23,7 @@ def run() -> None:
     told = {
         "seconds": time.perf_counter() - started,
         "cpu_seconds": time.process_time() - used,
-        "peak_kilobytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "peak_kilobytes": peak_kilobytes(),
     }
     sys.stdout.write(f"{json.dumps(told)}\n")
 

@@ -9,11 +9,16 @@ from urllib.parse import urlsplit, urlunsplit
 from django.core.management import call_command
 from django.db import connection
 
+# Names a database to copy, where many short runs follow one another.
+TEMPLATE = "BENCHMARK_TEMPLATE"
+
 
 @contextmanager
 def database(*, template: str = "template0") -> Iterator[str]:
     """Make an empty database, point Django at it and give its address for other processes."""
     name = f"rapport_bench_{secrets.token_hex(4)}"
+    if template == "template0":
+        template = os.environ.get(TEMPLATE, template)
     _maintain(f"CREATE DATABASE {name} TEMPLATE {template}")
     with _pointed_at(name):
         try:
@@ -22,6 +27,19 @@ def database(*, template: str = "template0") -> Iterator[str]:
         finally:
             connection.close()
             _maintain(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def tables() -> Iterator[str]:
+    """A database that has nothing but our tables, and its name: for others to be copies of it."""
+    name = f"rapport_tables_{secrets.token_hex(4)}"
+    _maintain(f"CREATE DATABASE {name} TEMPLATE template0")
+    try:
+        with _pointed_at(name):
+            call_command("migrate", verbosity=0, skip_checks=True)
+        yield name
+    finally:
+        _maintain(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @contextmanager

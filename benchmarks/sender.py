@@ -6,11 +6,12 @@ mails, CPU seconds in all and by stage, peak memory.
 
 import json
 import os
-import resource
 import sys
 import time
 
 import django
+
+from benchmarks.memory import peak_kilobytes
 
 
 def run() -> None:
@@ -47,7 +48,7 @@ def _send(campaign_id: int, stages: "Stages") -> dict[str, object]:  # type: ign
         "mails": mails,
         "cpu_seconds": time.process_time() - used,
         "stages": dict(stages.seconds),
-        "peak_kilobytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "peak_kilobytes": peak_kilobytes(),
     }
 
 

@@ -20,7 +20,7 @@ from tests.stories import running
 
 pytestmark = pytest.mark.processes
 
-EVENTS = 100_000 if os.environ.get("RAPPORT_LONG") else 5_000
+EVENTS = 100_000 if os.environ.get("RAPPORT_LONG") else 3_000
 NODE_CLIENT = "@segment/analytics-node@3.1.0"
 PATIENCE = 900
 
