@@ -21,7 +21,10 @@ def atom(condition: dict[str, object], now: datetime) -> logic.Atom:
 @pytest.fixture
 def thousand(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     """Enough customers for a sample."""
-    monkeypatch.setattr(estimating, "_MANY", 500)  # statistics count about
+    monkeypatch.setattr(estimating, "_kept", {})
+    # Statistics count about, and the numbers of customers begin where other tests left them.
+    monkeypatch.setattr(estimating, "_MANY", 500)
+    monkeypatch.setattr(estimating, "_ASKED", 20_000)
     Customer.objects.bulk_create(
         Customer(attributes={"tier": "gold" if number % 3 == 0 else "tin"}, created_at=now)
         for number in range(1_000)
