@@ -26,6 +26,7 @@ class EmailAdapter:
     """Sends through one SMTP server; reads bounces, complaints and replies as signed JSON."""
 
     channel: ClassVar[str] = "email"
+    label: ClassVar[str] = "SMTP"
     takes_bytes: ClassVar[bool] = True
 
     def __init__(self, account: Account) -> None:
