@@ -39,7 +39,20 @@ BOUNCED = "bounced"
 COMPLAINED = "complained"
 FAILED_NEWS = "failed"
 UNKNOWN = "unknown"
+# They prove that a mail has arrived; what opens and clicks are worth, our own tracking says.
+OPENED = "opened"
+CLICKED = "clicked"
+UNSUBSCRIBED = "unsubscribed"
+# DEFERRED is news too: the provider has the message and tries again by itself.
 NEWS_KINDS = frozenset({SENT_NEWS, DELIVERED, BOUNCED, COMPLAINED, FAILED_NEWS, UNKNOWN})
+NEWS_KINDS |= {OPENED, CLICKED, UNSUBSCRIBED, DEFERRED}
+
+# CallbackNews.reason of a bounce: the address is dead, is full or away, or does not want this mail.
+HARD_BOUNCE = "hard_bounce"
+SOFT_BOUNCE = "soft_bounce"
+BLOCKED = "block"
+# CallbackNews.reason of a failure that closes the address: the provider knows that it is dead.
+UNDELIVERABLE = "undeliverable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +141,10 @@ class CallbackRequest:
 
 @dataclass(frozen=True, slots=True)
 class CallbackNews:
-    """What became of a message, in our words; `raw` keeps the provider's."""
+    """What became of a message, in our words; `raw` keeps the provider's.
+
+    `reason` is one of our words or the provider's code, `detail` what staff may read of it.
+    """
 
     provider_message_id: str
     key: str
@@ -137,6 +153,7 @@ class CallbackNews:
     recipient: str
     reason: str
     raw: Mapping[str, object]
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

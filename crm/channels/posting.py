@@ -97,9 +97,16 @@ def wait_told(answer: Answer, otherwise: float = RETRY_AFTER) -> float:
 
 def asked(url: str, *, headers: dict[str, str], wrong: Sequence[int] = (401, 403)) -> str:
     """Ask a provider something that is free; gives what is wrong with the account, or nothing."""
+    return asked_by(Call(url, tuple(headers.items()), method="GET"), wrong=wrong)
+
+
+def asked_by(call: Call, *, wrong: Sequence[int] = (401, 403)) -> str:
+    """The same by a request of any kind."""
     with trusted_client(connections=1) as client:
         try:
-            answer = client.get(url, headers=headers)
+            answer = client.request(
+                call.method, call.url, headers=dict(call.headers), content=call.body or None
+            )
         except httpx.HTTPError as error:
             return f"{type(error).__name__}: {error}"
     if answer.status_code in wrong:

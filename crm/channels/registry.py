@@ -9,6 +9,7 @@ from crm.channels.base import Account, Adapter
 
 PROVIDERS: dict[str, str] = {
     "email": "crm.channels.email.EmailAdapter",
+    "postmark": "crm.channels.mailers.postmark.PostmarkAdapter",
     "sms_http": "crm.channels.sms_http.SmsHttpAdapter",
     "twilio": "crm.channels.twilio.TwilioAdapter",
     "vonage": "crm.channels.vonage.VonageAdapter",

@@ -14,6 +14,7 @@ import psycopg
 
 from crm.simulator import vendors
 from crm.simulator.http import Request, Response
+from crm.simulator.mailers.desk import MailDesk
 from crm.simulator.notifier import Notifier
 from crm.simulator.store import Caught, Forgetful, Store
 
@@ -36,14 +37,22 @@ class Provider:
         self._callback_base = callback_base.rstrip("/")
         self._put_off: set[str] = set()
         self._vendors = vendors.all_of(key=api_key, secret=notifier.secret)
+        self.mail = MailDesk(store, notifier, key=api_key, secret=notifier.secret)
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
         if request.method == "GET" and request.path == "/healthz":
             return Response(200, {"status": "ok"})
         name, _, path = request.path.removeprefix("/").partition("/")
+        asked = replace(request, path=f"/{path}")
         if name in self._vendors:
-            return await self.play(name, replace(request, path=f"/{path}"))
+            return await self.play(name, asked)
+        if name in self.mail:
+            return await self.mail.play(name, asked, callback_base=self._callback_base)
+        return await self._play_ours(request)
+
+    async def _play_ours(self, request: Request) -> Response:
+        """The formats that are our own."""
         route = ROUTES.get(request.path)
         if route is None or request.method != "POST":
             return Response(404, {"error": "There is nothing here."})

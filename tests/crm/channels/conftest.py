@@ -66,6 +66,7 @@ def simulator(_simulator):
     _simulator.caught.clear()
     _simulator.notices.clear()
     _simulator.provider._put_off.clear()
+    _simulator.provider.mail.put_off.clear()
     return _simulator
 
 

@@ -8,6 +8,7 @@ import pytest
 from crm.channels.base import Field
 from crm.channels.registry import PROVIDERS, adapter_class
 from crm.channels.sms_text import TEXT_FIELDS
+from crm.simulator.mailers import MAILERS
 from crm.simulator.vendors import VENDORS
 from tests import documented
 from tests.house import ROOT
@@ -44,7 +45,7 @@ def test_every_provider_is_played_by_the_simulator():
     # Push services and receivers of webhooks answer in tests of their own.
     by_other_ways = FROM_THE_START | {"smpp", "web_push", "webhook"}
 
-    assert set(REAL) - by_other_ways == set(VENDORS)
+    assert set(REAL) - by_other_ways == set(VENDORS) | set(MAILERS)
     assert (ROOT / "crm" / "simulator" / "smsc.py").exists()
 
 

@@ -1,0 +1,241 @@
+"""What adapters share that hand every mail to a provider by one HTTP request of its own.
+
+A provider's class says how a mail is written for its API and how its answers and callbacks are
+read. Whatever a provider offers to count opens and clicks is switched off: we do that ourselves.
+"""
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from django.utils.translation import gettext_noop as _
+
+from crm.channels import mime, proofs
+from crm.channels.base import (
+    BLOCKED,
+    BOUNCED,
+    HARD_BOUNCE,
+    IN_DOUBT,
+    INVALID_ADDRESS,
+    SENDER_REFUSED,
+    SOFT_BOUNCE,
+    UNANSWERED,
+    CallbackRequest,
+    Field,
+    Outcome,
+    Outgoing,
+)
+from crm.channels.http_many import failed, sent
+from crm.channels.http_wire import Answer, Call
+from crm.channels.mime import Address, InvalidAddress
+from crm.channels.posting import PostingAdapter, refused
+
+# Under this name our key travels with a mail and comes back in callbacks.
+KEY = "rapport_key"
+PASSWORD_FIELD = Field(
+    "callback_password",
+    _("Password of callbacks"),
+    help=_(
+        "Callbacks are not signed: give the provider the address with “rapport:” and this word "
+        "and @ before the host, or with ?token= and this word at its end."
+    ),
+    is_secret=True,
+)
+JSON_KIND = ("Content-Type", "application/json")
+# The provider may have taken the mail before it failed.
+_UNCLEAR = frozenset({500, 502, 504})
+# Codes of RFC 3463 that say there is nobody, now and later; other permanent ones are about us.
+_NOBODY = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1", "5.4.4"})
+_FULL = frozenset({"5.2.2", "5.2.3", "5.3.4"})
+_CODE = re.compile(r"(?<![\d.])[45]\.\d\.\d{1,2}(?![\d.]*\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail as APIs want it: its addresses apart, its headers on one line each."""
+
+    outgoing: Outgoing
+    sender: Address
+    recipient: Address
+
+    @property
+    def key(self) -> str:
+        """Our key, which tells the message in callbacks."""
+        return self.outgoing.key
+
+    @property
+    def subject(self) -> str:
+        """The subject on one line."""
+        return mime.clean(self.outgoing.subject)
+
+    @property
+    def html(self) -> str:
+        """The HTML part; empty where there is none."""
+        return self.outgoing.html.replace("\x00", "")
+
+    @property
+    def text(self) -> str:
+        """The text part; a mail of neither part has an empty line."""
+        text = self.outgoing.text.replace("\x00", "")
+        return text or ("" if self.html else "\n")
+
+    @property
+    def is_bulk(self) -> bool:
+        """Whether it can be unsubscribed from: marketing, not what a customer waits for."""
+        return any(name.lower() == "list-unsubscribe" for name, _value in self.outgoing.headers)
+
+    def headers(self, *, without: Collection[str] = ()) -> list[tuple[str, str]]:
+        """The Message-ID and every header of ours, but for those a provider keeps to itself.
+
+        `without` has names in lower case.
+        """
+        ours = ("Message-ID", f"<{mime.message_id(self.outgoing)}>")
+        every = [ours, *mime.foreign(self.outgoing.headers)]
+        return [(name, mime.clean(value)) for name, value in every if name.lower() not in without]
+
+    def raw(self) -> bytes:
+        """The whole mail in MIME, without a byte beyond ASCII, for APIs that take it so."""
+        return mime.build(
+            self.outgoing, sender=self.sender, recipient=self.recipient, eight_bit=False
+        )
+
+
+class MailerAdapter(PostingAdapter):
+    """Sends mails by HTTP: `compose` writes the request, `identity` finds the id of the answer.
+
+    `refusals` are words of the provider's and why a mail is refused where they are in an answer;
+    the first one that is found counts.
+    """
+
+    channel: ClassVar[str] = "email"
+    is_idempotent: ClassVar[bool] = False
+    refusals: ClassVar[Mapping[str, str]] = {}
+
+    def compose(self, mail: Mail) -> Call:
+        """The request for a mail."""
+        raise NotImplementedError
+
+    def identity(self, answer: Answer) -> object:
+        """The provider's id of the mail that it has taken."""
+        return answer.json().get("id")
+
+    def write(self, message: Outgoing) -> Call | Outcome:
+        """The request for a message, or why it is no mail that can be sent."""
+        try:
+            sender = mime.parse_address(message.sender).in_ascii()
+        except InvalidAddress as error:
+            return failed(message, SENDER_REFUSED, str(error))
+        try:
+            recipient = mime.parse_recipient(message.recipient).in_ascii()
+        except InvalidAddress as error:
+            return failed(message, INVALID_ADDRESS, str(error))
+        return self.compose(Mail(message, sender, recipient))
+
+    def read(self, message: Outgoing, answer: Answer) -> Outcome:
+        """Success has the provider's id; a refusal is known by its words, else by its status."""
+        if answer.is_success:
+            return sent(message, self.identity(answer) or message.key)
+        return self.refusal(message, answer)
+
+    def refusal(self, message: Outgoing, answer: Answer) -> Outcome:
+        """What an answer without success means.
+
+        Where the provider broke down, it may have taken the mail before: that stays in doubt.
+        """
+        code = answer.status
+        if code in _UNCLEAR and not self.is_idempotent:
+            detail = f"{code}: {answer.text()}"
+            return Outcome(message.message_id, IN_DOUBT, reason=UNANSWERED, detail=detail)
+        if code != 429 and code < 500:
+            said = _bare(answer.text())
+            for theirs, reason in self.refusals.items():
+                if _bare(theirs) in said:
+                    return failed(message, reason, answer.text())
+        return refused(message, answer)
+
+    def verify_callback(self, request: CallbackRequest) -> None:
+        """Check the password, for providers that sign nothing."""
+        prove_password(request, self.password)
+
+    def _write(self, message: Outgoing) -> Call | Outcome:
+        return self.write(message)
+
+    @property
+    def base(self) -> str:
+        """The provider's address without a slash at its end; empty is its usual one."""
+        return self.account.url.rstrip("/")
+
+    @property
+    def password(self) -> str:
+        """What callbacks that are not signed carry."""
+        return self.account.secret(PASSWORD_FIELD.name) or self.account.callback_secret
+
+
+def json_call(url: str, data: object, *headers: tuple[str, str]) -> Call:
+    """A request with a JSON body."""
+    body = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
+    return Call(url, (*headers, JSON_KIND, ("Accept", "application/json")), body)
+
+
+def named(address: Address, *, name: str = "name", email: str = "email") -> dict[str, str]:
+    """An address in two fields; a name that is empty is left out."""
+    shown = mime.clean(address.name)
+    return {email: address.address} | ({name: shown} if shown else {})
+
+
+def prove_password(request: CallbackRequest, password: str) -> None:
+    """For providers that sign nothing: the caller knows a word of ours, by either way to say it."""
+    kind, _space, given = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "basic":
+        proofs.prove(proofs.same(proofs.password_of(given), password, secret=password))
+        return
+    proofs.prove_token(request, password)
+
+
+def since_epoch(seconds: object, otherwise: datetime) -> datetime:
+    """A moment that is told in Unix seconds."""
+    try:
+        return datetime.fromtimestamp(float(str(seconds)), UTC)
+    except (ValueError, OverflowError, OSError):
+        return otherwise
+
+
+def part(raw: object, *names: str) -> dict[str, object]:
+    """An object inside of others; empty where there is none."""
+    for name in names:
+        raw = raw.get(name) if isinstance(raw, dict) else None
+    return raw if isinstance(raw, dict) else {}
+
+
+def rows(raw: object) -> list[dict[str, object]]:
+    """The objects of a list; empty where it is none."""
+    return [one for one in raw if isinstance(one, dict)] if isinstance(raw, list) else []
+
+
+def word(value: object) -> str:
+    """A value as text that a database can keep; nothing is empty."""
+    return "" if value is None else str(value).replace("\x00", "")
+
+
+def bounce_by_code(text: str, *, otherwise: str) -> str:
+    """The class of a bounce by the code of RFC 3463 that the server gave, where it gave one."""
+    found = _CODE.search(text)
+    if found is None:
+        return otherwise
+    code = found[0]
+    if code[0] == "4" or code in _FULL:
+        return SOFT_BOUNCE
+    return HARD_BOUNCE if code in _NOBODY else BLOCKED
+
+
+def _bare(text: str) -> str:
+    """A text to be compared: providers differ in letters and white space from day to day."""
+    return "".join(text.lower().split())
+
+
+def why_bounced(kind: str, given: str) -> str:
+    """The class of a bounce; news of other kinds have none."""
+    return given if kind == BOUNCED else ""
