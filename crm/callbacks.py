@@ -11,9 +11,16 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
-from crm import accounts, conversations, messages
+from crm import accounts, consent, conversations, messages, returned_mail
 from crm.channels import base, registry
-from crm.choices import CallbackState, FailureReason, MessageState
+from crm.choices import (
+    CallbackState,
+    ConsentState,
+    DecisionSource,
+    FailureReason,
+    MessageState,
+    Purpose,
+)
 from crm.messages import Settlement
 from crm.models import Callback, Message, ProviderAccount
 
@@ -32,6 +39,12 @@ _STATES = {
     base.BOUNCED: MessageState.BOUNCED,
     base.COMPLAINED: MessageState.COMPLAINED,
     base.FAILED_NEWS: MessageState.FAILED,
+    # The provider has it and goes on trying.
+    base.DEFERRED: MessageState.SENT,
+    # Whoever opens, clicks or leaves has got it.
+    base.OPENED: MessageState.DELIVERED,
+    base.CLICKED: MessageState.DELIVERED,
+    base.UNSUBSCRIBED: MessageState.DELIVERED,
 }
 _SOFT = frozenset({"soft_bounce", "soft", "mailbox_full", "deferred", "temporary", "transient"})
 
@@ -57,7 +70,10 @@ def store(
     if account is None:
         return None
     request = base.CallbackRequest(headers=headers, body=body, url=url, received_at=now)
-    registry.adapter_for(account).verify_callback(request)
+    adapter = registry.adapter_for(account)
+    adapter.verify_callback(request)
+    if isinstance(adapter, base.Confirms):
+        adapter.confirm(request)
     query = _kept_query(url)
     kept = {name: headers[name] for name in _KEPT_HEADERS & set(headers)}
     callback, is_new = Callback.objects.get_or_create(
@@ -188,9 +204,41 @@ def _settle(read: Sequence[_Read], now: datetime) -> None:
         for provider, each in news
         if (outcome := _settlement(each, ids.get((provider, each.provider_message_id, each.key))))
     ]
-    messages.settle_many(outcomes=outcomes, now=now)
+    changed = messages.settle_many(outcomes=outcomes, now=now)
+    returned_mail.close_repeated(message_ids=changed, now=now)
+    _withdraw(
+        {
+            ids[provider, each.provider_message_id, each.key]: each.occurred_at
+            for provider, each in news
+            if each.kind == base.UNSUBSCRIBED
+            and (provider, each.provider_message_id, each.key) in ids
+        },
+        now,
+    )
     for one in read:
         _finish(one.callback, now, one.error)
+
+
+def _withdraw(left: Mapping[int, datetime], now: datetime) -> None:
+    """End what messages belong to: their purpose, or marketing where that needs no consent."""
+    if not left:
+        return
+    rows = Message.objects.filter(pk__in=left).values_list(
+        "pk", "customer_id", "channel", "purpose"
+    )
+    decisions = [
+        consent.NewDecision(
+            customer_id,
+            channel,
+            purpose if Purpose(purpose).needs_consent else Purpose.MARKETING,
+            ConsentState.WITHDRAWN,
+            DecisionSource.PROVIDER,
+            left[message_id],
+            {"message_id": message_id, "by": "provider"},
+        )
+        for message_id, customer_id, channel, purpose in rows
+    ]
+    consent.decide_many(decisions=decisions, now=now)
 
 
 def settlement(*, news: base.CallbackNews, message_id: int | None) -> Settlement | None:
@@ -206,7 +254,7 @@ def _settlement(news: base.CallbackNews, message_id: int | None) -> Settlement |
         message_id=message_id,
         state=state,
         reason=_reason(news),
-        detail=news.reason,
+        detail=news.detail or news.reason,
         provider_message_id=news.provider_message_id[:200],
         occurred_at=news.occurred_at,
     )
@@ -215,6 +263,8 @@ def _settlement(news: base.CallbackNews, message_id: int | None) -> Settlement |
 def _reason(news: base.CallbackNews) -> str:
     if news.kind == base.COMPLAINED:
         return FailureReason.COMPLAINT
+    if news.kind == base.BOUNCED and news.reason == base.BLOCKED:
+        return FailureReason.REJECTED
     if news.kind == base.BOUNCED:
         return FailureReason.SOFT_BOUNCE if news.reason in _SOFT else FailureReason.HARD_BOUNCE
     if news.kind == base.FAILED_NEWS:

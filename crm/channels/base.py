@@ -228,6 +228,14 @@ class LooksUp(Protocol):
 
 
 @runtime_checkable
+class Confirms(Protocol):
+    """An adapter whose provider asks first whether we want to be called at this address."""
+
+    def confirm(self, request: CallbackRequest) -> None:
+        """Say yes if the proven callback asks; CallbackRefused if nobody can be told so."""
+
+
+@runtime_checkable
 class Fetches(Protocol):
     """An adapter whose provider does not call us: what it has for us is fetched."""
 

@@ -5,7 +5,7 @@ several come in a row within some days; a block does not, as it is about us, unl
 theirs made it. An answer to a mail of ours goes into the conversation, an automatic one nowhere.
 """
 
-from crm.returned_mail.following import CLOSED_FOR
+from crm.returned_mail.repeated import CLOSED_FOR, close_repeated
 from crm.returned_mail.taking import (
     PROVIDER,
     Origin,
@@ -22,6 +22,7 @@ __all__ = [
     "PROVIDER",
     "Origin",
     "Taken",
+    "close_repeated",
     "put_aside",
     "retry",
     "take",

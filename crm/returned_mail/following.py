@@ -1,27 +1,23 @@
 """What follows from a mail that came to us: settled, closed, withdrawn, put into a conversation."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-
-from django.conf import settings
+from datetime import datetime
 
 from crm import bounces, consent, conversations, messages
 from crm.bounces import Kind, Reason
 from crm.choices import (
     Channel,
     DecisionSource,
-    Direction,
     FailureReason,
     MessageState,
     Purpose,
-    SuppressionReason,
 )
 from crm.mail_choices import ReturnedDeed
 from crm.messages import Settlement
 from crm.models import Message
 from crm.returned_mail import whose
+from crm.returned_mail.repeated import close_repeated
 
-CLOSED_FOR = timedelta(days=90)
 _STATES = {
     Kind.HARD: (MessageState.BOUNCED, FailureReason.HARD_BOUNCE),
     Kind.SOFT: (MessageState.BOUNCED, FailureReason.SOFT_BOUNCE),
@@ -60,8 +56,7 @@ def follow(*, raw: bytes, report: bounces.Report, recipient: str, now: datetime)
     if settlement is None or not messages.settle_many(outcomes=[settlement], now=now):
         return Followed(message)
     deed = _DEEDS.get(FailureReason(settlement.reason)) if settlement.reason else None
-    if settlement.reason == FailureReason.SOFT_BOUNCE and _never_works(message, now):
-        _close_for_a_while(message, now)
+    if close_repeated(message_ids=[message.pk], now=now):
         deed = ReturnedDeed.CLOSED_FOR_A_WHILE
     return Followed(message, deed or ReturnedDeed.SETTLED)
 
@@ -99,34 +94,6 @@ def words_of(outcome: bounces.Outcome | None) -> str:
         return ""
     words = (outcome.reason.value, outcome.status, outcome.reply)
     return " ".join(word for word in words if word)
-
-
-def _never_works(message: Message, now: datetime) -> bool:
-    """Whether the last mails to an address all came back, within the days that count."""
-    last = Message.objects.filter(
-        customer_id=message.customer_id,
-        channel=Channel.EMAIL,
-        direction=Direction.OUT,
-        address=message.address,
-        settled_at__isnull=False,
-        created_at__gte=now - timedelta(days=settings.SOFT_BOUNCE_DAYS),
-    ).order_by("-created_at", "-pk")
-    reasons = list(last.values_list("reason", flat=True)[: settings.SOFT_BOUNCES])
-    return reasons == [FailureReason.SOFT_BOUNCE] * settings.SOFT_BOUNCES
-
-
-def _close_for_a_while(message: Message, now: datetime) -> None:
-    consent.suppress(
-        suppression=consent.NewSuppression(
-            channel=Channel.EMAIL,
-            address=message.address,
-            reason=SuppressionReason.HARD_BOUNCE,
-            detail=f"{settings.SOFT_BOUNCES} bounces in a row",
-            expires_at=now + CLOSED_FOR,
-            source=DecisionSource.PROVIDER,
-        ),
-        now=now,
-    )
 
 
 def _leave(message: Message, now: datetime) -> Followed:
