@@ -25,7 +25,7 @@ from campaigns.models import Campaign
 from crm import accounts, messages, templates
 from crm.channels import dkim, mime
 from crm.channels.smtp_pump import mail_of
-from crm.messages.outgoing import outgoing
+from crm.messages.outgoing import outgoing_many
 from crm.models import Message
 
 CONNECTIONS = 2
@@ -211,7 +211,8 @@ def _mail_size() -> int:
         template_version_id=message.template_version_id,
         mail=mail,
     )
-    sent = outgoing(draft=draft, account=accounts.for_channel(channel=message.channel))
+    account = accounts.for_channel(channel=message.channel)
+    (sent,) = outgoing_many(drafts=[draft], account=account)
     sender, recipient = map(mime.parse_address, (sent.sender, sent.recipient))
     return len(mail_of(sent, sender, recipient, eight_bit=True))
 

@@ -21,7 +21,9 @@ def run() -> None:
     from django.db import connection
 
     from benchmarks.stages import Stages
+    from marketing.runtime import collecting
 
+    collecting.seldom()
     stages = Stages()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")

@@ -1,15 +1,22 @@
 """Signed links: opaque tokens that open one purpose for one row, and their addresses.
 
-A token is 24 bytes in URL-safe base64 (32 characters): a 128-bit HMAC-SHA256 of purpose and value,
-then the value hidden under a stream derived from that HMAC. Ids do not show, nothing can be
+A token is 24 bytes in URL-safe base64 (32 characters): a 128-bit keyed hash of purpose and value,
+then the value hidden under a stream derived from that hash. Ids do not show, nothing can be
 altered, and a token made for one purpose never opens another.
+
+The hash is BLAKE2b (RFC 7693). Links of mails sent before 2026-11 have HMAC-SHA256 in its place:
+they are still read.
 """
 
 import binascii
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from hmac import compare_digest
+
+import msgspec
 
 CLICK = "click"
 OPEN = "open"
@@ -30,8 +37,7 @@ class BadToken(ValueError):  # noqa: N818 - it names the thing, as the views say
     """The token was not made by us for this purpose."""
 
 
-@dataclass(frozen=True, slots=True)
-class MessageUrls:
+class MessageUrls(msgspec.Struct, frozen=True):
     """The addresses one message carries; `click_url` ends in a slash and wants a position."""
 
     click_url: str
@@ -45,18 +51,20 @@ def sign(*, purpose: str, value: int, key: bytes) -> str:
     """Make the token that stands for `value` (0 to 2**63 - 1) under one purpose."""
     if purpose not in PURPOSES:
         raise ValueError(f"Unknown link purpose {purpose!r}; one of {', '.join(sorted(PURPOSES))}.")
-    plain = value.to_bytes(_VALUE_BYTES, "big")
-    mac = _mac(key, purpose, plain)
-    return urlsafe_b64encode(mac + _hide(key, mac, plain)).decode()
+    return _token(_hashes(key), purpose, value.to_bytes(_VALUE_BYTES, "big"))
 
 
 def unsign(*, purpose: str, token: str, keys: Sequence[bytes]) -> int:
     """Read a token back with any of the keys (the newest first), or raise BadToken."""
     raw = _decode(token)
-    mac = raw[:_MAC_BYTES]
+    mac, hidden = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
     for key in keys:
-        plain = _hide(key, mac, raw[_MAC_BYTES:])
-        if hmac.compare_digest(mac, _mac(key, purpose, plain)):
+        hashes = _hashes(key)
+        plain = _hide(hashes, mac, hidden)
+        if compare_digest(mac, _digest(hashes[purpose], plain)):
+            return int.from_bytes(plain, "big")
+        plain = _hide_as_before(key, mac, hidden)
+        if compare_digest(mac, _mac_as_before(key, purpose, plain)):
             return int.from_bytes(plain, "big")
     raise BadToken("The link is not one of ours.")
 
@@ -65,12 +73,13 @@ def urls_for(
     *, message_id: int, base_url: str, key: bytes, purposes: Collection[str] = PURPOSES
 ) -> MessageUrls:
     """Build the addresses that one message carries; those of other purposes stay empty."""
-    base = base_url.rstrip("/")
+    base, hashes = base_url.rstrip("/"), _hashes(key)
+    plain = message_id.to_bytes(_VALUE_BYTES, "big")
 
     def url(letter: str, purpose: str, end: str = "") -> str:
         if purpose not in purposes:
             return ""
-        return f"{base}/{letter}/{sign(purpose=purpose, value=message_id, key=key)}{end}"
+        return f"{base}/{letter}/{_token(hashes, purpose, plain)}{end}"
 
     return MessageUrls(
         click_url=url("c", CLICK, "/"),
@@ -81,18 +90,48 @@ def urls_for(
     )
 
 
-_LABELS = {purpose: f"link:{purpose}:".encode() for purpose in PURPOSES}
+_HIDE = "hide"
 
 
-def _mac(key: bytes, purpose: str, plain: bytes) -> bytes:
-    return hmac.digest(key, _LABELS[purpose] + plain, "sha256")[:_MAC_BYTES]
+@lru_cache(maxsize=16)
+def _hashes(key: bytes) -> dict[str, "blake2b"]:
+    """A hash for each purpose, and one to hide by, begun with the key and its name."""
+    master = blake2b(key).digest()
+    return {
+        name: blake2b(
+            key=blake2b(f"link:{name}".encode(), key=master).digest(),
+            digest_size=_VALUE_BYTES if name == _HIDE else _MAC_BYTES,
+        )
+        for name in (*PURPOSES, _HIDE)
+    }
 
 
-def _hide(key: bytes, mac: bytes, value: bytes) -> bytes:
-    stream = hmac.digest(key, b"hide:" + mac, "sha256")[:_VALUE_BYTES]
-    return (int.from_bytes(stream, "big") ^ int.from_bytes(value, "big")).to_bytes(
-        _VALUE_BYTES, "big"
-    )
+def _token(hashes: dict[str, "blake2b"], purpose: str, plain: bytes) -> str:
+    mac = _digest(hashes[purpose], plain)
+    return b64encode(mac + _hide(hashes, mac, plain), b"-_").decode()
+
+
+def _digest(begun: "blake2b", text: bytes) -> bytes:
+    one = begun.copy()
+    one.update(text)
+    return one.digest()
+
+
+def _hide(hashes: dict[str, "blake2b"], mac: bytes, value: bytes) -> bytes:
+    return _mixed(_digest(hashes[_HIDE], mac), value)
+
+
+def _mixed(stream: bytes, value: bytes) -> bytes:
+    mixed = int.from_bytes(stream, "big") ^ int.from_bytes(value, "big")
+    return mixed.to_bytes(_VALUE_BYTES, "big")
+
+
+def _mac_as_before(key: bytes, purpose: str, plain: bytes) -> bytes:
+    return hmac.digest(key, f"link:{purpose}:".encode() + plain, "sha256")[:_MAC_BYTES]
+
+
+def _hide_as_before(key: bytes, mac: bytes, value: bytes) -> bytes:
+    return _mixed(hmac.digest(key, b"hide:" + mac, "sha256")[:_VALUE_BYTES], value)
 
 
 def _decode(token: str) -> bytes:

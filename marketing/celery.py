@@ -29,9 +29,10 @@ def _share_memory(**_: Any) -> None:
 @worker_process_init.connect
 def _end_with_the_worker(**_: Any) -> None:
     """Who works through tasks ends with who hands them out, however that one ends."""
-    from marketing.runtime import launch
+    from marketing.runtime import collecting, launch
 
     launch.follow_parent()
+    collecting.seldom()
 
 
 @worker_ready.connect

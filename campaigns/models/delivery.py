@@ -37,9 +37,12 @@ class Delivery(Veiled):
     )
     reason = models.CharField(_("reason"), max_length=30, choices=Reason, blank=True)
     detail = models.CharField(_("detail"), max_length=500, blank=True)
+    # Only the transaction that writes both ever sets it: that PostgreSQL looked up every message
+    # again, and locked it, took longer than to write the delivery.
     message = models.OneToOneField(
         Message,
         models.PROTECT,
+        db_constraint=False,
         null=True,
         blank=True,
         related_name="delivery",

@@ -13,15 +13,14 @@ from crm.messages.drafts import Draft, link_key, unsubscribe_link
 Headers = tuple[tuple[str, str], ...]
 
 
-def headers_for(*, draft: Draft) -> Headers:
-    """Every header of a draft: its own, then what its purpose and author ask for."""
+def way_out_headers(*, draft: Draft) -> Headers:
+    """How whoever gets this mail ends such mails (RFC 8058)."""
     way_out = way_out_of(draft=draft)
     if not way_out:
-        return common_headers(draft=draft)
+        return ()
     return (
         ("List-Unsubscribe", f"<{way_out}>"),
         ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-        *common_headers(draft=draft),
     )
 
 

@@ -1,5 +1,8 @@
-"""What is handed to an adapter: a draft with its sender, headers and ways back."""
+"""What is handed to an adapter: drafts with their sender, headers and ways back."""
 
+from collections.abc import Sequence
+
+import msgspec
 from msgspec import structs
 
 from crm import accounts, signatures
@@ -7,48 +10,88 @@ from crm.channels import base, registry
 from crm.channels.dkim import Signer
 from crm.choices import Channel
 from crm.messages.drafts import Draft
-from crm.messages.headers import common_headers, envelope_sender, headers_for, way_out_of
+from crm.messages.headers import (
+    Headers,
+    common_headers,
+    envelope_sender,
+    way_out_headers,
+    way_out_of,
+)
 
 
-def outgoing(*, draft: Draft, account: base.Account) -> base.Outgoing:
-    """A draft as the adapter of its account takes it: mails as bytes where it can."""
-    sender = accounts.sender_of(name=account.name, channel=draft.channel)
-    if draft.mail is None:
-        return base.Outgoing(
-            message_id=draft.message_id,
-            key=draft.key,
-            sender=sender,
-            recipient=draft.address,
-            subject=draft.subject,
-            html=draft.html,
-            text=draft.text,
-            headers=headers_for(draft=draft),
-            envelope_sender=envelope_sender(draft=draft),
-            signers=_signers(draft, sender),
+class _Common(msgspec.Struct, frozen=True):
+    """What the drafts of a batch have alike."""
+
+    sender: str
+    headers: Headers
+    signers: tuple[Signer, ...]
+
+
+def outgoing_many(*, drafts: Sequence[Draft], account: base.Account) -> list[base.Outgoing]:
+    """Drafts as the adapter of their account takes them: mails as bytes where it can."""
+    takes_bytes = getattr(registry.adapter_class(account.provider), "takes_bytes", False)
+    known: dict[tuple[object, ...], _Common] = {}
+    batch = []
+    for draft in drafts:
+        alike = (
+            draft.channel,
+            draft.purpose,
+            draft.author,
+            draft.source_kind,
+            draft.template_version_id,
+            draft.headers,
         )
-    if not getattr(registry.adapter_class(account.provider), "takes_bytes", False):
-        html, text = _readable(draft.mail.html), _readable(draft.mail.text)
-        plain = structs.replace(draft, mail=None, html=html, text=text)
-        return outgoing(draft=plain, account=account)
+        common = known.get(alike)
+        if common is None:
+            common = known[alike] = _common(draft, account)
+        if draft.mail is None:
+            batch.append(_readable(draft, common))
+        elif takes_bytes:
+            batch.append(_encoded(draft, common))
+        else:
+            html, text = _as_text(draft.mail.html), _as_text(draft.mail.text)
+            batch.append(_readable(structs.replace(draft, html=html, text=text), common))
+    return batch
+
+
+def _common(draft: Draft, account: base.Account) -> _Common:
+    sender = accounts.sender_of(name=account.name, channel=draft.channel)
+    signers = signatures.of_sender(sender=sender) if draft.channel == Channel.EMAIL else ()
+    return _Common(sender, common_headers(draft=draft), signers)
+
+
+def _encoded(draft: Draft, common: _Common) -> base.Outgoing:
+    assert draft.mail is not None
     return base.Outgoing(
         message_id=draft.message_id,
         key=draft.key,
-        sender=sender,
+        sender=common.sender,
         recipient=draft.address,
         subject=draft.subject,
-        headers=common_headers(draft=draft),
+        headers=common.headers,
         envelope_sender=envelope_sender(draft=draft),
         raw_html=draft.mail.html,
         raw_text=draft.mail.text,
         unsubscribe_url=way_out_of(draft=draft),
-        signers=_signers(draft, sender),
+        signers=common.signers,
     )
 
 
-def _signers(draft: Draft, sender: str) -> tuple[Signer, ...]:
-    return signatures.of_sender(sender=sender) if draft.channel == Channel.EMAIL else ()
+def _readable(draft: Draft, common: _Common) -> base.Outgoing:
+    return base.Outgoing(
+        message_id=draft.message_id,
+        key=draft.key,
+        sender=common.sender,
+        recipient=draft.address,
+        subject=draft.subject,
+        html=draft.html,
+        text=draft.text,
+        headers=(*way_out_headers(draft=draft), *common.headers),
+        envelope_sender=envelope_sender(draft=draft),
+        signers=common.signers,
+    )
 
 
-def _readable(part: bytes) -> str:
+def _as_text(part: bytes) -> str:
     """A part of a mail as text again, for providers that want it so."""
     return part.decode().replace("\r\n", "\n")

@@ -17,7 +17,7 @@ from crm.channels import journal as states
 from crm.choices import FailureReason, MessageState
 from crm.messages import journals
 from crm.messages.drafts import Draft, Sent, Settlement
-from crm.messages.outgoing import outgoing
+from crm.messages.outgoing import outgoing_many
 from crm.messages.sent import settle_sent
 from crm.messages.settling import settle_many
 from crm.messages.stopping import Stop, Stopped
@@ -102,7 +102,7 @@ def _hand_over(
     settled: list[Settlement] = []
     journal.begin(message_ids)
     try:
-        batch = [outgoing(draft=draft, account=account) for draft in drafts]
+        batch = outgoing_many(drafts=drafts, account=account)
         for outcome in registry.adapter_for(account).send_many(batch, journal=marks):
             told[outcome.message_id] = outcome
     finally:

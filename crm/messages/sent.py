@@ -29,8 +29,8 @@ _SETTLE = """
        UPDATE crm_message message
           SET state = 'sent', reason = '', detail = '', owner = '', lease_until_at = NULL,
               due_at = NULL, settled_at = %(now)s, sent_at = coalesce(sent_at, %(now)s)
-         FROM due, (SELECT count(*) FROM held) AS all_held (number)
-        WHERE message.id = due.id AND all_held.number > 0
+         FROM due
+        WHERE message.id = due.id AND (SELECT count(*) FROM held) > 0
     RETURNING message.id, message.customer_id, message.channel),
        noted AS (
        INSERT INTO crm_event (customer_id, name, occurred_at, received_at, properties, key)

@@ -73,9 +73,12 @@ class Message(Veiled):
     address = models.CharField(_("address"), max_length=1000)
     subject = models.CharField(_("subject"), max_length=998, blank=True)
     text = BodyField(_("text"), blank=True)
+    # Versions are kept for ever, so that no message's can be gone; and thousands of messages that
+    # lock one and the same row at once would wait for each other.
     template_version = models.ForeignKey(
         TemplateVersion,
         models.PROTECT,
+        db_constraint=False,
         null=True,
         blank=True,
         related_name="messages",

@@ -36,6 +36,20 @@ def test_a_link_survives_a_change_of_keys_until_the_old_key_is_dropped():
         links.unsign(purpose=links.CLICK, token=token, keys=[KEY])
 
 
+@pytest.mark.parametrize(
+    ("purpose", "token"),
+    [
+        (links.CLICK, "sr4hXG1eAYpGJo_pJ77ZtPRptY4xkmof"),
+        (links.UNSUBSCRIBE, "FUXPCj6hg7JdSC4fwSPEAYQqtsdBEoD1"),
+        (links.CONFIRM, "QdrTZCO8-rA1Eemm-a-CApYhkK300aVD"),
+    ],
+)
+def test_links_of_mails_sent_long_ago_still_work(purpose, token):
+    assert links.unsign(purpose=purpose, token=token, keys=[OLD_KEY, KEY]) == 7
+    with pytest.raises(links.BadToken):
+        links.unsign(purpose=links.OPEN, token=token, keys=[KEY])
+
+
 @given(place=st.integers(0, 31), letter=st.sampled_from("AZaz09-_"))
 def test_no_changed_letter_goes_unnoticed(place, letter):
     token = links.sign(purpose=links.OPEN, value=7, key=KEY)
