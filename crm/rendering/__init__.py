@@ -12,6 +12,8 @@ from crm.rendering.compiled import (
     compile_template,
 )
 from crm.rendering.errors import RenderError
+from crm.rendering.making import Parts, check_snippet, make
+from crm.rendering.mjml import is_mjml
 from crm.rendering.names import FILTERS, GLOBALS, PROVIDED_VARIABLES, TESTS
 from crm.rendering.plain import check_plain, is_shared, share
 from crm.rendering.slots import LinkSlot
@@ -25,10 +27,14 @@ __all__ = [
     "Encoded",
     "LinkContext",
     "LinkSlot",
+    "Parts",
     "RenderError",
     "Rendered",
     "check_plain",
+    "check_snippet",
     "compile_template",
+    "is_mjml",
     "is_shared",
+    "make",
     "share",
 ]

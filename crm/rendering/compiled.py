@@ -10,7 +10,7 @@ import msgspec
 from jinja2 import Template, nodes
 from markupsafe import escape
 
-from crm.rendering import errors, fragments, limits
+from crm.rendering import errors, faults, fragments, limits, origins
 from crm.rendering.errors import PlainDataError, RenderError
 from crm.rendering.fragments import wire_bytes
 from crm.rendering.guard import parse, reads_of, restrain, variables_of
@@ -87,7 +87,7 @@ class CompiledTemplate:
         context = self._context(variables, links)
         with limits.budget():
             subject = self._one_line(context)
-            html = self._encode_html(context) if self._slotted else b""
+            html = self._encode_html(context, links) if self._slotted else b""
             if self._text is None:
                 readable = html.decode().replace("\r\n", "\n")
                 return Encoded(subject, html, wire_bytes(plain_text(readable) if html else ""))
@@ -120,7 +120,9 @@ class CompiledTemplate:
         text = part.to_text(context, "text")
         return text if self.channel == "sms" else squeeze(text)
 
-    def _encode_html(self, context: dict[str, Any]) -> bytes:
+    def _encode_html(self, context: dict[str, Any], links: LinkContext) -> bytes:
+        if not links.click_url:
+            return wire_bytes(self._render_html(context, tracked=False))
         try:
             return self._tracked.to_bytes(context, "html")
         except RenderError as error:
@@ -238,14 +240,14 @@ def _variables(environment: Sandbox, source: str, part: str) -> frozenset[str]:
     try:
         return variables_of(parse(environment, source))
     except RenderError as error:
-        raise error.placed(part=part) from None
+        raise origins.placed(error, source, part) from None
 
 
 @lru_cache(maxsize=1024)
 def _compile(environment: Sandbox, source: str, part: str) -> Runnable:
     def to_code(tree: nodes.Template) -> Template:
         restrain(tree)
-        return _to_code(environment, tree)
+        return faults.remember(_to_code(environment, tree), source)
 
     try:
         tree = parse(environment, source)
@@ -253,7 +255,7 @@ def _compile(environment: Sandbox, source: str, part: str) -> Runnable:
         static = {data.data for data in tree.find_all(nodes.TemplateData)}
         return Runnable(to_code(tree), loops, static)
     except RenderError as error:
-        raise error.placed(part=part) from None
+        raise origins.placed(error, source, part) from None
 
 
 def _each(one: Callable[..., T], items: Iterable[Item]) -> Iterator[T | RenderError]:

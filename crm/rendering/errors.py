@@ -9,22 +9,32 @@ FAILED = "failed"
 
 
 class RenderError(Exception):
-    """A template or one rendering of it failed; `line` counts from 1, 0 where unknown."""
+    """A template or one rendering of it failed; `line` counts from 1, 0 where unknown.
 
-    def __init__(self, reason: str, message: str, line: int = 0, part: str = "") -> None:
+    It is a line of `snippet` where one is named.
+    """
+
+    def __init__(
+        self, reason: str, message: str, line: int = 0, part: str = "", snippet: str = ""
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.line = line
         self.part = part
+        self.snippet = snippet
 
     def __str__(self) -> str:
-        place = " ".join(filter(None, [self.part, f"line {self.line}" if self.line else ""]))
+        snippet = f"snippet “{self.snippet}”" if self.snippet else ""
+        line = f"line {self.line}" if self.line else ""
+        place = " ".join(filter(None, [self.part, snippet, line]))
         return f"{place}: {self.message}" if place else self.message
 
     def placed(self, *, line: int = 0, part: str = "") -> "RenderError":
         """The same error with its place filled in where it was not known."""
-        return RenderError(self.reason, self.message, self.line or line, self.part or part)
+        return RenderError(
+            self.reason, self.message, self.line or line, self.part or part, self.snippet
+        )
 
 
 class PlainDataError(RenderError, TypeError):

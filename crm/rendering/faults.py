@@ -7,22 +7,36 @@ from jinja2 import Template, UndefinedError
 
 from crm.rendering import errors
 from crm.rendering.errors import RenderError
+from crm.rendering.origins import origins_of, traced
 
 _FILENAME = "<template>"
 
 
+def remember(template: Template, source: str) -> Template:
+    """Keep with a compiled template where the lines of its source come from."""
+    template.origins_ = origins_of(source)  # type: ignore[attr-defined]
+    return template
+
+
 def told(error: Exception, template: Template, part: str = "") -> RenderError:
     """Any error of a template as one that says where it came up."""
+    if isinstance(error, RenderError) and error.line:
+        return error.placed(part=part)
     line = _line_of(template, error.__traceback__)
+    snippet, line = traced(line, getattr(template, "origins_", ()))
     if isinstance(error, RenderError):
-        return error.placed(line=line, part=part)
+        return RenderError(error.reason, error.message, line, error.part or part, snippet)
+    return RenderError(*_reason(error), line, part, snippet)
+
+
+def _reason(error: Exception) -> tuple[str, str]:
     if isinstance(error, UndefinedError):
-        return RenderError(errors.UNDEFINED, error.message or "Something is not known.", line, part)
+        return errors.UNDEFINED, error.message or "Something is not known."
     if isinstance(error, RecursionError):
-        return RenderError(errors.FAILED, "The template calls itself without end.", line, part)
+        return errors.FAILED, "The template calls itself without end."
     if isinstance(error, MemoryError):
-        return RenderError(errors.TOO_BIG, "The template needs too much memory.", line, part)
-    return RenderError(errors.FAILED, f"{error} ({type(error).__name__})", line, part)
+        return errors.TOO_BIG, "The template needs too much memory."
+    return errors.FAILED, f"{error} ({type(error).__name__})"
 
 
 def _line_of(template: Template, trace: TracebackType | None) -> int:

@@ -11,10 +11,10 @@ from crm.rendering.limits import MAX_NODES, MAX_SOURCE
 _REFUSED: dict[type[nodes.Node], str] = {
     nodes.EvalContextModifier: "Escaping cannot be switched off.",
     nodes.ScopedEvalContextModifier: "Escaping cannot be switched off.",
-    nodes.Extends: "A template cannot extend another one.",
-    nodes.Include: "A template cannot include another one.",
-    nodes.Import: "A template cannot import another one.",
-    nodes.FromImport: "A template cannot import another one.",
+    nodes.Extends: "No layout can be extended here; snippets are for templates.",
+    nodes.Include: "No snippet can be included here; snippets are for templates.",
+    nodes.Import: "No snippet can be imported here; snippets are for templates.",
+    nodes.FromImport: "No snippet can be imported here; snippets are for templates.",
     nodes.Pow: "Powers are not available in templates.",
     nodes.NSRef: "Variables cannot be set on an object.",
 }

@@ -1,6 +1,7 @@
 """What is done to an HTML template once: CSS into the elements, and a text part out of it."""
 
 import re
+from collections import Counter
 from functools import cache
 
 import css_inline
@@ -10,6 +11,11 @@ from crm.rendering.masks import Masked, mask
 
 _MARKDOWN_LINK = re.compile(r"\[([^\[\]]*)\]\(<?([^()<>\s]+)>?\)")
 _ESCAPED = re.compile(r"\\([-+.*#_()\[\]])")
+_DOCUMENT = re.compile(r"<!doctype\b|<html\b", re.IGNORECASE)
+_BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
+_ELEMENT = re.compile(r"<([a-z][a-z0-9-]*)", re.IGNORECASE)
+_COMMENTS = re.compile(r"<!--.*?-->", re.DOTALL)
+_ADDED = Counter(dict.fromkeys(("html", "head", "body", "tbody", "colgroup"), 1_000_000))
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+\n")
 
 
@@ -17,10 +23,42 @@ def inline_css(masked: Masked) -> str:
     """Put style sheets into style attributes; leave the HTML alone where that would harm a tag."""
     if "<style" not in masked.text.lower():
         return masked.text
+    begins = _DOCUMENT.search(masked.text)
+    before = masked.text[: begins.start()] if begins else ""
+    if not _ELEMENT.search(before):
+        return _inlined(masked, masked.text) or masked.text
+    document = masked.text[len(before) :]
+    return _inlined_within(masked, before, document) or (
+        before + (_inlined(masked, document) or document)
+    )
+
+
+def _inlined_within(masked: Masked, before: str, document: str) -> str:
+    """What stands before a document (macros) with its styles too; empty where that would harm it.
+
+    A parser would take its elements for the body, and drop the document's own head.
+    """
+    fence = f"<!--{masked.mark}fence-->"
+    within = _BODY.sub(lambda body: body[0] + fence + before + fence, document, count=1)
+    pieces = _inlined(masked, within).split(fence)
+    return pieces[1] + pieces[0] + pieces[2] if len(pieces) == 3 else ""
+
+
+def _inlined(masked: Masked, text: str) -> str:
+    """HTML with its styles in the elements; empty where statements or elements would be lost."""
     # A parser would open a table body inside a loop and close it outside: open it before.
     table = re.compile(rf"(<table\b[^>]*>\s*)(?=<!--{masked.mark})", re.IGNORECASE)
-    inlined: str = _inliner().inline(table.sub(r"\1<tbody>", masked.text))
-    return inlined if _keeps_statements(masked, inlined) else masked.text
+    inlined: str = _inliner().inline(table.sub(r"\1<tbody>", text))
+    wanted = set(masked.statements())
+    kept = [[n for n in masked.numbers(each) if n in wanted] for each in (text, inlined)]
+    is_whole = kept[0] == kept[1] and _elements(text) == _elements(inlined)
+    return inlined if is_whole else ""
+
+
+def _elements(text: str) -> Counter[str]:
+    """How often each element begins; those that a parser adds by itself aside."""
+    outside = _COMMENTS.sub("", text)
+    return Counter(name.lower() for name in _ELEMENT.findall(outside)) - _ADDED
 
 
 def text_source(html_source: str) -> str | None:
@@ -58,5 +96,8 @@ def _keeps_statements(masked: Masked, text: str) -> bool:
 @cache
 def _inliner() -> css_inline.CSSInliner:
     return css_inline.CSSInliner(
-        keep_style_tags=True, keep_at_rules=True, load_remote_stylesheets=False
+        keep_style_tags=True,
+        keep_at_rules=True,
+        keep_link_tags=True,
+        load_remote_stylesheets=False,
     )
