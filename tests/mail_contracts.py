@@ -55,6 +55,8 @@ class MailerContract(SendingContract):
     # How an address that is none is refused, and whether the provider signs what is in a callback.
     refusal = "invalid_address"
     is_content_signed = False
+    # Whether the proof of a callback stands in its body, not in a header.
+    is_proof_inside = False
     # Headers of ours that the provider does not let through, in lower case.
     kept_back: ClassVar[frozenset[str]] = frozenset()
     # Secrets that are proofs of callbacks or keys: another value is no wrong password.
@@ -236,7 +238,8 @@ class MailerContract(SendingContract):
         nobody = self.adapter_class(replace(account, callback_secret="", secrets=()))
         bare = CallbackRequest({}, request.body, CALLBACK_URL, request.received_at)
 
-        for adapter_, asked in ((stranger, request), (nobody, request), (adapter, bare)):
+        unproven = [] if self.is_proof_inside else [(adapter, bare)]
+        for adapter_, asked in ((stranger, request), (nobody, request), *unproven):
             with pytest.raises(CallbackRefused):
                 adapter_.verify_callback(asked)
 

@@ -100,8 +100,8 @@ def asked(url: str, *, headers: dict[str, str], wrong: Sequence[int] = (401, 403
     return asked_by(Call(url, tuple(headers.items()), method="GET"), wrong=wrong)
 
 
-def asked_by(call: Call, *, wrong: Sequence[int] = (401, 403)) -> str:
-    """The same by a request of any kind."""
+def asked_by(call: Call, *, wrong: Sequence[int] = (401, 403), fine: Sequence[int] = ()) -> str:
+    """The same by a request of any kind; answers with a status of `fine` are a success too."""
     with trusted_client(connections=1) as client:
         try:
             answer = client.request(
@@ -111,4 +111,5 @@ def asked_by(call: Call, *, wrong: Sequence[int] = (401, 403)) -> str:
             return f"{type(error).__name__}: {error}"
     if answer.status_code in wrong:
         return f"The provider refuses the credentials ({answer.status_code})."
-    return "" if answer.is_success else f"The provider answers {answer.status_code}."
+    is_fine = answer.is_success or answer.status_code in fine
+    return "" if is_fine else f"The provider answers {answer.status_code}."

@@ -10,6 +10,13 @@ from crm.channels.base import Account, Adapter
 PROVIDERS: dict[str, str] = {
     "email": "crm.channels.email.EmailAdapter",
     "postmark": "crm.channels.mailers.postmark.PostmarkAdapter",
+    "brevo": "crm.channels.mailers.brevo.BrevoAdapter",
+    "mailersend": "crm.channels.mailers.mailersend.MailerSendAdapter",
+    "mailtrap": "crm.channels.mailers.mailtrap.MailtrapAdapter",
+    "postal": "crm.channels.mailers.postal.PostalAdapter",
+    "resend": "crm.channels.mailers.resend.ResendAdapter",
+    "scaleway": "crm.channels.mailers.scaleway.ScalewayAdapter",
+    "unisender_go": "crm.channels.mailers.unisender_go.UnisenderGoAdapter",
     "sms_http": "crm.channels.sms_http.SmsHttpAdapter",
     "twilio": "crm.channels.twilio.TwilioAdapter",
     "vonage": "crm.channels.vonage.VonageAdapter",

@@ -1,12 +1,26 @@
 """Providers of e-mail as they really speak: what they take, answer and report."""
 
+from crm.simulator.mailers.brevo import Brevo
+from crm.simulator.mailers.mailersend import MailerSend
+from crm.simulator.mailers.mailtrap import Mailtrap
+from crm.simulator.mailers.postal import Postal
 from crm.simulator.mailers.postmark import Postmark
+from crm.simulator.mailers.resend import Resend
+from crm.simulator.mailers.scaleway import Scaleway
 from crm.simulator.mailers.shapes import Fate, Mailer, TakenMail
+from crm.simulator.mailers.unisender_go import UnisenderGo
 from crm.simulator.vendors.shapes import Keys
 
 __all__ = ["MAILERS", "Fate", "Mailer", "TakenMail", "all_of"]
 
 MAILERS: dict[str, type[Mailer]] = {
+    "brevo": Brevo,
+    "mailersend": MailerSend,
+    "mailtrap": Mailtrap,
+    "postal": Postal,
+    "resend": Resend,
+    "scaleway": Scaleway,
+    "unisender_go": UnisenderGo,
     "postmark": Postmark,
 }
 

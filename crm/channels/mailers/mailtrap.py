@@ -1,0 +1,175 @@
+"""E-mail through Mailtrap: its sending API, with the streams for transactional and bulk mail."""
+
+import hmac
+import json
+from typing import ClassVar
+
+from django.utils.translation import gettext_noop as _
+
+from crm.channels import proofs
+from crm.channels.base import (
+    BOUNCED,
+    CLICKED,
+    COMPLAINED,
+    DEFERRED,
+    DELIVERED,
+    FAILED_NEWS,
+    HARD_BOUNCE,
+    INVALID_ADDRESS,
+    OPENED,
+    SENDER_REFUSED,
+    SOFT_BOUNCE,
+    UNAUTHORIZED,
+    UNKNOWN,
+    UNSUBSCRIBED,
+    CallbackNews,
+    CallbackRefused,
+    CallbackRequest,
+    Field,
+    Inbound,
+)
+from crm.channels.http_wire import Answer, Call
+from crm.channels.mailing import (
+    KEY,
+    Mail,
+    MailerAdapter,
+    bounce_by_code,
+    json_call,
+    named,
+    part,
+    rows,
+    since_epoch,
+    word,
+)
+from crm.channels.posting import ADDRESS_FIELD, asked
+
+WORDS = {
+    "delivery": DELIVERED,
+    "soft bounce": DEFERRED,
+    "bounce": BOUNCED,
+    "suspension": DEFERRED,
+    "reject": FAILED_NEWS,
+    "spam": COMPLAINED,
+    "open": OPENED,
+    "click": CLICKED,
+    "unsubscribe": UNSUBSCRIBED,
+}
+# A word in the answer, and what it means; the first that is there counts.
+REFUSALS = {
+    "'from'": SENDER_REFUSED,
+    "domain": SENDER_REFUSED,
+    "'to'": INVALID_ADDRESS,
+    "limit": UNAUTHORIZED,
+    "unauthorized": UNAUTHORIZED,
+}
+_STREAMS = {
+    "transactional": "https://send.api.mailtrap.io",
+    "bulk": "https://bulk.api.mailtrap.io",
+}
+_SOFT = frozenset({"unavailable", "mailbox_full", "timeout", "connection"})
+
+
+class MailtrapAdapter(MailerAdapter):
+    """One mail a request; callbacks come in batches, signed over their body."""
+
+    label: ClassVar[str] = "Mailtrap"
+    fields = (
+        Field("api_token", _("API token"), is_secret=True),
+        Field(
+            "signing_secret",
+            _("Signature token of the webhook"),
+            help=_("Callbacks are signed with it."),
+            is_secret=True,
+        ),
+        Field(
+            "stream",
+            _("Stream"),
+            help=_("Mailtrap wants broadcasts in the bulk stream."),
+            default="transactional",
+            is_needed=False,
+            choices=("transactional", "bulk"),
+        ),
+        ADDRESS_FIELD,
+    )
+    refusals = REFUSALS
+
+    def compose(self, mail: Mail) -> Call:
+        """The mail as JSON; a variable carries our key."""
+        data: dict[str, object] = {
+            "from": named(mail.sender),
+            "to": [named(mail.recipient)],
+            "subject": mail.subject,
+            "headers": dict(mail.headers()),
+            "custom_variables": {KEY: mail.key},
+        }
+        data |= {"html": mail.html} if mail.html else {}
+        data |= {"text": mail.text} if mail.text else {}
+        stream = _STREAMS[self.account.option("stream", "transactional")]
+        return json_call(f"{self.base or stream}/api/send", data, self._credentials())
+
+    def identity(self, answer: Answer) -> object:
+        """The one id for our one recipient."""
+        found = answer.json().get("message_ids")
+        return found[0] if isinstance(found, list) and found else None
+
+    def check(self) -> str:
+        """Ask which accounts the token opens."""
+        base = self.base or "https://mailtrap.io"
+        return asked(f"{base}/api/accounts", headers=dict([self._credentials()]))
+
+    def verify_callback(self, request: CallbackRequest) -> None:
+        """Check `Mailtrap-Signature`: HMAC-SHA256 over the body, in hex."""
+        secret = self.account.secret("signing_secret") or self.account.callback_secret
+        wanted = hmac.digest(secret.encode(), request.body, "sha256").hex()
+        given = request.headers.get("mailtrap-signature", "")
+        proofs.prove(proofs.same(given, wanted, secret=secret))
+
+    def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
+        """Read the events of a batch, in either format: a list in one object, or one a line."""
+        return [_news(raw, request) for raw in _events(request)]
+
+    def _credentials(self) -> tuple[str, str]:
+        return "Api-Token", self.account.secret("api_token")
+
+
+def _events(request: CallbackRequest) -> list[dict[str, object]]:
+    try:
+        found = [json.loads(line) for line in _documents(request.body)]
+    except ValueError as error:
+        raise CallbackRefused("The callback is not JSON.") from error
+    if not found or not all(isinstance(one, dict) for one in found):
+        raise CallbackRefused("The callback is not a JSON object.")
+    return [event for one in found for event in (rows(one["events"]) if "events" in one else [one])]
+
+
+def _documents(body: bytes) -> list[bytes]:
+    """The whole body where it is one document, else its lines."""
+    try:
+        json.loads(body)
+    except ValueError:
+        return [line for line in body.splitlines() if line.strip()]
+    return [body]
+
+
+def _news(raw: dict[str, object], request: CallbackRequest) -> CallbackNews:
+    said, detail = word(raw.get("event")), word(raw.get("response") or raw.get("reason"))
+    kind = WORDS.get(said, UNKNOWN)
+    return CallbackNews(
+        provider_message_id=word(raw.get("message_id")),
+        key=word(part(raw, "custom_variables").get(KEY)),
+        kind=kind,
+        occurred_at=since_epoch(raw.get("timestamp"), request.received_at),
+        recipient=word(raw.get("email")),
+        reason=_reason(kind, raw, detail),
+        raw=raw,
+        detail=detail,
+    )
+
+
+def _reason(kind: str, raw: dict[str, object], detail: str) -> str:
+    if kind == FAILED_NEWS:
+        return "rejected"
+    if kind != BOUNCED:
+        return ""
+    is_soft = word(raw.get("bounce_category")) in _SOFT
+    return bounce_by_code(detail, otherwise=SOFT_BOUNCE if is_soft else HARD_BOUNCE)

@@ -1,0 +1,185 @@
+"""E-mail through Resend."""
+
+import base64
+import hmac
+from typing import ClassVar
+
+from django.utils.translation import gettext_noop as _
+
+from crm.channels import proofs
+from crm.channels.base import (
+    BLOCKED,
+    BOUNCED,
+    CLICKED,
+    COMPLAINED,
+    DEFERRED,
+    DELIVERED,
+    FAILED_NEWS,
+    HARD_BOUNCE,
+    INVALID_ADDRESS,
+    OPENED,
+    SENDER_REFUSED,
+    SENT_NEWS,
+    SOFT_BOUNCE,
+    UNAUTHORIZED,
+    UNKNOWN,
+    CallbackNews,
+    CallbackRequest,
+    Field,
+    Inbound,
+)
+from crm.channels.callbacks import read_json
+from crm.channels.http_wire import Call
+from crm.channels.mailing import (
+    KEY,
+    Mail,
+    MailerAdapter,
+    bounce_by_code,
+    json_call,
+    part,
+    rows,
+    word,
+)
+from crm.channels.mime import InvalidAddress, parse_address
+from crm.channels.posting import ADDRESS_FIELD, asked_by
+
+WORDS = {
+    "email.scheduled": SENT_NEWS,
+    "email.sent": SENT_NEWS,
+    "email.delivered": DELIVERED,
+    "email.delivery_delayed": DEFERRED,
+    "email.bounced": BOUNCED,
+    "email.failed": FAILED_NEWS,
+    "email.suppressed": FAILED_NEWS,
+    "email.complained": COMPLAINED,
+    "email.opened": OPENED,
+    "email.clicked": CLICKED,
+}
+# A word in the answer, and what it means; the first that is there counts.
+REFUSALS = {
+    "api_key": UNAUTHORIZED,
+    "not_verified": SENDER_REFUSED,
+    "not verified": SENDER_REFUSED,
+    "invalid_from_address": SENDER_REFUSED,
+    "`from`": SENDER_REFUSED,
+    "`to`": INVALID_ADDRESS,
+    "testing emails": UNAUTHORIZED,
+}
+# What stands in the type, the subtype or the words of a bounce that does not close the address.
+_CLASSES = {
+    "suppress": BLOCKED,
+    "rejected": BLOCKED,
+    "toolarge": BLOCKED,
+    "full": SOFT_BOUNCE,
+    "transient": SOFT_BOUNCE,
+    "undetermined": SOFT_BOUNCE,
+    "general bounce": SOFT_BOUNCE,
+}
+# Resend makes its own.
+_THEIRS = frozenset({"message-id"})
+
+
+class ResendAdapter(MailerAdapter):
+    """One mail a request, once for each key; callbacks are signed by Standard Webhooks."""
+
+    label: ClassVar[str] = "Resend"
+    is_idempotent: ClassVar[bool] = True
+    fields = (
+        Field("api_key", _("API key"), is_secret=True),
+        Field(
+            "signing_secret",
+            _("Signing secret of the webhook"),
+            help=_("Callbacks are signed with it."),
+            is_secret=True,
+        ),
+        ADDRESS_FIELD,
+    )
+    refusals = REFUSALS
+
+    def compose(self, mail: Mail) -> Call:
+        """The mail as JSON; a tag carries our key, and so does the header that makes it unique."""
+        data: dict[str, object] = {
+            "from": mail.sender.header(),
+            "to": [mail.recipient.address],
+            "subject": mail.subject,
+            "headers": dict(mail.headers(without=_THEIRS)),
+            "tags": [{"name": KEY, "value": mail.key}],
+        }
+        data |= {"html": mail.html} if mail.html else {}
+        data |= {"text": mail.text} if mail.text else {}
+        once = ("Idempotency-Key", mail.key[:256])
+        return json_call(f"{self._base()}/emails", data, self._credentials(), once)
+
+    def check(self) -> str:
+        """Hand over a mail of nothing: a key that may only send may do no more than that."""
+        return asked_by(json_call(f"{self._base()}/emails", {}, self._credentials()), fine=(422,))
+
+    def verify_callback(self, request: CallbackRequest) -> None:
+        """Check `svix-signature`, which may hold several, over id, moment and body."""
+        told = [request.headers.get(f"svix-{name}", "") for name in ("id", "timestamp")]
+        secret = self.account.secret("signing_secret") or self.account.callback_secret
+        wanted = signature(secret, identity=told[0], timestamp=told[1], body=request.body)
+        given = request.headers.get("svix-signature", "").split()
+        proofs.prove(any([proofs.same(one, wanted, secret=secret) for one in given]))
+        proofs.prove_fresh(proofs.unix(told[1]), request)
+
+    def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
+        """Read one event."""
+        raw = read_json(request)
+        data, kind = part(raw, "data"), WORDS.get(word(raw.get("type")), UNKNOWN)
+        why = part(data, "bounce") or part(data, "failed") or part(data, "suppressed")
+        detail = word(why.get("message") or why.get("reason"))
+        return [
+            CallbackNews(
+                provider_message_id=word(data.get("email_id")),
+                key=_key_in(data.get("tags")),
+                kind=kind,
+                occurred_at=proofs.moment(raw.get("created_at"), request.received_at),
+                recipient=_recipient_in(data.get("to")),
+                reason=_reason(kind, why, detail),
+                raw=raw,
+                detail=detail,
+            )
+        ]
+
+    def _base(self) -> str:
+        return self.base or "https://api.resend.com"
+
+    def _credentials(self) -> tuple[str, str]:
+        return "Authorization", f"Bearer {self.account.secret('api_key')}"
+
+
+def signature(secret: str, *, identity: str, timestamp: str, body: bytes) -> str:
+    """A signature of Standard Webhooks; secrets are base64, mostly behind `whsec_`."""
+    bare = secret.removeprefix("whsec_")
+    try:
+        key = base64.b64decode(bare, validate=True)
+    except ValueError:
+        key = bare.encode()
+    signed = f"{identity}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+
+
+def _reason(kind: str, why: dict[str, object], detail: str) -> str:
+    if kind == FAILED_NEWS:
+        return "rejected"
+    if kind != BOUNCED:
+        return ""
+    said = f"{word(why.get('type'))} {word(why.get('subType'))} {detail}".lower()
+    found = next((ours for theirs, ours in _CLASSES.items() if theirs in said), "")
+    return found or bounce_by_code(detail, otherwise=HARD_BOUNCE)
+
+
+def _key_in(tags: object) -> str:
+    """Our key among the tags, which come as an object, or as a list of names and values."""
+    if isinstance(tags, dict):
+        return word(tags.get(KEY))
+    return word(next((tag.get("value") for tag in rows(tags) if tag.get("name") == KEY), ""))
+
+
+def _recipient_in(found: object) -> str:
+    first = word(found[0]) if isinstance(found, list) and found else ""
+    try:
+        return parse_address(first).address
+    except InvalidAddress:
+        return ""

@@ -1,0 +1,92 @@
+"""Brevo: its transactional API, version 3."""
+
+import json
+import re
+import time
+
+from crm.simulator.http import Posted, Request, Response
+from crm.simulator.mailers.boxes import every, inside, is_sendable, mailbox, said
+from crm.simulator.mailers.shapes import Fate, TakenMail, with_password
+from crm.simulator.vendors.shapes import Keys, as_json, data_of, identity_of
+
+_EVENTS: dict[Fate, dict[str, object]] = {
+    Fate.DELIVERED: {"event": "delivered"},
+    Fate.BOUNCED: {"event": "hard_bounce", "reason": "550 5.1.1 User unknown"},
+    Fate.SOFT: {"event": "soft_bounce", "reason": "452 4.2.2 Mailbox full"},
+    Fate.COMPLAINED: {"event": "spam"},
+    Fate.UNSUBSCRIBED: {"event": "unsubscribe"},
+}
+_VARIABLE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+
+
+class Brevo:
+    """JSON both ways; templates are rendered in every mail."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def take(self, request: Request) -> TakenMail | Response:
+        """`POST /smtp/email` with the header `api-key`."""
+        if request.headers.get("api-key") != self._keys.key:
+            return _error(401, "unauthorized", "Key not found")
+        if request.method == "GET" and request.path == "/account":
+            return Response(200, {"email": "simulator@example.com", "plan": []})
+        data = data_of(request)
+        headers = {name: str(value) for name, value in inside(data, "headers").items()}
+        headers.pop("idempotencyKey", "")
+        custom = headers.pop("X-Mailin-custom", "{}")
+        identity = f"<{identity_of(request)[:20]}@smtp-relay.mailin.fr>"
+        taken = TakenMail(
+            identity,
+            said(json.loads(custom), "rapport_key"),
+            mailbox(data.get("sender")),
+            next((said(one, "email") for one in every(data.get("to"))), ""),
+            _rendered(said(data, "subject")),
+            _rendered(said(data, "textContent")),
+            _rendered(said(data, "htmlContent")),
+            headers,
+        )
+        if not is_sendable(taken):
+            return _error(400, "missing_parameter", "htmlContent or textContent is missing")
+        return taken
+
+    def accepted(self, taken: TakenMail) -> Response:
+        """201 with the Message-ID."""
+        return Response(201, {"messageId": taken.identity})
+
+    def refused(self, taken: TakenMail) -> Response:
+        """400."""
+        return _error(400, "invalid_parameter", "email is not valid in to")
+
+    def slow_down(self) -> Response:
+        """429."""
+        data: dict[str, object] = {"code": "too_many_requests", "message": "Too many requests"}
+        return Response(429, data, (("Retry-After", "2"), ("x-sib-ratelimit-reset", "2")))
+
+    def report(self, taken: TakenMail, fate: Fate, url: str) -> Posted:
+        """One event, with the account's password."""
+        seconds = time.time()
+        data = _EVENTS[fate] | {
+            "email": taken.recipient,
+            "id": 26224,
+            "date": "2026-11-22 12:00:00",
+            "ts": int(seconds),
+            "ts_event": int(seconds),
+            "ts_epoch": int(seconds * 1000),
+            "message-id": taken.identity,
+            "subject": taken.subject,
+            "X-Mailin-custom": json.dumps({"rapport_key": taken.key}),
+            "sending_ip": "192.0.2.7",
+            "template_id": 0,
+            "tags": [],
+        }
+        return with_password(Posted(url, as_json(data)), self._keys.secret)
+
+
+def _rendered(text: str) -> str:
+    """What readers see: variables that nobody set are gone, and a word joiner takes no room."""
+    return _VARIABLE.sub("", text).replace("\u2060", "")
+
+
+def _error(status: int, code: str, message: str) -> Response:
+    return Response(status, {"code": code, "message": message})

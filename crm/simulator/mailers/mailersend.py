@@ -1,0 +1,113 @@
+"""MailerSend: its API, version 1."""
+
+import hmac
+import re
+
+from crm.simulator.http import Posted, Request, Response
+from crm.simulator.mailers.boxes import bearer, every, is_sendable, mailbox, paired, said
+from crm.simulator.mailers.shapes import Fate, TakenMail
+from crm.simulator.vendors.shapes import Keys, as_json, data_of, identity_of, now
+
+_ACTIVITIES: dict[Fate, tuple[str, dict[str, object] | None]] = {
+    Fate.DELIVERED: ("delivered", None),
+    Fate.BOUNCED: ("hard_bounced", {"object": "recipient_bounce", "reason": "550 5.1.1 Unknown"}),
+    Fate.SOFT: ("soft_bounced", {"object": "recipient_bounce", "reason": "Mailbox full"}),
+    Fate.COMPLAINED: ("spam_complaint", {"object": "spam_complaint", "reason": None}),
+    Fate.UNSUBSCRIBED: (
+        "unsubscribed",
+        {"object": "recipient_unsubscribe", "reason": "option_3", "readable_reason": "Too many"},
+    ),
+}
+_VARIABLE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{\$.*?\}", re.DOTALL)
+
+
+class MailerSend:
+    """JSON in, headers out, signed JSON back."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def take(self, request: Request) -> TakenMail | Response:
+        """`POST /v1/email` with a token."""
+        if bearer(request) != self._keys.key:
+            return Response(401, {"message": "Unauthenticated."})
+        if request.path == "/v1/api-quota":
+            return Response(200, {"quota": 100000, "remaining": 99999, "reset": now()})
+        data = data_of(request)
+        tags = data.get("tags")
+        key = (
+            next((str(tag)[4:] for tag in tags if str(tag).startswith("key:")), "")
+            if (isinstance(tags, list))
+            else ""
+        )
+        headers = paired(data.get("headers"), name="name", value="value")
+        if data.get("list_unsubscribe"):
+            headers["List-Unsubscribe"] = f"<{data['list_unsubscribe']}>"
+            headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        if data.get("precedence_bulk"):
+            headers["Precedence"] = "bulk"
+        taken = TakenMail(
+            identity_of(request)[:24],
+            key,
+            mailbox(data.get("from")),
+            next((said(one, "email") for one in every(data.get("to"))), ""),
+            _rendered(said(data, "subject")),
+            _rendered(said(data, "text")),
+            _rendered(said(data, "html")),
+            headers,
+        )
+        return taken if is_sendable(taken) else _error("text", "The text field is required.")
+
+    def accepted(self, taken: TakenMail) -> Response:
+        """202 with the id in a header and an empty body."""
+        return Response(202, None, (("X-Message-Id", taken.identity),))
+
+    def refused(self, taken: TakenMail) -> Response:
+        """422 with the field that is wrong."""
+        return _error("to.0.email", "The to.0.email must be a valid email address.")
+
+    def slow_down(self) -> Response:
+        """429."""
+        return Response(429, {"message": "Too Many Attempts."}, (("Retry-After", "2"),))
+
+    def report(self, taken: TakenMail, fate: Fate, url: str) -> Posted:
+        """One activity, signed."""
+        name, morph = _ACTIVITIES[fate]
+        data: dict[str, object] = {
+            "type": f"activity.{name}",
+            "domain_id": "yv69oxl5kl785kw2",
+            "created_at": now(),
+            "webhook_id": "2351ndgwr4zqx8ko",
+            "url": url,
+            "data": {
+                "object": "activity",
+                "id": taken.identity[::-1],
+                "type": name,
+                "created_at": now(),
+                "email": {
+                    "object": "email",
+                    "id": taken.identity[:12],
+                    "created_at": now(),
+                    "from": taken.sender,
+                    "subject": taken.subject,
+                    "status": "delivered" if fate is Fate.DELIVERED else "rejected",
+                    "tags": [f"key:{taken.key}"],
+                    "message": {"object": "message", "id": taken.identity, "created_at": now()},
+                    "recipient": {"object": "recipient", "email": taken.recipient},
+                },
+                "morph": morph,
+                "template_id": "",
+            },
+        }
+        body = as_json(data)
+        proof = hmac.digest(self._keys.secret.encode(), body, "sha256").hex()
+        return Posted(url, body, (("Signature", proof),))
+
+
+def _rendered(text: str) -> str:
+    """What readers see: variables that nobody set are gone, and a word joiner takes no room."""
+    return _VARIABLE.sub("", text).replace("\u2060", "")
+
+
+def _error(field: str, message: str) -> Response:
+    return Response(422, {"message": message, "errors": {field: [message]}})

@@ -1,0 +1,108 @@
+"""Resend: its API."""
+
+import base64
+import hmac
+import time
+import uuid
+
+from crm.simulator.http import Posted, Request, Response
+from crm.simulator.mailers.boxes import bearer, every, inside, is_sendable, said
+from crm.simulator.mailers.shapes import Fate, TakenMail
+from crm.simulator.vendors.shapes import Keys, as_json, data_of, now
+
+_EVENTS: dict[Fate, tuple[str, dict[str, object]]] = {
+    Fate.DELIVERED: ("email.delivered", {}),
+    Fate.BOUNCED: (
+        "email.bounced",
+        {
+            "bounce": {
+                "message": "The recipient's email provider sent a hard bounce message.",
+                "subType": "General",
+                "type": "Permanent",
+            }
+        },
+    ),
+    Fate.SOFT: (
+        "email.bounced",
+        {
+            "bounce": {
+                "message": "The recipient's inbox was full.",
+                "subType": "MailboxFull",
+                "type": "Transient",
+            }
+        },
+    ),
+    Fate.COMPLAINED: ("email.complained", {}),
+}
+
+
+class Resend:
+    """JSON both ways, one mail for each key, callbacks signed by Standard Webhooks."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def take(self, request: Request) -> TakenMail | Response:
+        """`POST /emails` with a token."""
+        if bearer(request) != self._keys.key:
+            return _error(401, "invalid_api_key", "API key is invalid")
+        data = data_of(request)
+        once = request.headers.get("idempotency-key") or str(uuid.uuid4())
+        tags = {said(tag, "name"): said(tag, "value") for tag in every(data.get("tags"))}
+        to = data.get("to")
+        taken = TakenMail(
+            str(uuid.uuid5(uuid.NAMESPACE_OID, once)),
+            tags.get("rapport_key", ""),
+            said(data, "from"),
+            str(to[0]) if isinstance(to, list) and to else "",
+            said(data, "subject"),
+            said(data, "text"),
+            said(data, "html"),
+            {name: str(value) for name, value in inside(data, "headers").items()},
+        )
+        if not is_sendable(taken):
+            return _error(422, "missing_required_field", "Missing `html` or `text` field.")
+        return taken
+
+    def accepted(self, taken: TakenMail) -> Response:
+        """200 with the id."""
+        return Response(200, {"id": taken.identity})
+
+    def refused(self, taken: TakenMail) -> Response:
+        """422 with the field that is wrong."""
+        return _error(422, "validation_error", "Invalid `to` field.")
+
+    def slow_down(self) -> Response:
+        """429."""
+        data = {"statusCode": 429, "name": "rate_limit_exceeded", "message": "Too many requests."}
+        return Response(429, data, (("Retry-After", "2"), ("ratelimit-reset", "2")))
+
+    def report(self, taken: TakenMail, fate: Fate, url: str) -> Posted:
+        """One event, signed."""
+        name, more = _EVENTS.get(fate, _EVENTS[Fate.DELIVERED])
+        data = {
+            "type": name,
+            "created_at": now(),
+            "data": {
+                "created_at": now(),
+                "email_id": taken.identity,
+                "from": taken.sender,
+                "to": [taken.recipient],
+                "subject": taken.subject,
+                "tags": {"rapport_key": taken.key},
+                **more,
+            },
+        }
+        body, identity, moment = as_json(data), f"msg_{uuid.uuid4().hex}", str(int(time.time()))
+        signed = f"{identity}.{moment}.".encode() + body
+        proof = base64.b64encode(hmac.digest(self._keys.secret.encode(), signed, "sha256")).decode()
+        proofs = (
+            ("svix-id", identity),
+            ("svix-timestamp", moment),
+            ("svix-signature", f"v1,{proof}"),
+        )
+        return Posted(url, body, proofs)
+
+
+def _error(status: int, name: str, message: str) -> Response:
+    return Response(status, {"statusCode": status, "name": name, "message": message})
