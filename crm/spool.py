@@ -6,15 +6,18 @@ that lock knows that the segment is finished.
 """
 
 import fcntl
+import logging
 import os
 import struct
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 SEGMENT_BYTES = 16 * 1024 * 1024
 SEGMENT_SECONDS = 60.0
@@ -140,6 +143,29 @@ def read(path: Path, offset: int, *, at_most: int) -> tuple[list[bytes], int]:
             data += file.read(needed - len(data))
     payloads, end = _split(data)
     return payloads, offset + end
+
+
+def size_of(payload: bytes) -> int:
+    """The bytes that a record takes up in its segment."""
+    return _FRAME.size + len(payload)
+
+
+def remove_read(folder: Path, positions: Mapping[str, int]) -> set[str]:
+    """Delete the segments that are finished and read to their end; gives those that are kept."""
+    paths = segments(folder)
+    kept = {path.name for path in paths}
+    for path in paths:
+        if not is_finished(path):
+            continue
+        # Looked at after it was finished: nothing can have been added since.
+        payloads, end = read(path, positions.get(path.name, 0), at_most=_FRAME.size)
+        if payloads:
+            continue
+        if (torn := path.stat().st_size - end) > 0:
+            logger.warning("%d bytes were cut off by a crash before their answer.", torn)
+        path.unlink()
+        kept.discard(path.name)
+    return kept
 
 
 def is_finished(path: Path) -> bool:

@@ -7,7 +7,6 @@ from crm import views
 urlpatterns: list[URLPattern | URLResolver] = [
     path("callbacks/<slug:provider>/", views.callback, name="callback"),
     path("c/<str:token>/<int:position>", views.clicked, name="click"),
-    path("o/<str:token>", views.opened, name="open"),
     path("u/<str:token>", views.unsubscribe, name="unsubscribe"),
     path("p/<str:token>", views.chosen, name="preferences"),
     path("push/<str:token>", views.push, name="push"),

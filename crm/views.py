@@ -11,7 +11,7 @@ from csp.decorators import csp, csp_update
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -39,10 +39,6 @@ from crm.models import Message
 from crm.rendering import RenderError
 
 MAX_CALLBACK = 1_000_000
-# One transparent GIF pixel.
-PIXEL = bytes.fromhex(
-    "47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b"
-)
 # Public pages load our own style sheet and post to us, and that is all they may do.
 STRICT = {
     "default-src": [NONE],
@@ -99,21 +95,6 @@ def callback(request: HttpRequest, provider: str) -> HttpResponse:
     return HttpResponse(status=204) if answer is None else JsonResponse(answer)
 
 
-@never_cache
-@require_safe
-def opened(request: HttpRequest, token: str) -> HttpResponse:
-    """Answer with an invisible picture and note the opening; a bad token gets the picture too."""
-    try:
-        message_id = _read(links.OPEN, token)
-    except links.BadToken:
-        pass
-    else:
-        tracking.open_message(
-            message_id=message_id, user_agent=_user_agent(request), now=timezone.now()
-        )
-    return HttpResponse(PIXEL, content_type="image/gif")
-
-
 def _found(view: View) -> View:
     """Answer a token that is not ours, or a message that is gone, with a friendly page."""
 
@@ -165,14 +146,8 @@ def push_worker(request: HttpRequest) -> HttpResponse:
 @_found
 @require_safe
 def clicked(request: HttpRequest, *, token: str, position: int) -> HttpResponse:
-    """Lead on to where a link goes and note the click."""
-    url = tracking.click(
-        message_id=_read(links.CLICK, token),
-        position=position,
-        user_agent=_user_agent(request),
-        now=timezone.now(),
-    )
-    return HttpResponseRedirect(url)
+    """A link that leads nowhere: those that lead somewhere are answered before Django."""
+    raise tracking.NotFound("The link leads nowhere.")
 
 
 @_found
@@ -232,6 +207,7 @@ def chosen(request: HttpRequest, *, token: str) -> HttpResponse:
         "known": known,
         "said": said,
         "frequencies": preferences.FREQUENCIES,
+        "modes": preferences.TRACKING,
         "push_url": reverse("push", args=[token]) if subscriptions.public_key() else "",
     }
     return _page(request, "preferences.html", context, language)
@@ -300,6 +276,8 @@ def _choose(request: HttpRequest, customer_id: int, message_id: int, now: dateti
     )
     if (frequency := request.POST.get("frequency", "")) in preferences.FREQUENCIES:
         preferences.choose_frequency(customer_id=customer_id, frequency=frequency, now=now)
+    if (mode := request.POST.get("tracking", "-")) in preferences.TRACKING:
+        tracking.choose_mode(customer_id=customer_id, mode=mode, now=now)
     return _("Saved. It is in effect now.")
 
 
@@ -324,11 +302,6 @@ def _ask_for_data(kind: str, customer_id: int, message_id: int, now: datetime) -
 
 def _read(purpose: str, token: str) -> int:
     return links.unsign(purpose=purpose, token=token, keys=accounts.link_keys())
-
-
-def _user_agent(request: HttpRequest) -> str:
-    """Who asks; whoever only looks at the head is a program."""
-    return "" if request.method == "HEAD" else request.headers.get("User-Agent", "")
 
 
 def _preferences_url(message_id: int) -> str:

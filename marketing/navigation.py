@@ -123,6 +123,13 @@ SIDEBAR: dict[str, Any] = {
                 ),
                 _page(_("Messages"), "mail", "crm_message_changelist", "crm.view_message"),
                 _page(_("In doubt"), "help", "crm_doubts", "crm.view_message"),
+                _page(_("Links by day"), "ads_click", "crm_linkday_changelist", "crm.view_linkday"),
+                _page(
+                    _("Not counted"),
+                    "smart_toy",
+                    "crm_uncountedsighting_changelist",
+                    "crm.view_uncountedsighting",
+                ),
                 _page(
                     _("Returned mail"),
                     "undo",
@@ -189,6 +196,12 @@ SIDEBAR: dict[str, Any] = {
                     "verified_user",
                     "crm_consentdecision_changelist",
                     "crm.view_consentdecision",
+                ),
+                _page(
+                    _("Tracking choices"),
+                    "visibility_off",
+                    "crm_trackingrefusal_changelist",
+                    "crm.view_trackingrefusal",
                 ),
                 _page(
                     _("Marketing pauses"),

@@ -288,6 +288,8 @@ SPOOL_DIR = VAR_DIR / "spool"
 INGEST_FSYNC = env.bool("INGEST_FSYNC", default=True)
 # How often one write key may call the tracking API.
 TRACK_RATE = env.str("TRACK_RATE", default="600000/min")
+# How much is noted of who opens a message and follows its links: personal, aggregate or off.
+TRACKING_MODE = env.str("TRACKING_MODE", default="personal")
 # How long a request to the API may be, uploads of imports aside; in bytes.
 API_MAX_BODY = env.int("API_MAX_BODY", default=5_000_000)
 # Private hosts that webhooks may call nevertheless, such as a receiver on this machine.

@@ -19,7 +19,7 @@ from campaigns.sending import claims as claiming
 from campaigns.sending import decided, holding, stops
 from campaigns.sending.claims import Claim
 from campaigns.sending.decided import Decision
-from crm import messages, templates, variables
+from crm import messages, templates, tracking, variables
 from crm.choices import Author, Channel, FailureReason
 from crm.messages import Draft
 from crm.rendering import CompiledTemplate, Encoded, LinkContext, Rendered, RenderError
@@ -103,6 +103,7 @@ def _render(step: Step, claims: Sequence[Claim], people: _People) -> list[_Lette
     known = [claim for claim in claims if claim.customer_id in people]
     message_ids = messages.reserve_ids(count=len(known))
     links = [messages.links(message_id=one, reads=compiled.reads) for one in message_ids]
+    _leave_untracked(step, known, links)
     items = zip((people[claim.customer_id] for claim in known), links, strict=True)
     # A mail is made as bytes at once; other channels want their text as it is.
     is_mail = step.channel == Channel.EMAIL
@@ -114,6 +115,18 @@ def _render(step: Step, claims: Sequence[Claim], people: _People) -> list[_Lette
         else:
             letters.append(_Letter(claim, message_id, said, context))
     return letters
+
+
+def _leave_untracked(step: Step, claims: Sequence[Claim], links: list[LinkContext]) -> None:
+    """Whoever wants none of it gets no picture and plain links."""
+    version = step.template_version
+    assert version is not None
+    ids = [claim.customer_id for claim in claims]
+    plain = tracking.untracked(template=version.template, customer_ids=ids)
+    if plain:
+        for place, customer_id in enumerate(ids):
+            if customer_id in plain:
+                links[place] = messages.untracked(links=links[place])
 
 
 def _compiled(step: Step) -> CompiledTemplate:

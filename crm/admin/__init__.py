@@ -25,6 +25,7 @@ from crm.admin import (
     returned_mail,
     sending_domain,
     template,
+    tracking,
     webhook,
 )
 
@@ -53,5 +54,6 @@ __all__ = [
     "returned_mail",
     "sending_domain",
     "template",
+    "tracking",
     "webhook",
 ]

@@ -22,6 +22,7 @@ from crm.admin.parts import LedgerAdmin, post_once, staff_of
 from crm.admin.tags import moment
 from crm.choices import Channel
 from crm.models import Template, TemplateVersion, TrackedLink
+from crm.tracking_choices import TrackingMode
 
 
 @admin.register(Template)
@@ -85,6 +86,7 @@ class TemplateAdmin(ModelAdmin):
 
     def _save(self, request: HttpRequest, template: Template | None) -> HttpResponse:
         draft = {name: request.POST.get(name, "") for name in template_preview.PARTS}
+        draft["tracking"] = request.POST.get("tracking", template.tracking if template else "")
         try:
             version = publish(request, template, draft)
         except rendering.RenderError as error:
@@ -113,6 +115,7 @@ class TemplateAdmin(ModelAdmin):
             "template": template,
             "draft": draft,
             "channels": Channel.choices,
+            "modes": TrackingMode.choices,
             "versions": versions.order_by("-number")[:50] if template else [],
             "newest": templates.latest(template_id=template.pk) if template else None,
             "can_publish": self.has_change_permission(request),
@@ -192,6 +195,7 @@ def publish(
     if template is None:
         template = Template(channel=draft["channel"], created_at=now)
     template.name = draft["name"].strip()
+    template.tracking = draft["tracking"]
     template.full_clean()
     template.save()
     return templates.publish(
@@ -207,9 +211,11 @@ def publish(
 def _beginning(request: HttpRequest) -> dict[str, str]:
     starter = starters.find(request.GET.get("starter", ""))
     if starter is None:
-        return {"name": "", "channel": Channel.EMAIL, "subject": "", "html": "", "text": ""}
+        empty = dict.fromkeys((*template_preview.PARTS, "tracking"), "")
+        return {**empty, "channel": Channel.EMAIL}
     return {
         "name": "",
+        "tracking": "",
         "channel": starter.channel,
         "subject": starter.subject,
         "html": starter.html,
@@ -225,6 +231,7 @@ def _draft_of(request: HttpRequest, template: Template | None) -> dict[str, str]
     version = wanted.first() if wanted else templates.latest(template_id=template.pk)
     return {
         "name": template.name,
+        "tracking": template.tracking,
         "channel": template.channel,
         "subject": version.subject if version else "",
         "html": version.html if version else "",

@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.utils import timezone
 
 from crm import ingest, spool
-from crm.api import snippet
+from crm.api import clicks, snippet
 from crm.ingest import wire, write_keys
 
 logger = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a mistake of ours
 
 
 def before(application: Application) -> Application:
-    """Answer the tracking API, and leave every other address to the application."""
+    """Answer the tracking API, openings and clicks; leave every other address to Django."""
 
     def answer(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -86,7 +86,8 @@ def before(application: Application) -> Application:
             return _answer(kind, environ, start_response)
         if path == snippet.PATH:
             return snippet.answer(environ, start_response)
-        return application(environ, start_response)
+        followed = clicks.answer(environ, start_response)
+        return application(environ, start_response) if followed is None else followed
 
     return answer
 

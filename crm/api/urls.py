@@ -17,6 +17,7 @@ from crm.api import (
     privacy,
     products,
     suppressions,
+    tracking_modes,
     webhooks,
 )
 
@@ -32,6 +33,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CUSTOMER}events/", events.CustomerEvents.as_view()),
     path(f"{_CUSTOMER}consents/", consents.CustomerConsents.as_view()),
     path(f"{_CUSTOMER}consents/decisions/", consents.CustomerDecisions.as_view()),
+    path(f"{_CUSTOMER}tracking/", tracking_modes.CustomerTracking.as_view()),
     path("merges/", customers.Merges.as_view(), name="api_merges"),
     path("merges/<int:merge_id>/", customers.MergeDetail.as_view(), name="api_merge"),
     path("events/", events.Events.as_view(), name="api_events"),

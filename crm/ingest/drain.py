@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from django.db import DatabaseError, IntegrityError, InterfaceError, connection
+from django.db import IntegrityError
 
 from crm import spool
 from crm.ingest import facts as making
 from crm.ingest import recording
+from crm.ingest.away import DatabaseAway, telling_apart
 from crm.ingest.facts import Fact, Reject
 
 logger = logging.getLogger(__name__)
@@ -31,14 +32,10 @@ _CAREFUL_CHUNKS = 20
 _TRIES = 3
 _TIDY_EVERY = 50
 _POSITIONS = "positions.json"
-# Bad data, broken constraints, and what is too complex, by the first two places of SQLSTATE.
-_OF_THE_DATA = ("22", "23", "54")
 
 Positions = dict[str, int]
 
-
-class DatabaseAway(RuntimeError):  # noqa: N818 - it says what is the matter
-    """The database cannot take anything just now; the spool keeps it."""
+__all__ = ["DatabaseAway", "Drain", "empty", "opened", "read_chunk"]
 
 
 @dataclass(slots=True)
@@ -94,7 +91,7 @@ class Drain:
         return chunk
 
     def _record(self, chunk: Chunk, clock: Callable[[], datetime]) -> None:
-        with _database():
+        with telling_apart():
             if chunk.rejects:
                 recording.record_rejects(rejects=chunk.rejects)
         if chunk.facts:
@@ -111,7 +108,7 @@ class Drain:
             return
         # The words of the problem may hold what the customer said: they go to the row only.
         logger.warning("An event was put aside: %s", type(problem).__name__)
-        with _database():
+        with telling_apart():
             recording.record_rejects(rejects=[making.aside(fact=facts[0], detail=str(problem))])
 
     def _try(self, facts: Sequence[Fact], clock: Callable[[], datetime]) -> Exception | None:
@@ -119,7 +116,7 @@ class Drain:
         problem: Exception | None = None
         for _ in range(_TRIES):
             try:
-                with _database():
+                with telling_apart():
                     self._write(facts, clock())
             except DatabaseAway:
                 raise
@@ -153,19 +150,7 @@ class Drain:
 
     def _tidy(self) -> None:
         """Delete the segments that are finished and read to their end."""
-        paths = spool.segments(self._folder)
-        kept = {path.name for path in paths}
-        for path in paths:
-            if not spool.is_finished(path):
-                continue
-            # Looked at after it was finished: nothing can have been added since.
-            payloads, end = spool.read(path, self._positions.get(path.name, 0), at_most=_READ_BYTES)
-            if payloads:
-                continue
-            if (torn := path.stat().st_size - end) > 0:
-                logger.warning("%d bytes were cut off by a crash before their answer.", torn)
-            path.unlink()
-            kept.discard(path.name)
+        kept = spool.remove_read(self._folder, self._positions)
         if gone := set(self._positions) - kept:
             self._move_on({name: at for name, at in self._positions.items() if name not in gone})
 
@@ -210,19 +195,6 @@ def _add(chunk: Chunk, payload: bytes) -> None:
             chunk.facts.append(found)
         else:
             chunk.rejects.append(found)
-
-
-@contextmanager
-def _database() -> Iterator[None]:
-    """Tell troubles of the database from troubles with what it was given."""
-    try:
-        yield
-    except (DatabaseError, InterfaceError) as error:
-        state = getattr(error.__cause__, "sqlstate", None) or ""
-        if state.startswith(_OF_THE_DATA):
-            raise
-        connection.close()
-        raise DatabaseAway(type(error).__name__) from error
 
 
 def _read_positions(folder: Path) -> Positions:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from django.conf import settings
 from django.db import connection
+from msgspec.structs import replace
 
 from crm import links as signing
 from crm.choices import Author
@@ -98,6 +99,11 @@ def links(*, message_id: int, reads: Collection[str] | None = None) -> LinkConte
         click_url=urls.click_url,
         pixel_url=urls.pixel_url,
     )
+
+
+def untracked(*, links: LinkContext) -> LinkContext:
+    """The same without the addresses that note anything: no picture, and links that lead home."""
+    return replace(links, click_url="", pixel_url="")
 
 
 def link_key() -> bytes:

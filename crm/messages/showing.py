@@ -1,13 +1,15 @@
 """The exact thing a customer got, rendered again from version and variables."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from crm import templates
 from crm.choices import Direction
-from crm.messages.drafts import MAIL_MARK, body_hash, links, mail_hash
+from crm.messages.drafts import MAIL_MARK, body_hash, links, mail_hash, untracked
 from crm.messages.keeping import thaw
 from crm.models import Message
-from crm.rendering import Rendered
+from crm.rendering import CompiledTemplate, LinkContext, Rendered
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,17 @@ def show(*, message: Message) -> Shown:
     compiled = templates.compiled(version=version)
     known = thaw(value=message.variables or {})
     signed = links(message_id=message.pk)
+    shown = _rendered(message, compiled, known, signed)
+    if shown.is_exact:
+        return shown
+    # Those who are not tracked got it without picture and with plain links: the hash tells.
+    plain = _rendered(message, compiled, known, untracked(links=signed))
+    return plain if plain.is_exact else shown
+
+
+def _rendered(
+    message: Message, compiled: CompiledTemplate, known: Mapping[str, Any], signed: LinkContext
+) -> Shown:
     rendered = compiled.render(variables=known, links=signed)
     if message.body_hash.startswith(MAIL_MARK):
         encoded = compiled.encode(variables=known, links=signed)

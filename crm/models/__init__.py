@@ -22,6 +22,7 @@ from .provider import AccountStanding, AccountTrial, Notice, ProviderAccount, Se
 from .quality import QualityFinding, QualityRepair
 from .shared_value import SharedValue
 from .template import Template, TemplateVersion, TrackedLink
+from .tracking import LinkDay, SpoolMark, TrackingRefusal, UncountedSighting
 from .webhook import Webhook, WebhookDelivery
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "IdempotentCall",
     "Identity",
     "ImportRun",
+    "LinkDay",
     "Mailbox",
     "MailboxUid",
     "MarketingPause",
@@ -76,10 +78,13 @@ __all__ = [
     "SendingDomain",
     "SharedValue",
     "SigningKey",
+    "SpoolMark",
     "Suppression",
     "Template",
     "TemplateVersion",
     "TrackedLink",
+    "TrackingRefusal",
+    "UncountedSighting",
     "Webhook",
     "WebhookDelivery",
 ]

@@ -5,6 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from crm.choices import Channel
+from crm.tracking_choices import TrackingMode
 
 
 class Template(models.Model):
@@ -12,6 +13,10 @@ class Template(models.Model):
 
     name = models.CharField(_("name"), max_length=150, unique=True)
     channel = models.CharField(_("channel"), max_length=20, choices=Channel)
+    # At most this is noted of whom it is sent to; empty: as the house does.
+    tracking = models.CharField(
+        _("tracking"), max_length=10, choices=TrackingMode, blank=True, default="", db_default=""
+    )
     created_at = models.DateTimeField(_("created at"))
 
     class Meta:

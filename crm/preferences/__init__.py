@@ -2,6 +2,7 @@
 
 from crm.preferences.choosing import (
     FREQUENCIES,
+    TRACKING,
     ChannelChoices,
     Preferences,
     PurposeChoice,
@@ -16,6 +17,7 @@ from crm.preferences.confirming import Confirmation, NotWaiting, SignUp, ask, co
 
 __all__ = [
     "FREQUENCIES",
+    "TRACKING",
     "ChannelChoices",
     "Confirmation",
     "NotWaiting",

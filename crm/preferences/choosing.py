@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
-from crm import consent, customers
+from crm import consent, customers, tracking
 from crm.choices import Channel, ConsentState, DecisionSource, IdentityKind, Purpose
 from crm.models import Consent, ContactPreference, Customer, MarketingPause
 
@@ -20,6 +20,12 @@ FREQUENCIES: Mapping[str, tuple[int, int, Any]] = {
     "any": (0, 0, gettext_lazy("Whenever there is something")),
     "weekly": (1, 7, gettext_lazy("Once a week at most")),
     "monthly": (1, 30, gettext_lazy("Once a month at most")),
+}
+# What they let us note of their opening and clicking, in the words of a person.
+TRACKING: Mapping[str, Any] = {
+    "": gettext_lazy("You may see what I open and click"),
+    "aggregate": gettext_lazy("You may count it, but not by my name"),
+    "off": gettext_lazy("Note nothing: no pictures that tell, plain links"),
 }
 
 
@@ -54,6 +60,7 @@ class Preferences:
     frequency: str
     paused_until_at: datetime | None
     may_end_pause: bool
+    tracking: str
 
     @property
     def keys(self) -> dict[str, bool]:
@@ -74,6 +81,7 @@ def of_customer(*, customer_id: int, now: datetime) -> Preferences:
         frequency=_frequency(customer),
         paused_until_at=rest.expires_at if rest else None,
         may_end_pause=bool(rest and rest.set_by_id is None),
+        tracking=tracking.chosen_mode(customer_id=customer.pk),
     )
 
 

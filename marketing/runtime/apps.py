@@ -53,6 +53,7 @@ LOADED_LATE = (
     "marketing.rules.conditions.person",
     "marketing.rules.conditions.understanding",
     "crm.ingest.drain",
+    "crm.tracking.draining",
 )
 
 

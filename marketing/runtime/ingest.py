@@ -1,4 +1,4 @@
-"""Drains the spool of the tracking API into the database, and draws what follows from events."""
+"""Drains both spools, of events and of sightings, and draws what follows from events."""
 
 import contextlib
 import ctypes
@@ -53,26 +53,33 @@ class Ingest:
     def run(self) -> None:
         """Drain until TERM; where another process drains already, wait for it to end."""
         from crm.ingest import drain
+        from crm.tracking import draining, seeing
         from marketing import heartbeats
 
+        sightings = settings.SPOOL_DIR / seeing.FOLDER
         while self.is_wanted:
-            with drain.opened(folder=settings.SPOOL_DIR) as line:
+            with (
+                drain.opened(folder=settings.SPOOL_DIR) as line,
+                draining.opened(folder=sightings) as seen,
+            ):
                 while self.is_wanted:
                     self._mark()
-                    time.sleep(self._round(line) if line else AWAY_PAUSE)
-                    if line is None:
+                    time.sleep(self._round(line, seen) if line and seen else AWAY_PAUSE)
+                    if line is None or seen is None:
                         break
         heartbeats.forget("ingest")
 
-    def _round(self, line: object) -> float:
-        """Take one chunk, or draw what follows; seconds to wait before the next round."""
+    def _round(self, line: object, seen: object) -> float:
+        """Take one chunk of each, or draw what follows; seconds to wait before the next round."""
         from django.utils import timezone
 
         from crm.ingest.drain import DatabaseAway, Drain
+        from crm.tracking import draining
 
         assert isinstance(line, Drain)
+        assert isinstance(seen, draining.Drain)
         try:
-            count = line.step(clock=timezone.now)
+            count = line.step(clock=timezone.now) + seen.step(clock=timezone.now)
         except DatabaseAway as error:
             logger.warning("The database is away (%s); the spool keeps what comes.", error)
             return AWAY_PAUSE

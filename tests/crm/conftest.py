@@ -12,9 +12,10 @@ from crm.channels.memory import MemoryAdapter
 from crm.messages import journals
 from crm.models import Customer, Template, TemplateVersion
 from tests import making
+from tests.crm.seeing import counted, door, sightings
 from tests.crm.telling import drained, spool_folder, tell, write_key
 
-__all__ = ["drained", "spool_folder", "tell", "write_key"]
+__all__ = ["counted", "door", "drained", "sightings", "spool_folder", "tell", "write_key"]
 
 
 @pytest.fixture

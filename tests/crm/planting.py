@@ -33,7 +33,7 @@ _OURS = frozenset(
         *("Step", "CampaignAction", "Answer", "CannedReply", "TrainingRun", "Score"),
         *("EventBatch", "Change", "AccessRecord", "Company", "PrivacyRequest"),
         *("ProviderAccount", "AccountStanding", "SendingDomain", "Notice", "Mailbox", "MailboxUid"),
-        *("SigningKey", "DomainStanding", "SharedValue"),
+        *("SigningKey", "DomainStanding", "SharedValue", "LinkDay", "SpoolMark"),
     }
 )
 # Names that mean something to the program, on rows about people.

@@ -20,11 +20,11 @@ from crm import (
     products,
     retention,
     rollups,
-    tracking,
 )
 from crm.choices import Channel, DecisionSource, IdentityKind, MergeCause
 from crm.models import Change, Customer, Message, RetentionRule
 from tests import making
+from tests.crm.seeing import saw
 
 pytestmark = pytest.mark.django_db
 
@@ -181,7 +181,7 @@ def test_messages_are_told_of_as_they_fare(now: datetime, ada: Customer) -> None
     assert changes.MESSAGE in told(ada)
 
     Change.objects.all().delete()
-    tracking.open_message(message_id=message.pk, user_agent="Mozilla/5.0", now=now)
+    saw("opened", message.pk, now=now)
     assert told(ada) >= {changes.MESSAGE, "event:message.opened"}
 
 

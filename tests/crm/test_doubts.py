@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django import Settings
 
-from crm import consent, conversations, doubts, messages, tracking
+from crm import consent, conversations, doubts, messages
 from crm.channels import journal as states
 from crm.channels.base import DELIVERED, CallbackNews, Outcome, Outgoing
 from crm.channels.memory import MemoryAdapter
@@ -16,6 +16,7 @@ from crm.messages import Settlement, journals
 from crm.models import AccessRecord, Customer, Message
 from tests import making
 from tests.crm.messages.letters import draft, write
+from tests.crm.seeing import saw
 
 pytestmark = pytest.mark.django_db
 LATER = timedelta(minutes=5)
@@ -202,7 +203,7 @@ def test_an_opening_proves_that_it_arrived_even_by_a_machine(
 ) -> None:
     message = doubt(ada, now)
 
-    tracking.open_message(message_id=message.pk, user_agent=agent, now=now)
+    saw("opened", message.pk, agent=agent, now=now)
 
     assert state(message) == "delivered"
 

@@ -9,7 +9,7 @@ from django.test import Client
 
 from crm import messages
 from crm.channels.callbacks import signature
-from crm.models import Callback, Customer, Event, MarketingPause, Message, TemplateVersion
+from crm.models import Callback, Customer, MarketingPause, Message, TemplateVersion
 from tests.crm.messages.letters import send, templated
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider")]
@@ -22,28 +22,6 @@ def urls(ada: Customer, newsletter: TemplateVersion, now: datetime, settings: ob
     settings.PUBLIC_URL = "http://testserver"  # type: ignore[attr-defined]
     send(templated(ada, newsletter, now), now=now)
     return messages.links(message_id=Message.objects.get().pk)
-
-
-def test_a_click_leads_on_and_is_noted(
-    client: Client, urls: object, ada: Customer, django_assert_max_num_queries: object
-) -> None:
-    with django_assert_max_num_queries(13):  # type: ignore[operator]
-        response = client.get(f"{urls.click_url}1", headers=BROWSER)
-
-    assert (response.status_code, response["Location"]) == (
-        302,
-        f"https://shop.example/{ada.pk}",
-    )
-    assert "no-store" in response["Cache-Control"]
-    assert Event.objects.filter(name="message.clicked", customer=ada).count() == 1
-    assert "sessionid" not in response.cookies
-
-
-def test_looking_at_the_head_of_a_link_is_no_click(client: Client, urls: object) -> None:
-    response = client.head(f"{urls.click_url}1", headers=BROWSER)
-
-    assert response.status_code == 302
-    assert not Event.objects.filter(name="message.clicked").exists()
 
 
 @pytest.mark.parametrize(
@@ -67,15 +45,6 @@ def test_a_link_that_was_altered_is_not_ours(client: Client, urls: object) -> No
     altered = url[:-1] + ("A" if url[-1] != "A" else "B")
 
     assert client.get(altered).status_code == 404
-
-
-def test_opening_a_message_is_noted_by_an_invisible_picture(client: Client, urls: object) -> None:
-    response = client.get(urls.pixel_url, headers=BROWSER)
-
-    assert response["Content-Type"] == "image/gif"
-    assert "no-store" in response["Cache-Control"]
-    assert Event.objects.filter(name="message.opened").count() == 1
-    assert client.get("/o/nonsense").content == response.content
 
 
 def test_looking_at_the_unsubscribe_page_changes_nothing(

@@ -16,7 +16,6 @@ from crm import (
     messages,
     orders,
     products,
-    tracking,
 )
 from crm.choices import DecisionSource
 from crm.models import Customer, Message, Template
@@ -24,6 +23,7 @@ from marketing import scoring, segments, understanding
 from marketing.models import Cluster, ClusterMembership, Intent, Segment, TrainingRun
 from marketing.rules import explain
 from tests import making
+from tests.crm.seeing import saw
 
 pytestmark = pytest.mark.django_db
 
@@ -109,7 +109,7 @@ def _is_written_to(ada: Customer) -> None:
         created_at=days(2),
     )
     messages.settle_many(outcomes=[messages.Settlement(letter.pk, "delivered")], now=days(2))
-    tracking.open_message(message_id=letter.pk, user_agent=BROWSER, now=days(1))
+    saw("opened", letter.pk, agent=BROWSER, now=days(1))
     Intent.objects.create(code="returns", name="Returns", phrases="How can I return something?")
     new = conversations.NewInbound(
         "email", ada.email, "How can I return something?", NOW, in_reply_to="spring-1"

@@ -25,6 +25,7 @@ from crm.models import (
     PrivacyRequest,
     QualityFinding,
     Template,
+    TrackingRefusal,
 )
 from marketing.choices import MoveCause
 from marketing.models import (
@@ -120,6 +121,7 @@ def _decide(made: Customer, now: datetime, number: int) -> None:
     ContactPreference.objects.create(
         customer=made, messages=3 - number, days=7, chosen_at=now - timedelta(days=number)
     )
+    TrackingRefusal.objects.create(customer=made, mode=("off", "aggregate")[number], refused_at=now)
     PrivacyRequest.objects.create(
         kind="export", customer=made, source="api", requested_at=now, due_at=now
     )

@@ -8,13 +8,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from campaigns.models import Campaign, Delivery, Step
-from crm import changes, companies, conversations, customers, imports, messages, tracking
+from crm import changes, companies, conversations, customers, imports, messages
 from crm.choices import MessageState
 from crm.models import Customer, Message, Template
 from marketing import understanding
 from marketing.models import Cluster, ClusterMembership, Intent, TrainingRun
 from marketing.rules.base import CLUSTER
 from tests.crm import importing
+from tests.crm.seeing import saw
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0"
 ZONES = (
@@ -165,7 +166,7 @@ class Happenings:
     def open_it(self) -> None:
         for letter in self._letters(1):
             agent = self.random.choice((BROWSER, BROWSER, "GoogleImageProxy"))
-            tracking.open_message(message_id=letter.pk, user_agent=agent, now=self.now)
+            saw("opened", letter.pk, agent=agent, now=self.now)
 
     def answer(self) -> None:
         """Somebody writes, in answer to a letter or not, and is read."""

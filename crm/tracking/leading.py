@@ -1,0 +1,102 @@
+"""Where links lead: to the address that staff stored, and nowhere else, whatever is asked."""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+from django.db import DatabaseError, InterfaceError, connection
+
+from crm import messages, templates
+from crm.models import Message, TrackedLink
+from crm.rendering import RenderError
+from crm.rendering.slots import SLOT_SPAN
+from crm.tracking.leaving import NotFound
+
+_MOST_VERSIONS = 1024
+_HIGHEST = SLOT_SPAN * SLOT_SPAN
+_VERSION = "SELECT template_version_id FROM crm_message WHERE id = %s"
+# What follows the host may be anything: it is quoted before it becomes a header.
+_WEB = re.compile(r"https?://([^/?#\s\x00-\x20\x7f]+)(?:[/?#][\s\S]*)?\Z", re.IGNORECASE)
+_WRITTEN = re.compile(r"https?://([^/?#{\s]+)(.?)", re.IGNORECASE)
+
+
+def leads_to(*, message_id: int, position: int) -> str:
+    """The address behind a link of a message; NotFound if there is none."""
+    if not 0 < position < _HIGHEST:
+        raise NotFound("The message has no such link.")
+    version_id = _version_of(message_id)
+    url = links_of(version_id=version_id).get(position % SLOT_SPAN) if version_id else None
+    if url is None:
+        raise NotFound("The message has no such link.")
+    if "{{" in url or "{%" in url:
+        return _checked(_rendered(message_id, position), url)
+    if position >= SLOT_SPAN:
+        raise NotFound("Only links that are written for each person are met again and again.")
+    return _checked(url, url)
+
+
+def links_of(*, version_id: int) -> Mapping[int, str]:
+    """Every tracked link of a version by its position; a version never changes."""
+    return _links(version_id)
+
+
+def forget() -> None:
+    """Remember no links any more."""
+    _links.cache_clear()
+
+
+@lru_cache(maxsize=_MOST_VERSIONS)
+def _links(version_id: int) -> dict[int, str]:
+    rows = TrackedLink.objects.filter(version_id=version_id).order_by("position")
+    return dict(rows.values_list("position", "url"))
+
+
+def _version_of(message_id: int) -> int | None:
+    """Asked bare, as every click asks it; a connection from before may have died."""
+    try:
+        return _ask(message_id)
+    except (DatabaseError, InterfaceError):
+        if connection.in_atomic_block:
+            raise
+        connection.close()
+        return _ask(message_id)
+
+
+def _ask(message_id: int) -> int | None:
+    with connection.cursor() as cursor:
+        cursor.execute(_VERSION, [message_id])
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def _rendered(message_id: int, position: int) -> str:
+    """The link as it stands in this very message."""
+    message = Message.objects.select_related("template_version__template").get(pk=message_id)
+    assert message.template_version is not None
+    compiled = templates.compiled(version=message.template_version)
+    known = messages.thaw(value=message.variables or {})
+    try:
+        return compiled.render_link(position=position, variables=known)
+    except (LookupError, RenderError) as error:
+        raise NotFound("The link leads nowhere any more.") from error
+
+
+def _checked(url: str, written: str) -> str:
+    """A web address, of the host that staff wrote: what is filled in cannot change it."""
+    found = _WEB.match(url)
+    if found is None:
+        raise NotFound("The link does not lead to a web address.")
+    authority = found[1].lower()
+    if written.startswith(("{{", "{%")) or url == written:
+        return url
+    if "\\" in authority or ("@" in authority and "@" not in written):
+        raise NotFound("The link was led to another host.")
+    fixed = _WRITTEN.match(written)
+    if fixed and _is_whole(fixed[1]) and authority != fixed[1].lower():
+        raise NotFound("The link was led to another host.")
+    return url
+
+
+def _is_whole(host: str) -> bool:
+    """Whether staff wrote a host to its end: `shop.example`, and not `shop.` or `shop`."""
+    return "." in host[:-1] and host[-1] not in ".-:"

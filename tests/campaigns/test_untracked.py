@@ -1,0 +1,71 @@
+"""Who wants nothing noted gets the same mail without picture and with plain links."""
+
+from datetime import datetime
+
+import pytest
+
+from campaigns.models import Campaign
+from crm import messages, tracking
+from crm.models import Customer, Message, Template
+from tests import making
+from tests.campaigns import staging
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def people(now: datetime) -> list[Customer]:
+    """Two people who allow marketing."""
+    return [making.subscriber(now=now) for _ in range(2)]
+
+
+@pytest.fixture
+def campaign(people: list[Customer], now: datetime) -> Campaign:
+    """A campaign that runs, its deliveries planned."""
+    return staging.running(customers=people, now=now)
+
+
+def mails() -> dict[str, str]:
+    """What everybody got, by their address."""
+    return {one.recipient: one.html for one in staging.provider().sent}
+
+
+def test_a_person_who_refused_gets_plain_links(
+    campaign: Campaign, people: list[Customer], now: datetime
+) -> None:
+    tracking.choose_mode(customer_id=people[0].pk, mode="off", now=now)
+
+    staging.send(campaign=campaign, now=now)
+
+    plain, noted = (mails()[person.email] for person in people)
+    assert 'href="https://shop.example/tea"' in plain
+    assert "/c/" not in plain
+    assert "/o/" not in plain
+    assert "/u/" in plain
+    assert "/c/" in noted
+    assert "/o/" in noted
+    for message in Message.objects.all():
+        assert messages.show(message=message).is_exact
+
+
+@pytest.mark.parametrize("which", ["house", "template"])
+def test_where_tracking_is_off_nobody_is_tracked(
+    campaign: Campaign, now: datetime, settings: object, which: str
+) -> None:
+    if which == "house":
+        settings.TRACKING_MODE = "off"  # type: ignore[attr-defined]
+    else:
+        Template.objects.update(tracking="off")
+
+    staging.send(campaign=campaign, now=now)
+
+    assert len(mails()) == 2
+    assert not [html for html in mails().values() if "/c/" in html or "/o/" in html]
+
+
+def test_counting_without_people_sends_the_same_mail(campaign: Campaign, now: datetime) -> None:
+    Template.objects.update(tracking="aggregate")
+
+    staging.send(campaign=campaign, now=now)
+
+    assert all("/c/" in html and "/o/" in html for html in mails().values())
