@@ -1,9 +1,11 @@
 """E-mail through Scaleway: Transactional Email (TEM), version 1 alpha 1."""
 
 import json
+import re
 from typing import ClassVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
+import httpx
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
@@ -21,11 +23,13 @@ from crm.channels.base import (
     UNAUTHORIZED,
     UNKNOWN,
     CallbackNews,
+    CallbackRefused,
     CallbackRequest,
     Field,
     Inbound,
 )
 from crm.channels.callbacks import read_json
+from crm.channels.http_client import guarded_client
 from crm.channels.http_wire import Answer, Call
 from crm.channels.mailing import (
     PASSWORD_FIELD,
@@ -64,6 +68,8 @@ REFUSALS = {
 }
 # The header that carries our key, which comes back in callbacks.
 _KEY_HEADER = "X-Rapport-Key"
+# Where topics ask whether they may call us.
+_TOPICS = re.compile(r"sns\.mnq\.[a-z-]{3,10}\.(scaleway\.com|scw\.cloud)")
 # Scaleway makes its own.
 _THEIRS = frozenset({"message-id"})
 
@@ -111,6 +117,12 @@ class ScalewayAdapter(MailerAdapter):
         url = f"{self._base()}/domains?{urlencode(query)}"
         return asked(url, headers=dict([self._credentials()]))
 
+    def confirm(self, request: CallbackRequest) -> None:
+        """Tell the topic that it may call us, by the address that it asks with."""
+        raw = read_json(request)
+        if raw.get("Type") == "SubscriptionConfirmation":
+            _follow(word(raw.get("SubscribeURL")))
+
     def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
         """Read one event, in the envelope of its topic or bare; what is of no mail is not ours."""
         raw = _unwrapped(read_json(request))
@@ -139,6 +151,22 @@ class ScalewayAdapter(MailerAdapter):
 
     def _credentials(self) -> tuple[str, str]:
         return "X-Auth-Token", self.account.secret("secret_key")
+
+
+def _follow(url: str) -> None:
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError as error:
+        raise CallbackRefused("The address that confirms the topic is none.") from error
+    if not _TOPICS.fullmatch(host):
+        raise CallbackRefused("The address that confirms the topic is none of Scaleway's.")
+    with guarded_client() as client:
+        try:
+            answer = client.get(url)
+        except httpx.HTTPError as error:
+            raise CallbackRefused(f"Scaleway cannot be reached: {type(error).__name__}") from error
+    if not answer.is_success:
+        raise CallbackRefused(f"Scaleway answers {answer.status_code}.")
 
 
 def _unwrapped(raw: dict[str, object]) -> dict[str, object]:

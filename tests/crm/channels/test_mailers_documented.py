@@ -6,11 +6,13 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 
 from crm.channels import braces
 from crm.channels.base import Account, CallbackRefused, CallbackRequest
 from crm.channels.http_wire import Answer
+from crm.channels.mailers import scaleway
 from crm.channels.mailers.brevo import BrevoAdapter
 from crm.channels.mailers.mailersend import MailerSendAdapter
 from crm.channels.mailers.mailtrap import MailtrapAdapter
@@ -288,6 +290,45 @@ def test_what_scaleway_says_in_our_words(kind, code, message, ours):
 def test_what_scaleway_says_of_no_mail_is_no_news():
     assert read(ScalewayAdapter, {"type": "blocklist_created"}) == []
     assert read(ScalewayAdapter, {"Type": "SubscriptionConfirmation", "Message": "visit …"}) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/?Action=ConfirmSubscription",
+        "https://sns.mnq.fr-par.scaleway.com.evil.example/",
+        "http://[::1/",
+        "",
+    ],
+)
+def test_a_topic_is_confirmed_at_scaleways_address_only(url):
+    body = json.dumps({"Type": "SubscriptionConfirmation", "SubscribeURL": url}).encode()
+
+    with pytest.raises(CallbackRefused, match="none"):
+        adapter(ScalewayAdapter).confirm(CallbackRequest({}, body, URL, NOW))
+
+
+def test_a_topic_of_scaleway_is_confirmed_once_it_asks(monkeypatch):
+    visited = []
+
+    class Visitor:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def get(self, url):
+            visited.append(url)
+            return httpx.Response(200)
+
+    monkeypatch.setattr(scaleway, "guarded_client", Visitor)
+    url = "https://sns.mnq.fr-par.scaleway.com/?Action=ConfirmSubscription&Token=t"
+    for kind in ("Notification", "SubscriptionConfirmation"):
+        body = json.dumps({"Type": kind, "SubscribeURL": url}).encode()
+        adapter(ScalewayAdapter).confirm(CallbackRequest({}, body, URL, NOW))
+
+    assert visited == [url]
 
 
 # --- Unisender Go -------------------------------------------------------------------------------

@@ -151,6 +151,27 @@ def test_what_is_read_says_the_same(provider, adapter, rsa_key, shared_corpora):
     assert compared == sum(len(one.tracked) for one in recordings(shared_corpora, provider))
 
 
+@pytest.mark.parametrize(
+    ("word", "meaning", "wrong"),
+    [("hard_bounce", "delivered", "kind"), ("delivered", "unknown", "kind")],
+)
+def test_a_word_that_is_read_wrongly_is_found(word, meaning, wrong, rsa_key, monkeypatch):
+    from crm.channels.mailers import brevo
+
+    monkeypatch.setitem(brevo.WORDS, word, meaning)
+    body = json.dumps({"event": word, "email": "a@b.example"}).encode()
+    theirs = {"event_type": {"hard_bounce": "bounced"}.get(word, word), "recipient": "a@b.example"}
+    theirs |= {"timestamp": None, "event_id": None}
+    one = Recording("brevo", "", 200, [theirs], CallbackRequest({}, body, CALLBACK_URL, NOW))
+
+    (news,) = _news(brevo.BrevoAdapter(account("brevo", rsa_key.pem)), one.request)
+
+    assert [said.split()[0] for said in _differences(news, theirs, one)][:1] == [wrong]
+    assert _differences(news, theirs | {"recipient": "c@d.example"}, one)[-1].startswith(
+        "recipient"
+    )
+
+
 def test_whatever_is_posted_is_read_or_refused(provider, adapter, shared_corpora):
     for one in recordings(shared_corpora, provider):
         for cut in (len(one.request.body), len(one.request.body) // 2, 1):
