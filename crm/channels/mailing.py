@@ -8,7 +8,8 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
 from typing import ClassVar
 
 from django.utils.translation import gettext_noop as _
@@ -45,6 +46,8 @@ PASSWORD_FIELD = Field(
     is_secret=True,
 )
 JSON_KIND = ("Content-Type", "application/json")
+# Providers that cannot reach us try for so long, some without signing anew.
+RETRIED_FOR = timedelta(hours=25)
 # The provider may have taken the mail before it failed.
 _UNCLEAR = frozenset({500, 502, 504})
 # Codes of RFC 3463 that say there is nobody, now and later; other permanent ones are about us.
@@ -111,6 +114,8 @@ class MailerAdapter(PostingAdapter):
     """
 
     channel: ClassVar[str] = "email"
+    # Many call again and again unless they are answered with 200.
+    callback_answer: ClassVar[dict[str, object] | None] = {}
     is_idempotent: ClassVar[bool] = False
     refusals: ClassVar[Mapping[str, str]] = {}
 
@@ -150,11 +155,15 @@ class MailerAdapter(PostingAdapter):
             detail = f"{code}: {answer.text()}"
             return Outcome(message.message_id, IN_DOUBT, reason=UNANSWERED, detail=detail)
         if code != 429 and code < 500:
-            said = _bare(answer.text())
+            said = _bare(self.said(answer))
             for theirs, reason in self.refusals.items():
                 if _bare(theirs) in said:
                     return failed(message, reason, answer.text())
         return refused(message, answer)
+
+    def said(self, answer: Answer) -> str:
+        """Where the provider's words are looked for."""
+        return answer.text()
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check the password, for providers that sign nothing."""
@@ -193,6 +202,26 @@ def prove_password(request: CallbackRequest, password: str) -> None:
         proofs.prove(proofs.same(proofs.password_of(given), password, secret=password))
         return
     proofs.prove_token(request, password)
+
+
+def form_fields(request: CallbackRequest) -> list[tuple[str, str]]:
+    """The fields of a form, however it is encoded; files are left out."""
+    kind = request.headers.get("content-type", "")
+    if not kind.lower().startswith("multipart/form-data"):
+        return proofs.form(request)
+    head = f"Content-Type: {mime.clean(kind)}\r\n\r\n".encode()
+    found = []
+    for one in message_from_bytes(head + request.body, policy=policy.HTTP).walk():
+        name = one.get_param("name", header="content-disposition")
+        if isinstance(name, str) and one.get_filename() is None:
+            raw = one.get_payload(decode=True)
+            found.append((name, raw.decode("utf-8", "replace") if isinstance(raw, bytes) else ""))
+    return found
+
+
+def batch(request: CallbackRequest) -> list[dict[str, object]]:
+    """The objects of a callback that holds one or a list of them, which may be empty."""
+    return [] if request.body.strip() == b"[]" else proofs.objects(request)
 
 
 def since_epoch(seconds: object, otherwise: datetime) -> datetime:

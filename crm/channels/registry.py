@@ -8,7 +8,13 @@ from importlib import import_module
 from crm.channels.base import Account, Adapter
 
 PROVIDERS: dict[str, str] = {
+    "amazon_ses": "crm.channels.mailers.amazon_ses.AmazonSesAdapter",
     "email": "crm.channels.email.EmailAdapter",
+    "mailgun": "crm.channels.mailers.mailgun.MailgunAdapter",
+    "mailjet": "crm.channels.mailers.mailjet.MailjetAdapter",
+    "mandrill": "crm.channels.mailers.mandrill.MandrillAdapter",
+    "sendgrid": "crm.channels.mailers.sendgrid.SendGridAdapter",
+    "sparkpost": "crm.channels.mailers.sparkpost.SparkPostAdapter",
     "postmark": "crm.channels.mailers.postmark.PostmarkAdapter",
     "brevo": "crm.channels.mailers.brevo.BrevoAdapter",
     "mailersend": "crm.channels.mailers.mailersend.MailerSendAdapter",

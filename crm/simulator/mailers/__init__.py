@@ -1,19 +1,26 @@
 """Providers of e-mail as they really speak: what they take, answer and report."""
 
+from crm.simulator.mailers.amazon_ses import AmazonSes
 from crm.simulator.mailers.brevo import Brevo
 from crm.simulator.mailers.mailersend import MailerSend
+from crm.simulator.mailers.mailgun import Mailgun
+from crm.simulator.mailers.mailjet import Mailjet
 from crm.simulator.mailers.mailtrap import Mailtrap
+from crm.simulator.mailers.mandrill import Mandrill
 from crm.simulator.mailers.postal import Postal
 from crm.simulator.mailers.postmark import Postmark
 from crm.simulator.mailers.resend import Resend
 from crm.simulator.mailers.scaleway import Scaleway
+from crm.simulator.mailers.sendgrid import SendGrid
 from crm.simulator.mailers.shapes import Fate, Mailer, TakenMail
+from crm.simulator.mailers.sparkpost import SparkPost
 from crm.simulator.mailers.unisender_go import UnisenderGo
 from crm.simulator.vendors.shapes import Keys
 
 __all__ = ["MAILERS", "Fate", "Mailer", "TakenMail", "all_of"]
 
 MAILERS: dict[str, type[Mailer]] = {
+    "amazon_ses": AmazonSes,
     "brevo": Brevo,
     "mailersend": MailerSend,
     "mailtrap": Mailtrap,
@@ -21,6 +28,11 @@ MAILERS: dict[str, type[Mailer]] = {
     "resend": Resend,
     "scaleway": Scaleway,
     "unisender_go": UnisenderGo,
+    "mailgun": Mailgun,
+    "mailjet": Mailjet,
+    "mandrill": Mandrill,
+    "sendgrid": SendGrid,
+    "sparkpost": SparkPost,
     "postmark": Postmark,
 }
 

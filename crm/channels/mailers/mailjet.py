@@ -1,0 +1,139 @@
+"""E-mail through Mailjet: version 3.1 of its Send API."""
+
+from typing import ClassVar
+
+from django.utils.translation import gettext_noop as _
+
+from crm.channels import proofs
+from crm.channels.base import (
+    BOUNCED,
+    CLICKED,
+    COMPLAINED,
+    DEFERRED,
+    DELIVERED,
+    FAILED_NEWS,
+    HARD_BOUNCE,
+    INVALID_ADDRESS,
+    OPENED,
+    REJECTED,
+    SENDER_REFUSED,
+    SOFT_BOUNCE,
+    UNDELIVERABLE,
+    UNKNOWN,
+    UNSUBSCRIBED,
+    CallbackNews,
+    CallbackRequest,
+    Field,
+    Inbound,
+    Outcome,
+    Outgoing,
+)
+from crm.channels.callbacks import text
+from crm.channels.http_many import sent
+from crm.channels.http_wire import Answer, Call
+from crm.channels.mailing import (
+    PASSWORD_FIELD,
+    Mail,
+    MailerAdapter,
+    batch,
+    json_call,
+    named,
+    rows,
+    since_epoch,
+)
+from crm.channels.posting import ADDRESS_FIELD, asked
+
+WORDS = {
+    "sent": DELIVERED,
+    "bounce": BOUNCED,
+    "blocked": FAILED_NEWS,
+    "spam": COMPLAINED,
+    "unsub": UNSUBSCRIBED,
+    "open": OPENED,
+    "click": CLICKED,
+}
+# `error` of a mail that Mailjet has not even tried, as the address is known to be dead.
+_DEAD = frozenset({"user unknown", "mailbox inactive", "invalid domain", "no mail host"})
+_USUAL = "https://api.mailjet.com"
+# Mailjet refuses a mail that brings these; it writes its own.
+_THEIRS = frozenset({"list-id", "message-id", "x-feedback-id", "date", "user-agent", "x-mailer"})
+
+
+class MailjetAdapter(MailerAdapter):
+    """JSON both ways; callbacks are lists of events and carry a password."""
+
+    label: ClassVar[str] = "Mailjet"
+    fields = (
+        Field("api_key", _("API key")),
+        Field("api_secret", _("API secret"), is_secret=True),
+        PASSWORD_FIELD,
+        ADDRESS_FIELD,
+    )
+    refusals: ClassVar = {
+        '"errorrelatedto":["from': SENDER_REFUSED,
+        '"errorcode":"send-0008"': SENDER_REFUSED,
+        '"errorcode":"mj-0013"': INVALID_ADDRESS,
+    }
+
+    def compose(self, mail: Mail) -> Call:
+        """The mail as JSON; our key comes back as its custom id."""
+        data = {
+            "From": named(mail.sender, name="Name", email="Email"),
+            "To": [named(mail.recipient, name="Name", email="Email")],
+            "Subject": mail.subject,
+            "Headers": dict(mail.headers(without=_THEIRS)),
+            "CustomID": mail.key,
+            "TrackOpens": "disabled",
+            "TrackClicks": "disabled",
+        }
+        parts = {"TextPart": mail.text, "HTMLPart": mail.html}
+        data |= {name: body for name, body in parts.items() if body}
+        place = f"{self.base or _USUAL}/v3.1/send"
+        return json_call(place, {"Messages": [data]}, self._credentials())
+
+    def read(self, message: Outgoing, answer: Answer) -> Outcome:
+        """Success has a recipient with the number of the mail."""
+        told = next(iter(rows(answer.json().get("Messages"))), {})
+        person = next(iter(rows(told.get("To"))), {})
+        if answer.is_success and text(told, "Status") != "error":
+            return sent(message, text(person, "MessageID") or message.key)
+        return self.refusal(message, answer)
+
+    def check(self) -> str:
+        """Ask for the account's own profile."""
+        headers = dict([self._credentials()])
+        return asked(f"{self.base or _USUAL}/v3/REST/myprofile", headers=headers)
+
+    def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
+        """Read one event or a list of them."""
+        return [_news(raw, request) for raw in batch(request)]
+
+    def _credentials(self) -> tuple[str, str]:
+        known = self.account.option("api_key"), self.account.secret("api_secret")
+        return "Authorization", proofs.basic(*known)
+
+
+def _news(raw: dict[str, object], request: CallbackRequest) -> CallbackNews:
+    kind, error = WORDS.get(text(raw, "event"), UNKNOWN), text(raw, "error")
+    is_hard = raw.get("hard_bounce") is True
+    if error == "greylisted" and not is_hard and kind in {BOUNCED, FAILED_NEWS}:
+        kind = DEFERRED
+    said = (text(raw, "error_related_to"), error, text(raw, "comment") or text(raw, "smtp_reply"))
+    return CallbackNews(
+        provider_message_id=text(raw, "MessageID"),
+        key=text(raw, "CustomID"),
+        kind=kind,
+        occurred_at=since_epoch(raw.get("time"), request.received_at),
+        recipient=text(raw, "email"),
+        reason=_why(kind, error, is_hard),
+        raw=raw,
+        detail=" ".join(filter(None, said)),
+    )
+
+
+def _why(kind: str, error: str, is_hard: bool) -> str:
+    if kind == BOUNCED:
+        return HARD_BOUNCE if is_hard else SOFT_BOUNCE
+    if kind == FAILED_NEWS:
+        return UNDELIVERABLE if error in _DEAD else REJECTED
+    return ""
