@@ -106,7 +106,8 @@ def _check_way_out(
             _("The mail shows no unsubscribe link; only the mail program offers one."),
             stops=False,
         )
-    says_how = any(word in version.text.casefold() for word in _OPT_OUT_WORDS)
+    text = templates.made_of(version=version).text
+    says_how = any(word in text.casefold() for word in _OPT_OUT_WORDS)
     if step.channel == Channel.SMS and not (says_how or _WAYS_OUT & compiled.variables):
         yield Problem(
             "no_opt_out_words",
@@ -141,14 +142,7 @@ def _check_audience(campaign: Campaign, step: Step, now: datetime) -> Iterator[P
     assert version is not None
     for customer in card.sample:
         try:
-            templates.preview(
-                channel=step.channel,
-                subject=version.subject,
-                html=version.html,
-                text=version.text,
-                customer_id=customer.pk,
-                now=now,
-            )
+            templates.preview_version(version=version, customer_id=customer.pk, now=now)
         except RenderError as error:
             yield Problem(
                 "sample_fails",

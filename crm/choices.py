@@ -94,6 +94,13 @@ class OrderState(models.TextChoices):
     REFUNDED = "refunded", _("Refunded")
 
 
+class SourceKind(models.TextChoices):
+    """What the HTML of a template is written in."""
+
+    HTML = "html", _("HTML")
+    MJML = "mjml", _("MJML")
+
+
 class Direction(models.TextChoices):
     """Who said it."""
 

@@ -1,6 +1,6 @@
 """Templates: publish numbered versions, compile them, show what one would look like."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,10 +11,19 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from crm import variables
-from crm.choices import Channel
-from crm.models import Template, TemplateVersion, TrackedLink
-from crm.rendering import CompiledTemplate, LinkContext, Rendered, compile_template
+from crm import snippets, variables
+from crm.choices import Channel, SourceKind
+from crm.models import SnippetUse, SnippetVersion, Template, TemplateVersion, TrackedLink
+from crm.rendering import (
+    CompiledTemplate,
+    LinkContext,
+    Parts,
+    Rendered,
+    compile_template,
+    is_mjml,
+    make,
+    standing_alone,
+)
 from crm.signals import announce, template_withdrawn
 
 STARTERS = settings.BASE_DIR / "templates" / "messages"
@@ -55,11 +64,13 @@ def publish(
     Locks the template, so that numbers follow one another. Content that is the latest already
     makes no new version.
     """
-    content = compile_template(channel=template.channel, subject=subject, html=html, text=text)
+    library = snippets.Library()
+    written = Parts(subject, html, text)
+    made = _made(template.channel, written, library)
+    content = _compiled(template.channel, made)
     Template.objects.select_for_update().get(pk=template.pk)
     last = _versions(template.pk).first()
-    is_known = last and (last.subject, last.html, last.text) == (subject, html, text)
-    if last and is_known and not last.withdrawn_at:
+    if last and not last.withdrawn_at and _is_same(last, written, made, library):
         return last
     version = TemplateVersion.objects.create(
         template=template,
@@ -67,8 +78,13 @@ def publish(
         subject=subject,
         html=html,
         text=text,
+        kind=SourceKind.MJML if is_mjml(html) or is_mjml(made.html) else SourceKind.HTML,
+        made=_differing(written, made),
         created_at=now,
         created_by_id=by.pk if by else None,
+    )
+    SnippetUse.objects.bulk_create(
+        SnippetUse(template_version=version, snippet_version=used) for used in library.used.values()
     )
     TrackedLink.objects.bulk_create(
         TrackedLink(version=version, position=link.position, url=link.url_source)
@@ -104,21 +120,70 @@ def withdraw(
 
 def compiled(*, version: TemplateVersion) -> CompiledTemplate:
     """A version ready to render; compiled once per process."""
-    return compile_template(
-        channel=version.template.channel,
-        subject=version.subject,
-        html=version.html,
-        text=version.text,
+    return _compiled(version.template.channel, made_of(version=version))
+
+
+def made_of(*, version: TemplateVersion) -> Parts:
+    """The parts of a version as they are compiled: with its snippets, in HTML."""
+    return Parts(
+        **{"subject": version.subject, "html": version.html, "text": version.text, **version.made}
     )
+
+
+def preview_version(*, version: TemplateVersion, customer_id: int, now: datetime) -> Rendered:
+    """What a version would look like for a real customer; nothing in it is tracked."""
+    return _shown(compiled(version=version), customer_id, now)
 
 
 def preview(
     *, channel: str, subject: str, html: str, text: str, customer_id: int, now: datetime
 ) -> Rendered:
     """What content would look like for a real customer; nothing in it is tracked."""
+    made = _made(channel, Parts(subject, html, text), snippets.Library())
+    return _shown(_compiled(channel, made), customer_id, now)
+
+
+def preview_snippet(*, version: SnippetVersion, customer_id: int, now: datetime) -> Rendered:
+    """What a snippet, published or not, would show a real customer by itself."""
+    library = snippets.Library(draft=version)
+    made = make(Parts(html=standing_alone(version.html), text=version.text), fetch=library.part)
+    return _shown(_compiled(Channel.EMAIL, made), customer_id, now)
+
+
+def made_now(*, channel: str, written: Parts) -> Parts:
+    """What parts would come to if they were published now; RenderError if they cannot be."""
+    made = _made(channel, written, snippets.Library())
+    _compiled(channel, made)
+    return made
+
+
+def _made(channel: str, written: Parts, library: snippets.Library) -> Parts:
+    if channel != Channel.EMAIL:
+        written = replace(written, html="")
+    return make(written, fetch=library.part)
+
+
+def _shown(content: CompiledTemplate, customer_id: int, now: datetime) -> Rendered:
     known = variables.gather_many(customer_ids=[customer_id], now=now)[customer_id]
-    content = compile_template(channel=channel, subject=subject, html=html, text=text)
     return content.render(variables=known, links=_NOWHERE)
+
+
+def _compiled(channel: str, made: Parts) -> CompiledTemplate:
+    return compile_template(channel=channel, subject=made.subject, html=made.html, text=made.text)
+
+
+def _is_same(
+    version: TemplateVersion, written: Parts, made: Parts, library: snippets.Library
+) -> bool:
+    """Whether publishing would change nothing."""
+    before = Parts(version.subject, version.html, version.text)
+    had = set(version.snippet_uses.values_list("snippet_version_id", flat=True))
+    has = {used.pk for used in library.used.values()}
+    return (before, made_of(version=version), had) == (written, made, has)
+
+
+def _differing(written: Parts, made: Parts) -> dict[str, str]:
+    return {name: text for name, text in asdict(made).items() if text != getattr(written, name)}
 
 
 def _versions(template_id: int) -> QuerySet[TemplateVersion]:

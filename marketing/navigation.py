@@ -115,6 +115,7 @@ SIDEBAR: dict[str, Any] = {
                     "campaigns.view_campaign",
                 ),
                 _page(_("Templates"), "draft", "crm_template_changelist", "crm.view_template"),
+                _page(_("Snippets"), "extension", "crm_snippet_changelist", "crm.view_snippet"),
                 _page(
                     _("Deliveries"),
                     "send",

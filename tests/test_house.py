@@ -184,6 +184,7 @@ def test_every_model_has_a_page_or_is_a_part_of_one():
         "crm.AccountTrial",
         "crm.DomainStanding",
         "crm.SigningKey",
+        "crm.SnippetVersion",
         "crm.Notice",
         "crm.QualityFinding",
         "crm.QualityRepair",

@@ -64,11 +64,4 @@ def _render(campaign: Campaign, customer_id: int) -> Any:
     version = step and (step.template_version or templates.latest(template_id=step.template_id))
     if not version:
         return None
-    return templates.preview(
-        channel=step.channel,
-        subject=version.subject,
-        html=version.html,
-        text=version.text,
-        customer_id=customer_id,
-        now=timezone.now(),
-    )
+    return templates.preview_version(version=version, customer_id=customer_id, now=timezone.now())

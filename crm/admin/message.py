@@ -81,7 +81,7 @@ class MessageAdmin(LedgerAdmin):
             raise PermissionDenied
         found = Message.objects.select_related(
             "customer", "conversation", "staff", "template_version__template"
-        )
+        ).prefetch_related("template_version__snippet_uses__snippet_version__snippet")
         return get_object_or_404(found, pk=object_id)
 
     @display(description=_("message"))

@@ -21,7 +21,7 @@ from crm.admin import starters, template_preview, veiling
 from crm.admin.parts import LedgerAdmin, post_once, staff_of
 from crm.admin.tags import moment
 from crm.choices import Channel
-from crm.models import Template, TemplateVersion, TrackedLink
+from crm.models import Snippet, SnippetUse, Template, TemplateVersion, TrackedLink
 from crm.tracking_choices import TrackingMode
 
 
@@ -120,6 +120,7 @@ class TemplateAdmin(ModelAdmin):
             "newest": templates.latest(template_id=template.pk) if template else None,
             "can_publish": self.has_change_permission(request),
             "person": template_preview.somebody(),
+            "snippets": Snippet.objects.values_list("name", flat=True),
             "starters": [] if template else starters.every(),
             "starter": request.GET.get("starter", ""),
         }
@@ -147,6 +148,14 @@ class TrackedLinkInline(TabularInline):
     fields = readonly_fields = ("position", "url")
 
 
+class SnippetUseInline(TabularInline):
+    """The versions of snippets that were put into a version."""
+
+    model = SnippetUse
+    extra = 0
+    fields = readonly_fields = ("snippet_version",)
+
+
 @admin.register(TemplateVersion)
 class TemplateVersionAdmin(LedgerAdmin):
     """What a template said at one time; a version is never changed."""
@@ -154,9 +163,9 @@ class TemplateVersionAdmin(LedgerAdmin):
     list_display = ("__str__", "created_by", "created")
     list_select_related = ("template", "created_by")
     search_fields = ("template__name",)
-    inlines = (TrackedLinkInline,)
+    inlines = (TrackedLinkInline, SnippetUseInline)
     change_form_outer_before_template = "admin/crm/template/withdraw.html"
-    fields = (("template", "number"), ("created_by", "created"), "subject", "html", "text")
+    fields = (("template", "number", "kind"), ("created_by", "created"), "subject", "html", "text")
 
     def get_urls(self) -> list[URLPattern]:
         withdraw = path(

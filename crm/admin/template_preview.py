@@ -1,6 +1,7 @@
 """The live half of the template editor: what a real customer would get, and the variables."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -24,21 +25,32 @@ _LIST_SHOWN = 1
 @veiling.reads
 def preview(request: HttpRequest) -> HttpResponse:
     """Render what is in the editor for the chosen customer; an error says part and line."""
-    _check(request)
-    person = get_object_or_404(Customer, pk=request.POST.get("customer_id") or 0)
     draft = {name: request.POST.get(name, "") for name in PARTS}
     channel = Channel(draft["channel"])
-    now = timezone.now()
-    context: dict[str, Any] = {"person": person, "channel": channel}
-    try:
-        shown = templates.preview(
+    return respond(
+        request,
+        channel,
+        lambda customer_id, now: templates.preview(
             channel=channel,
             subject=draft["subject"],
             html=draft["html"],
             text=draft["text"],
-            customer_id=person.pk,
+            customer_id=customer_id,
             now=now,
-        )
+        ),
+    )
+
+
+def respond(
+    request: HttpRequest, channel: Channel, draw: Callable[[int, datetime], rendering.Rendered]
+) -> HttpResponse:
+    """Show what `draw` makes for the chosen customer, or what is wrong."""
+    _check(request)
+    person = get_object_or_404(Customer, pk=request.POST.get("customer_id") or 0)
+    now = timezone.now()
+    context: dict[str, Any] = {"person": person, "channel": channel}
+    try:
+        shown = draw(person.pk, now)
     except rendering.RenderError as error:
         context["error"] = error
     else:

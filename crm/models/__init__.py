@@ -21,6 +21,7 @@ from .privacy import AccessRecord, PrivacyRequest, RetentionRule
 from .provider import AccountStanding, AccountTrial, Notice, ProviderAccount, SendingDomain
 from .quality import QualityFinding, QualityRepair
 from .shared_value import SharedValue
+from .snippet import Snippet, SnippetUse, SnippetVersion
 from .template import Template, TemplateVersion, TrackedLink
 from .tracking import LinkDay, SpoolMark, TrackingRefusal, UncountedSighting
 from .webhook import Webhook, WebhookDelivery
@@ -78,6 +79,9 @@ __all__ = [
     "SendingDomain",
     "SharedValue",
     "SigningKey",
+    "Snippet",
+    "SnippetUse",
+    "SnippetVersion",
     "SpoolMark",
     "Suppression",
     "Template",

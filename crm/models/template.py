@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from crm.choices import Channel
+from crm.choices import Channel, SourceKind
 from crm.tracking_choices import TrackingMode
 
 
@@ -38,6 +38,12 @@ class TemplateVersion(models.Model):
     subject = models.TextField(_("subject"), blank=True)
     html = models.TextField(_("HTML"), blank=True)
     text = models.TextField(_("text"), blank=True)
+    # What the HTML is written in.
+    kind = models.CharField(
+        _("kind"), max_length=10, choices=SourceKind, default=SourceKind.HTML, editable=False
+    )
+    # The parts with snippets put in and MJML compiled, where they differ from what was written.
+    made = models.JSONField(_("made"), default=dict, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"))
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

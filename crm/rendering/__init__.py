@@ -13,8 +13,9 @@ from crm.rendering.compiled import (
 )
 from crm.rendering.errors import RenderError
 from crm.rendering.making import Parts, check_snippet, make
-from crm.rendering.mjml import is_mjml
+from crm.rendering.mjml import is_mjml, standing_alone
 from crm.rendering.names import FILTERS, GLOBALS, PROVIDED_VARIABLES, TESTS
+from crm.rendering.origins import without_marks
 from crm.rendering.plain import check_plain, is_shared, share
 from crm.rendering.slots import LinkSlot
 
@@ -37,4 +38,6 @@ __all__ = [
     "is_shared",
     "make",
     "share",
+    "standing_alone",
+    "without_marks",
 ]

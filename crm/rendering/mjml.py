@@ -21,6 +21,7 @@ _SECONDS = 10  # by the clock on the wall; of the processor's time the worker gi
 _ROOT = re.compile(r"<mjml(?=[\s>]).*</mjml\s*>", re.DOTALL | re.IGNORECASE)
 _BEGINS = re.compile(r"<mjml[\s>]", re.IGNORECASE)
 _ELEMENT = re.compile(r"<(mj-[a-z-]+|mjml)\b", re.IGNORECASE)
+_EXTENDS = re.compile(r"\{%[-+]?\s*extends\b")
 _TEXTS = re.compile(r"(<(mj-title|mj-preview|mj-style)\b[^>]*>)(.*?)(</\2)", re.DOTALL)
 _INLINE = re.compile(r"(<mj-style\b[^>]*?)\s+inline\s*=\s*(?:\"inline\"|'inline')")
 _POSITION = re.compile(r" ?(?:in root template)?(?: at position (\d+):\d+)?$")
@@ -29,6 +30,17 @@ _POSITION = re.compile(r" ?(?:in root template)?(?: at position (\d+):\d+)?$")
 def is_mjml(source: str) -> bool:
     """Whether a source is written in MJML."""
     return _BEGINS.search(source) is not None
+
+
+def standing_alone(source: str) -> str:
+    """A part of an MJML document with around it what it needs; whatever is none stays."""
+    first = _ELEMENT.search(source)
+    if first is None or is_mjml(source) or _EXTENDS.search(source):
+        return source
+    if first[1].lower() in {"mj-section", "mj-wrapper", "mj-hero"}:
+        return f"<mjml><mj-body>{source}</mj-body></mjml>"
+    column = f"<mj-section><mj-column>{source}</mj-column></mj-section>"
+    return f"<mjml><mj-body>{column}</mj-body></mjml>"
 
 
 @lru_cache(maxsize=64)

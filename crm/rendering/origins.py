@@ -24,6 +24,11 @@ def is_mark(tag: str) -> bool:
     return _MARK.fullmatch(tag) is not None
 
 
+def without_marks(source: str) -> str:
+    """An assembled source for people to read."""
+    return _MARK.sub("", source)
+
+
 def origins_of(source: str) -> Origins:
     """The lines of an assembled source that follow a mark, with the name and line told by it."""
     if "{#@" not in source:

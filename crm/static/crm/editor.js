@@ -41,10 +41,10 @@
   };
 
   let lastField = null;
-  const insertVariable = (path) => {
+  const insert = (text) => {
     const field = lastField || openCode(channel() === "sms" ? "text" : "html");
     field.focus();
-    field.setRangeText(`{{ ${path} }}`, field.selectionStart, field.selectionEnd, "end");
+    field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
     later();
   };
 
@@ -83,7 +83,9 @@
   });
   editor.addEventListener("click", (event) => {
     const variable = event.target.closest("[data-variable]");
-    if (variable) insertVariable(variable.dataset.variable);
+    if (variable) insert(`{{ ${variable.dataset.variable} }}`);
+    const snippet = event.target.closest("[data-insert]");
+    if (snippet) insert(snippet.dataset.insert);
     const line = event.target.closest("[data-line]");
     if (line) goToLine(line.dataset.part, Number(line.dataset.line));
     const person = event.target.closest("[data-person]");
