@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.db import connection
 from django.db.models import Count, DurationField, ExpressionWrapper, F, QuerySet, Value
@@ -14,6 +14,7 @@ from django.db.models import Count, DurationField, ExpressionWrapper, F, QuerySe
 from campaigns.choices import Reason
 from campaigns.models import Step
 from crm import consent
+from crm.arrays import numbers
 from crm.choices import Direction, MessageState, Purpose
 from crm.models import Message
 from crm.models.customer import BUCKETS
@@ -21,8 +22,7 @@ from crm.models.customer import BUCKETS
 _COUNTED_PURPOSES = [one.value for one in Purpose if one.needs_consent]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """Where to write to a customer, or why not."""
 
     address: str
@@ -126,7 +126,7 @@ def _capped(step: Step, customer_ids: Collection[int], now: datetime) -> dict[in
         "since": now - timedelta(days=days),
         "cap": settings.CAMPAIGN_FREQUENCY_CAP,
         "now": now,
-        "ids": f"{{{','.join(map(str, customer_ids))}}}",
+        "ids": numbers(of=customer_ids),
         "purposes": _COUNTED_PURPOSES,
         "days": days,
     }

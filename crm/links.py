@@ -11,12 +11,11 @@ they are still read.
 import binascii
 import hmac
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from hmac import compare_digest
-
-import msgspec
+from typing import NamedTuple
 
 CLICK = "click"
 OPEN = "open"
@@ -37,14 +36,14 @@ class BadToken(ValueError):  # noqa: N818 - it names the thing, as the views say
     """The token was not made by us for this purpose."""
 
 
-class MessageUrls(msgspec.Struct, frozen=True):
+class MessageUrls(NamedTuple):
     """The addresses one message carries; `click_url` ends in a slash and wants a position."""
 
-    click_url: str
-    pixel_url: str
     unsubscribe_url: str
     preferences_url: str
     view_url: str
+    click_url: str
+    pixel_url: str
 
 
 def sign(*, purpose: str, value: int, key: bytes) -> str:
@@ -69,27 +68,34 @@ def unsign(*, purpose: str, token: str, keys: Sequence[bytes]) -> int:
     raise BadToken("The link is not one of ours.")
 
 
-def urls_for(
-    *, message_id: int, base_url: str, key: bytes, purposes: Collection[str] = PURPOSES
-) -> MessageUrls:
-    """Build the addresses that one message carries; those of other purposes stay empty."""
+def urls_for_many(
+    *,
+    message_ids: Iterable[int],
+    base_url: str,
+    key: bytes,
+    purposes: Collection[str] = PURPOSES,
+) -> Iterator[MessageUrls]:
+    """Build the addresses that each message carries; those of other purposes stay empty."""
     base, hashes = base_url.rstrip("/"), _hashes(key)
-    plain = message_id.to_bytes(_VALUE_BYTES, "big")
-
-    def url(letter: str, purpose: str, end: str = "") -> str:
-        if purpose not in purposes:
-            return ""
-        return f"{base}/{letter}/{_token(hashes, purpose, plain)}{end}"
-
-    return MessageUrls(
-        click_url=url("c", CLICK, "/"),
-        pixel_url=url("o", OPEN),
-        unsubscribe_url=url("u", UNSUBSCRIBE),
-        preferences_url=url("p", PREFERENCES),
-        view_url=url("v", VIEW),
-    )
+    kinds = [(f"{base}/{letter}/", purpose, end) for letter, purpose, end in _ADDRESSES]
+    for message_id in message_ids:
+        plain = message_id.to_bytes(_VALUE_BYTES, "big")
+        yield MessageUrls(
+            *(
+                f"{begin}{_token(hashes, purpose, plain)}{end}" if purpose in purposes else ""
+                for begin, purpose, end in kinds
+            )
+        )
 
 
+# In the order of MessageUrls.
+_ADDRESSES = (
+    ("u", UNSUBSCRIBE, ""),
+    ("p", PREFERENCES, ""),
+    ("v", VIEW, ""),
+    ("c", CLICK, "/"),
+    ("o", OPEN, ""),
+)
 _HIDE = "hide"
 
 

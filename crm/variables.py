@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection
 
 from crm import accounts
+from crm.arrays import numbers
 from crm.channels.mime import parse_address
 from crm.choices import Channel
 from crm.extensions import template_variables
@@ -34,7 +35,7 @@ _PEOPLE = """
     SELECT c.id, c.first_name, c.last_name, c.email, c.phone, c.country, c.city, c.language,
            c.time_zone, c.attributes, coalesce(s.orders, 0), coalesce(s.revenue, 0)::float8
     FROM crm_customer c LEFT JOIN crm_orderstatistics s ON s.customer_id = c.id
-    WHERE c.id = ANY(%s)
+    WHERE c.id = ANY(%s::bigint[])
 """
 _LAST_ORDERS = """
     SELECT asked.id, o.number, o.placed_at, o.total::float8, o.currency, lines.products,
@@ -53,7 +54,8 @@ _LAST_ORDERS = """
     ) AS lines
 """
 _PRODUCTS = """
-    SELECT id, sku, name, url, image_url, category FROM crm_product WHERE id = ANY(%s)
+    SELECT id, sku, name, url, image_url, category FROM crm_product
+    WHERE id = ANY(%s::bigint[])
 """
 # Products as orders show them: the same for everybody who bought them at that price.
 _MAX_SHOWN = 20_000
@@ -77,7 +79,7 @@ def gather_many(
     masks = {name: mask for name, mask in Customer.VEILED.items() if name in _MASKED}
     gathered: dict[int, dict[str, Any]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_PEOPLE, [ids])
+        cursor.execute(_PEOPLE, [numbers(of=ids)])
         for customer_id, *facts, attributes, count, revenue in cursor.fetchall():
             person = dict(zip(_FACTS, facts, strict=True), id=customer_id)
             person["attributes"] = json.loads(attributes)
@@ -120,7 +122,7 @@ def shop() -> dict[str, Any]:
 
 def _last_orders(ids: list[int]) -> dict[int, dict[str, Any]]:
     with connection.cursor() as cursor:
-        cursor.execute(_LAST_ORDERS, [ids])
+        cursor.execute(_LAST_ORDERS, [numbers(of=ids)])
         orders = cursor.fetchall()
         # Each line as (product, quantity, price); an order of returns alone has none.
         lines = [
@@ -144,7 +146,7 @@ def _last_orders(ids: list[int]) -> dict[int, dict[str, Any]]:
 
 def _products(cursor: Any, lines: Collection[_Line]) -> dict[_Line, dict[str, Any]]:
     """What is shown of every product that was bought so."""
-    cursor.execute(_PRODUCTS, [sorted({product_id for product_id, *_ in lines})])
+    cursor.execute(_PRODUCTS, [numbers(of={product_id for product_id, *_ in lines})])
     facts = {row[0]: row[1:] for row in cursor.fetchall()}
     return {line: _show(facts[line[0]], *line[1:]) for line in lines}
 

@@ -102,7 +102,7 @@ def _render(step: Step, claims: Sequence[Claim], people: _People) -> list[_Lette
     compiled = _compiled(step)
     known = [claim for claim in claims if claim.customer_id in people]
     message_ids = messages.reserve_ids(count=len(known))
-    links = [messages.links(message_id=one, reads=compiled.reads) for one in message_ids]
+    links = messages.links_many(message_ids=message_ids, reads=compiled.reads)
     _leave_untracked(step, known, links)
     items = zip((people[claim.customer_id] for claim in known), links, strict=True)
     # A mail is made as bytes at once; other channels want their text as it is.

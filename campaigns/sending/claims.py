@@ -9,8 +9,8 @@ from django.db import connection, transaction
 
 from campaigns.choices import DeliveryState
 from campaigns.models import Delivery
-from campaigns.sending.decided import numbers
 from crm import messages
+from crm.arrays import numbers
 
 LEASE = timedelta(seconds=120)
 # What a batch whose worker stopped had in it is tried again in ever smaller company, so that a row

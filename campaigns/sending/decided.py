@@ -7,6 +7,7 @@ import msgspec
 from django.db import connection
 
 from campaigns.choices import DeliveryState
+from crm.arrays import numbers
 
 _HAND_OVER = """
 UPDATE campaigns_delivery delivery
@@ -49,8 +50,3 @@ def record(*, decisions: Iterable[Decision], now: datetime) -> None:
                 *((d.delivery_id, d.state, d.reason, d.detail) for d in left), strict=True
             )
             cursor.execute(_LEAVE, [now, *map(list, columns)])
-
-
-def numbers(*, of: Iterable[int]) -> str:
-    """Numbers as one text: quoting each takes the driver longer than PostgreSQL reads them."""
-    return "{" + ",".join(map(str, of)) + "}"

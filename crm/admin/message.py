@@ -98,7 +98,7 @@ class MessageAdmin(LedgerAdmin):
     def why(self, message: Message) -> str:
         return message.get_reason_display()
 
-    @display(description=_("created at"), ordering="created_at")
+    @display(description=_("created at"), ordering="id")
     def created(self, message: Message) -> str:
         return moment(message.created_at)
 

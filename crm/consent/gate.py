@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
+from crm.arrays import numbers
 from crm.choices import Channel, Purpose, Refusal
 from crm.models import Customer
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """What the gate says about one customer: an address, or why not."""
 
     customer_id: int
@@ -42,7 +43,9 @@ def check_many(
     """Ask the gate about customers, in one statement; who does not exist is not in the answer."""
     gate, params = _gate(channel, purpose, now)
     with connection.cursor() as cursor:
-        cursor.execute(f"{gate} WHERE c.id = ANY(%s)", [*params, list(customer_ids)])
+        cursor.execute(
+            f"{gate} WHERE c.id = ANY(%s::bigint[])", [*params, numbers(of=customer_ids)]
+        )
         return {
             customer_id: Verdict(customer_id, address, Refusal(refusal) if refusal else None)
             for customer_id, address, refusal in cursor.fetchall()

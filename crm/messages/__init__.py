@@ -4,7 +4,7 @@ A message says `sending` in a committed row before the provider is called. What 
 between leaves is told by its journal: never begun, in doubt, or surely handed over.
 """
 
-from crm.messages.drafts import Draft, Sent, Settlement, links, reserve_ids, untracked
+from crm.messages.drafts import Draft, Sent, Settlement, links, links_many, reserve_ids, untracked
 from crm.messages.headers import message_of_bounce
 from crm.messages.journals import owner, writing_as
 from crm.messages.keeping import keep_shared, read_of, thaw
@@ -29,6 +29,7 @@ __all__ = [
     "is_waiting",
     "keep_shared",
     "links",
+    "links_many",
     "lost_owners",
     "message_of_bounce",
     "note_arrival",

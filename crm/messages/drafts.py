@@ -1,7 +1,7 @@
 """What passes between those who write messages and those who send them."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -80,25 +80,26 @@ def reserve_ids(*, count: int) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def links(*, message_id: int, reads: Collection[str] | None = None) -> LinkContext:
-    """The signed addresses that one message carries.
+def links(*, message_id: int) -> LinkContext:
+    """The signed addresses that one message carries."""
+    return links_many(message_ids=[message_id])[0]
 
-    `reads` are the names that its template reads: of the pages it does not name, only the way out
-    is signed, as every mail has it in its header.
+
+def links_many(
+    *, message_ids: Iterable[int], reads: Collection[str] | None = None
+) -> list[LinkContext]:
+    """The signed addresses that each of these messages carries.
+
+    `reads` are the names that their template reads: of the pages it does not name, only the way
+    out is signed, as every mail has it in its header.
     """
     purposes = signing.PURPOSES
     if reads is not None:
         purposes = _TRACKING | {purpose for name, purpose in _PAGES.items() if name in reads}
-    urls = signing.urls_for(
-        message_id=message_id, base_url=settings.PUBLIC_URL, key=link_key(), purposes=purposes
+    urls = signing.urls_for_many(
+        message_ids=message_ids, base_url=settings.PUBLIC_URL, key=link_key(), purposes=purposes
     )
-    return LinkContext(
-        unsubscribe_url=urls.unsubscribe_url,
-        preferences_url=urls.preferences_url,
-        view_url=urls.view_url,
-        click_url=urls.click_url,
-        pixel_url=urls.pixel_url,
-    )
+    return [LinkContext(*each) for each in urls]
 
 
 def untracked(*, links: LinkContext) -> LinkContext:

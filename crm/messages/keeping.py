@@ -48,12 +48,9 @@ def read_of(*, variables: Mapping[str, Any], paths: Collection[str]) -> dict[str
 
 def keep_shared(*, many: Iterable[Mapping[str, Any]]) -> None:
     """Write down what these variables share with others; commit it before they are frozen."""
-    new = {
-        id(item): item
-        for variables in many
-        for item in _shared_in(variables)
-        if not _is_known(item)
-    }
+    new: dict[int, Any] = {}
+    for variables in many:
+        _find_new(variables, new)
     if not new:
         return
     keys = {_fingerprint(item): item for item in new.values()}
@@ -78,11 +75,6 @@ def thaw(*, value: Any) -> Any:
     numbers = set(_numbers(value))
     shared = dict(SharedValue.objects.filter(pk__in=numbers).values_list("pk", "value"))
     return _thawed(value, shared)
-
-
-def _is_known(item: Any) -> bool:
-    known = _known.get(id(item))
-    return known is not None and known[0] is item
 
 
 def _fingerprint(item: Any) -> str:
@@ -114,31 +106,45 @@ def _pruned(value: Mapping[str, Any], tree: Mapping[str, Any]) -> dict[str, Any]
     return found
 
 
-def _shared_in(value: Any) -> Iterable[Any]:
-    kind = type(value)
-    if kind is dict:
+def _find_new(value: Any, new: dict[int, Any]) -> None:
+    """What in lists is shared and has no number yet."""
+    if type(value) is dict:
         for part in value.values():
-            if type(part) in (dict, list, tuple):
-                yield from _shared_in(part)
-    elif kind in (list, tuple):
-        for part in value:
-            if is_shared(part):
-                yield part
+            if type(part) in _NESTED:
+                _find_new(part, new)
+        return
+    for part in value:
+        known = _known.get(id(part))
+        if (known is None or known[0] is not part) and is_shared(part):
+            new[id(part)] = part
+
+
+def _numbers_of(items: Collection[Any]) -> list[int]:
+    """The numbers of what is shared; none unless all of it has one."""
+    numbers = []
+    for item in items:
+        known = _known.get(id(item))
+        if known is None or known[0] is not item:
+            return []
+        numbers.append(known[1])
+    return numbers
 
 
 def _frozen(value: Any) -> Any:
     kind = type(value)
     if kind is dict:
-        frozen = {name: _frozen(part) for name, part in value.items()}
+        frozen = {
+            name: part if type(part) in _AS_IT_IS else _frozen(part) for name, part in value.items()
+        }
         looks_marked = len(frozen) == 1 and str(next(iter(frozen))).startswith("$")
         return {_PLAIN: frozen} if looks_marked else frozen
-    if kind in (list, tuple):
-        if value and all(map(_is_known, value)):
-            return {_SHARED: [_known[id(part)][1] for part in value]}
-        return [_frozen(part) for part in value]
+    if kind in _NESTED:
+        numbers = _numbers_of(value)
+        return {_SHARED: numbers} if numbers else [_frozen(part) for part in value]
     return value if kind in _AS_IT_IS else _marked(value)
 
 
+_NESTED = frozenset({dict, list, tuple})
 _AS_IT_IS = frozenset({str, int, float, bool, type(None)})
 _encode = msgspec.json.Encoder().encode
 

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from crm import changes
+from crm.arrays import numbers
 from crm.models import Event, Message
 from crm.signals import announce, events_recorded, messages_settled
 
@@ -61,8 +62,7 @@ def settle_sent(*, message_ids: Sequence[int], now: datetime) -> list[int]:
     if not message_ids:
         return []
     parameters: dict[str, Any] = {
-        # As one text: quoting each number takes the driver longer than PostgreSQL reads them.
-        "ids": f"{{{','.join(map(str, message_ids))}}}",
+        "ids": numbers(of=message_ids),
         "now": now,
         "event": EVENT,
         "subjects": [changes.MESSAGE, changes.event(EVENT)],

@@ -1,6 +1,7 @@
 """What was said, in or out, and how it fared."""
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -79,6 +80,7 @@ class Message(Veiled):
         TemplateVersion,
         models.PROTECT,
         db_constraint=False,
+        db_index=False,
         null=True,
         blank=True,
         related_name="messages",
@@ -101,7 +103,7 @@ class Message(Veiled):
     due_at = models.DateTimeField(_("due at"), null=True, blank=True)
     lease_until_at = models.DateTimeField(_("lease until"), null=True, blank=True)
 
-    created_at = models.DateTimeField(_("created at"), db_index=True)
+    created_at = models.DateTimeField(_("created at"))
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
     delivered_at = models.DateTimeField(_("delivered at"), null=True, blank=True)
     opened_at = models.DateTimeField(_("opened at"), null=True, blank=True)
@@ -111,8 +113,12 @@ class Message(Veiled):
     class Meta:
         verbose_name = _("message")
         verbose_name_plural = _("messages")
-        ordering = ["-created_at", "-id"]
+        ordering = ["-id"]
+        # Each takes its time whenever a message is written, and again when it is settled.
         indexes = [
+            # Messages stand in the order in which they were made: ranges of time are ranges of
+            # pages.
+            BrinIndex(fields=["created_at"], autosummarize=True, name="message_by_time"),
             models.Index(fields=["customer", "-created_at"], name="message_by_customer"),
             models.Index(
                 fields=["conversation", "created_at"],
@@ -124,7 +130,11 @@ class Message(Veiled):
                 condition=models.Q(staff__isnull=False),
                 name="message_by_staff",
             ),
-            models.Index(fields=["source_kind", "source_id"], name="message_by_source"),
+            models.Index(
+                fields=["source_kind", "source_id"],
+                condition=models.Q(reason="deferred"),
+                name="message_put_off",
+            ),
             models.Index(
                 fields=["id"],
                 condition=models.Q(state="queued"),

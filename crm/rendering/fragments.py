@@ -132,11 +132,12 @@ def run(context: Context, loop: Loop, items: Iterable[Any]) -> list[Fragment]:
     if given not in loop.by_item:
         _make_room(loop)
     table = loop.by_item.setdefault(given, {})
+    known_by = table.get
     found = []
     for place, item in enumerate(items):
         if not place & _LOOK:
             check_time()
-        known = table.get(id(item))
+        known = known_by(id(item))
         if known is not None and known[0] is item:
             found.append(known[1])
             continue

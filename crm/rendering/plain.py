@@ -38,7 +38,7 @@ def is_shared(value: object) -> bool:
 
 def _check(value: object, place: str, depth: int) -> None:
     kind = type(value)
-    if kind in SCALARS or is_shared(value):
+    if kind in SCALARS or _shared.get(id(value)) is value:
         return
     if depth == 0:
         raise TypeError(f"{place} is nested too deeply.")
@@ -55,8 +55,9 @@ def _check(value: object, place: str, depth: int) -> None:
 def _check_list(value: Sequence[object], place: str, depth: int) -> None:
     if SCALARS.issuperset(map(type, value)):
         return
+    shared = _shared.get
     for index, item in enumerate(value):
-        if not is_shared(item):
+        if shared(id(item)) is not item:
             _check(item, f"{place}[{index}]", depth - 1)
 
 

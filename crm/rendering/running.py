@@ -90,9 +90,12 @@ def _as_bytes(fragments: list[Fragment], click: bytes, met: dict[int, int]) -> l
         start = len(pieces)
         pieces += fragment.parts
         for place, slot in fragment.slots:
-            pieces[start + place] = (
-                click if slot == CLICK else click + _digits(_position(slot, met))
-            )
+            if slot == CLICK:
+                pieces[start + place] = click
+                continue
+            # As `_position`: a call for each link of each mail would be felt.
+            position = met[slot] = met.get(slot, slot - SLOT_SPAN) + SLOT_SPAN
+            pieces[start + place] = click + _digits(position)
     return pieces
 
 

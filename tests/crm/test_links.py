@@ -74,7 +74,7 @@ def test_a_token_does_not_show_how_many_messages_there_are():
 
 
 def test_a_message_carries_one_address_for_each_purpose():
-    urls = links.urls_for(message_id=7, base_url="https://shop.example/", key=KEY)
+    (urls,) = links.urls_for_many(message_ids=[7], base_url="https://shop.example/", key=KEY)
 
     token = urls.unsubscribe_url.removeprefix("https://shop.example/u/")
     assert links.unsign(purpose=links.UNSUBSCRIBE, token=token, keys=[KEY]) == 7
