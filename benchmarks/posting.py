@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-_OK = b"HTTP/1.1 200"
+_OK = (b"HTTP/1.1 200", b"HTTP/1.1 302")
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from django.apps import apps
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from crm import choices as crm_choices
-from crm.api import snippet, tracking
+from crm.api import clicks, snippet, tracking
 from tests import house
 
 ROOT = house.ROOT
@@ -316,7 +316,7 @@ def probes() -> set[str]:
 
 def tracked() -> set[str]:
     """What the tracking API answers before Django, with its methods."""
-    return {f"POST {path}" for path in tracking.PATHS} | {f"GET {snippet.PATH}"}
+    return {f"POST {path}" for path in tracking.PATHS} | {f"GET {snippet.PATH}", clicks.PICTURE}
 
 
 # --- Commands, registries -----------------------------------------------------------------------

@@ -87,6 +87,17 @@ def test_events_in_are_measured_beside_a_copy_of_the_same_rows() -> None:
 
 
 @pytest.mark.django_db
+def test_clicks_are_measured_beside_answers_that_keep_nothing() -> None:
+    report = report_of("tracking", "--calls", "200", "--rounds", "1")
+
+    for kind in ("click", "open", "bare"):
+        assert report[f"{kind}_p99_ms"] > 0
+        assert report[f"{kind}_per_second"] > 0
+    assert report["limit"]["click_p99_ms"] == report["limit"]["open_p99_ms"] == 5.0
+    assert not databases()
+
+
+@pytest.mark.django_db
 def test_an_import_is_measured_beside_a_copy_of_the_same_file() -> None:
     report = report_of("import", "--rows", "500", "--rounds", "1")
 

@@ -13,6 +13,8 @@ from crm.rendering import RenderError
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
+# The address of the picture, as the documentation says it.
+PICTURE: Final = "GET /o/<token>"
 _CLICK: Final = re.compile(r"/c/([\w=-]{1,100})/([0-9]{1,6})", re.ASCII)
 _OPEN: Final = re.compile(r"/o/([^/]{1,200})")
 _PRIVATE: Final = [

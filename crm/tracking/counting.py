@@ -124,10 +124,13 @@ def _letters(message_ids: set[int]) -> dict[int, _Letter]:
     with connection.cursor() as cursor:
         cursor.execute(_LETTERS, [sorted(message_ids)])
         rows = cursor.fetchall()
-    return {
-        row[0]: _Letter(*row[:6], modes.strictest(modes=[word or "" for word in row[6:]]))
-        for row in rows
-    }
+    return {letter_id: _letter(letter_id, *rest) for letter_id, *rest in rows}
+
+
+def _letter(letter_id: int, *row: Any) -> _Letter:
+    customer_id, state, channel, version_id, sent_at, *words = row
+    mode = modes.strictest(modes=[word or "" for word in words])
+    return _Letter(letter_id, customer_id, state, channel, version_id, sent_at, mode)
 
 
 def _links(letter: _Letter) -> int:

@@ -40,6 +40,10 @@ BENCHMARKS = {
     "ingest": Benchmark(
         "how fast events come in", {"events": 100_000, "singles": 4_000, "rounds": 3}
     ),
+    "tracking": Benchmark(
+        "how soon clicks and openings are answered, beside answers that keep nothing",
+        {"calls": 20_000, "rounds": 5},
+    ),
     "providers": Benchmark(
         "how busy an HTTP provider is kept, and how well a rate is",
         {"seconds": 10, "rounds": 3},

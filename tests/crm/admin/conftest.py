@@ -30,6 +30,7 @@ from crm.models import (
     Customer,
     ExportRun,
     ImportRun,
+    LinkDay,
     Mailbox,
     Merge,
     Message,
@@ -38,6 +39,8 @@ from crm.models import (
     ReturnedMail,
     SendingDomain,
     TemplateVersion,
+    TrackingRefusal,
+    UncountedSighting,
     Webhook,
     WebhookDelivery,
 )
@@ -154,7 +157,7 @@ def merge(kept: Customer, merged: Customer, now: datetime) -> Merge:
 
 
 @pytest.fixture
-def traffic(caught: CaughtMessage, now: datetime) -> None:
+def traffic(caught: CaughtMessage, seen: None, now: datetime) -> None:
     """What goes in and out: a subscriber and what it was told, an export, a refused event."""
     webhook = Webhook.objects.create(
         name="Books", url="https://books.example/", events=["*"], secrets="whsec_", created_at=now
@@ -166,6 +169,20 @@ def traffic(caught: CaughtMessage, now: datetime) -> None:
     RejectedEvent.objects.create(key="1", reason="no_event", payload="<script>", received_at=now)
     box = Mailbox.objects.create(name="Bounces", host="mail.example", user="ada", created_at=now)
     ReturnedMail.objects.create(mailbox=box, uid="0.1", detail="<script>", taken_at=now)
+
+
+@pytest.fixture
+def seen(newsletter: TemplateVersion, caught: CaughtMessage, ada: Customer, now: datetime) -> None:
+    """What is known of openings and clicks, and that Ada wants less of it."""
+    message = Message.objects.create(
+        **{"customer": ada, "direction": "out", "channel": "email", "purpose": "marketing"},
+        **{"author": "campaign", "key": "seen-1", "state": "sent", "created_at": now},
+    )
+    UncountedSighting.objects.create(
+        message=message, kind="clicked", reason="crawler", times=2, first_at=now, last_at=now
+    )
+    LinkDay.objects.create(version=newsletter, position=1, seen_date=now.date(), people=3)
+    TrackingRefusal.objects.create(customer=ada, mode="aggregate", refused_at=now)
 
 
 @pytest.fixture
