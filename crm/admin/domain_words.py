@@ -19,6 +19,10 @@ WORDS: dict[str, Promise] = {
         "No key signs mails of this domain. Make one of each kind, publish their records, and use "
         "them once they are seen here."
     ),
+    "dkim_theirs": _(
+        "%(providers)s signs mails of this domain with a key of its own: publish the records that "
+        "it asks for, and see there that it takes the domain as verified."
+    ),
     "dkim_planned": _(
         "The record of %(selector)s is not in DNS yet: publish it. It takes up to some hours until "
         "the world sees it."
@@ -51,6 +55,10 @@ WORDS: dict[str, Promise] = {
     "spf_good": _(
         "Mails of %(envelope)s may come from our hosts; receivers ask DNS %(lookups)s times of the "
         "10 that are allowed."
+    ),
+    "spf_theirs": _(
+        "%(providers)s sends from its own hosts under an address of its own: publish the record "
+        "that it asks for, if it asks for one."
     ),
     "spf_none": _("%(envelope)s does not say who may send for it: publish a record."),
     "spf_several": _("%(detail)s has two SPF records, so neither counts. Make them one."),
@@ -93,10 +101,15 @@ WORDS: dict[str, Promise] = {
     "dmarc_passes_by_spf": _(
         "Mails pass DMARC by SPF alone, which ends where somebody forwards them. Sign them too."
     ),
+    "dmarc_theirs": _(
+        "%(providers)s signs mails of %(domain)s: they pass DMARC once it takes the domain as "
+        "verified. Send a test and look at its headers."
+    ),
     "dmarc_fails": _(
         "Mails of %(domain)s fail DMARC: no signature counts, and SPF does not speak for it."
     ),
     "mx_good": _("Bounces to %(envelope)s reach %(hosts)s."),
+    "mx_theirs": _("Bounces of what %(providers)s sends go there, and come to us as callbacks."),
     "mx_none": _("No mail server takes bounces to %(envelope)s: publish a record."),
     "mx_refuses": _("%(envelope)s says that it takes no mail: bounces are lost."),
     "mx_nowhere": _("Bounces to %(envelope)s go to %(hosts)s, which has no address."),

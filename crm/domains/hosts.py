@@ -16,6 +16,7 @@ from crm.domains.findings import Finding, Light, Record
 
 # The provider that is a mail server we hand mails to ourselves.
 _SERVER = "email"
+_FAKE = "memory"
 # Addresses for examples: nobody sends from them, so only a record that lets all pass lets them.
 _STRANGERS = ("203.0.113.77", "198.51.100.78")
 
@@ -66,6 +67,16 @@ def servers(*, sender: str) -> list[str]:
     return [host for host in found if host]
 
 
+def providers(*, sender: str) -> list[str]:
+    """The companies that send mails of a domain by their APIs, and sign them with their keys."""
+    found = set()
+    for kept in accounts.in_order(channel=Channel.EMAIL):
+        provider = kept.account.provider
+        if provider not in {_SERVER, _FAKE} and domain_of(sender=kept.sender) == sender:
+            found.add(accounts.label_of(provider=provider))
+    return sorted(found)
+
+
 def domain_of(*, sender: str) -> str:
     """The domain of an address, as it stands in DNS."""
     try:
@@ -90,8 +101,9 @@ def addresses(*, host: str, resolver: Resolver) -> list[str]:
 
 def _troubled(domain: str, whole: spf.Verdict, ips: list[str], facts: dict[str, object]) -> Finding:
     if whole.trouble == spf.Trouble.NONE and whole.detail == domain:
-        record = Record(domain, "TXT", _with("v=spf1 ~all", ips))
-        return Finding("spf", Light.BAD, "spf_none", facts, (record,))
+        # A record that lets nobody through would be worse than none.
+        records = (Record(domain, "TXT", _with("v=spf1 ~all", ips)),) if ips else ()
+        return Finding("spf", Light.BAD, "spf_none", facts, records)
     code = "spf_include" if whole.trouble == spf.Trouble.NONE else f"spf_{whole.trouble}"
     return Finding("spf", Light.BAD, code, facts)
 

@@ -24,6 +24,9 @@ class _Look:
     name: str
     envelope: str
     resolver: Resolver
+    # The companies that send for the domain by their APIs, and whether nobody else does.
+    theirs: str = ""
+    is_theirs_alone: bool = False
     signs: bool = False
     # None where nobody knows which hosts send.
     spf_passes: bool | None = None
@@ -44,7 +47,9 @@ def look(*, domain: SendingDomain, resolver: Resolver) -> list[Finding]:
     """Everything that is right or wrong; where DNS gives no answer, that."""
     name = signatures.ascii_of(domain=domain.domain)
     envelope = signatures.ascii_of(domain=settings.EMAIL_BOUNCE_DOMAIN)
-    one = _Look(domain, name, envelope, resolver)
+    theirs = ", ".join(hosts.providers(sender=name))
+    is_alone = bool(theirs) and not hosts.servers(sender=name)
+    one = _Look(domain, name, envelope, resolver, theirs, is_alone)
     parts: tuple[tuple[str, Callable[[_Look], Iterator[Finding]]], ...] = (
         ("dkim", _dkim),
         ("spf", _spf),
@@ -67,7 +72,9 @@ def _seen(key: SigningKey, resolver: Resolver) -> keys.Seen:
 
 def _dkim(look: _Look) -> Iterator[Finding]:
     living = list(look.domain.signing_keys.filter(state__in=_LIVING).order_by("pk"))
-    if not living:
+    if look.theirs:
+        yield _theirs("dkim", look)
+    if not (living or look.is_theirs_alone):
         yield Finding("dkim", Light.WARN, "dkim_none")
     for key in living:
         seen = _seen(key, look.resolver)
@@ -94,7 +101,16 @@ def _of_key(look: _Look, key: SigningKey, seen: keys.Seen) -> Finding:
     return Finding("dkim", light, code, facts, (record,))
 
 
+def _theirs(about: str, look: _Look) -> Finding:
+    """What a provider looks after; whether it does so, only its own console knows."""
+    facts = {"domain": look.name, "providers": look.theirs}
+    return Finding(about, Light.WAITS, f"{about}_theirs", facts)
+
+
 def _spf(look: _Look) -> Iterator[Finding]:
+    if look.is_theirs_alone:
+        yield _theirs("spf", look)
+        return
     reading = hosts.read(domain=look.envelope, sender=look.name, resolver=look.resolver)
     look.spf_passes = reading.passes
     yield from reading.findings
@@ -113,7 +129,7 @@ def _dmarc(look: _Look) -> Iterator[Finding]:
         if found.policy == "none":
             light, code = Light.WARN, "dmarc_watches"
         yield Finding("dmarc", light, code, {"domain": found.domain, "policy": found.policy})
-    yield _aligned(look, found)
+    yield _theirs("dmarc", look) if look.is_theirs_alone else _aligned(look, found)
 
 
 def _aligned(look: _Look, policy: dmarc.Policy) -> Finding:
@@ -129,6 +145,9 @@ def _aligned(look: _Look, policy: dmarc.Policy) -> Finding:
 
 
 def _mx(look: _Look) -> Iterator[Finding]:
+    if look.is_theirs_alone:
+        yield _theirs("mx", look)
+        return
     facts = {"envelope": look.envelope}
     found = look.resolver.ask(look.envelope, "MX")
     wanted = Record(look.envelope, "MX", f"{_MX_PREFERENCE} mail.{look.name}.")

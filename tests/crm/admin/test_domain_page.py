@@ -137,7 +137,7 @@ def test_every_code_has_words(now: datetime) -> None:
         name: "x"
         for name in (
             "selector", "algorithm", "envelope", "lookups", "detail", "hosts", "domain", "policy",
-            "what",
+            "what", "providers",
         )
     }  # fmt: skip
 

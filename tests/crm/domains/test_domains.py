@@ -327,3 +327,42 @@ def test_the_catcher_is_no_way_into_the_world(settings: Any) -> None:
     settings.EMAIL_URL, settings.EMAIL_FROM = "smtp://127.0.0.1:2525", SENDER
 
     assert domains.doubts_about(sender=SENDER) == []
+
+
+def test_what_a_provider_signs_is_said_and_not_called_failing(
+    shop: SendingDomain, now: datetime
+) -> None:
+    told = {"server_token": "token", "callback_password": "word"}
+    new = NewAccount("mails", "email", "postmark", told, sender=SENDER)
+    accounts.keep(new=new, now=now)
+
+    found = looking.look(domain=shop, resolver=World())
+
+    assert {one.code: one.light for one in found} == {
+        "dkim_theirs": "accent",
+        "spf_theirs": "accent",
+        "dmarc_none": "warn",
+        "dmarc_theirs": "accent",
+        "mx_theirs": "accent",
+    }
+    assert found[0].facts["providers"] == "Postmark"
+
+
+def test_beside_a_server_of_ours_a_provider_excuses_nothing(
+    shop: SendingDomain, world: World, relay: None, now: datetime
+) -> None:
+    told = {"server_token": "token", "callback_password": "word"}
+    new = NewAccount("mails", "email", "postmark", told, sender=SENDER)
+    accounts.keep(new=new, now=now)
+
+    found = codes(shop, world)
+
+    assert found["dkim_theirs"] == "accent"
+    assert found["dkim_none"] == "warn"
+    assert "spf_good" in found
+
+
+def test_no_record_is_proposed_that_lets_nobody_send(shop: SendingDomain) -> None:
+    found = {one.code: one for one in looking.look(domain=shop, resolver=World())}
+
+    assert found["spf_none"].records == ()
