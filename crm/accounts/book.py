@@ -200,7 +200,7 @@ def kept_of(*, row: ProviderAccount) -> Kept:
         callback_secret=secrets.get("callback_secret") or settings.SMS_CALLBACK_SECRET,
         callback_url=callback_url(name=row.name),
         name=row.name,
-        options=tuple(sorted((name, str(value)) for name, value in row.options.items())),
+        options=tuple(sorted(_options(row).items())),
         secrets=tuple(sorted(secrets.items())),
     )
     return Kept(
@@ -212,6 +212,12 @@ def kept_of(*, row: ProviderAccount) -> Kept:
         per_second=row.per_second,
         burst=row.burst,
     )
+
+
+def _options(row: ProviderAccount) -> dict[str, str]:
+    """What staff said, with the rate: an adapter spreads what a batch may send over its seconds."""
+    said = {name: str(value) for name, value in row.options.items()}
+    return said | ({"per_second": f"{row.per_second:g}"} if row.per_second else {})
 
 
 def _read() -> None:

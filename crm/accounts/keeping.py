@@ -17,6 +17,8 @@ from crm.channels.mime import parse_address
 from crm.choices import BreakerState, Channel, Lane
 from crm.models import AccountStanding, ProviderAccount
 
+# The fake of tests and rehearsals: nobody is to choose it.
+_FAKE = "memory"
 # What an account of an adapter that declares nothing has to tell.
 _PLAIN = (
     Field(
@@ -67,14 +69,15 @@ def label_of(*, provider: str) -> str:
 
 
 def providers_for() -> list[tuple[str, str]]:
-    """Every provider there is, with its label, by the alphabet of the labels."""
-    found = [(name, label_of(provider=name)) for name in registry.PROVIDERS]
+    """Every provider that sends, with its label, by the alphabet of the labels."""
+    real = set(registry.PROVIDERS) - {_FAKE}
+    found = [(name, label_of(provider=name)) for name in real]
     return sorted(found, key=lambda one: one[1].lower())
 
 
 def channel_of(*, provider: str) -> str:
     """The channel that a provider carries; empty where it may carry any."""
-    if provider == "memory" or provider not in registry.PROVIDERS:
+    if provider == _FAKE or provider not in registry.PROVIDERS:
         return ""
     return str(registry.adapter_class(provider).channel)
 

@@ -265,3 +265,23 @@ def test_an_account_keeps_its_name_so_that_callbacks_find_it(now: datetime) -> N
     assert isinstance(account, Account)
     assert account.callback_url.endswith("/callbacks/first/")
     assert accounts.for_provider(provider="other") is None
+
+
+def test_nobody_is_offered_the_fake() -> None:
+    offered = dict(accounts.providers_for())
+
+    assert "memory" not in offered
+    assert offered["email"] == "SMTP"
+    assert set(offered) == set(registry.PROVIDERS) - {"memory"}
+
+
+def test_an_adapter_is_told_how_many_its_account_takes(now: datetime) -> None:
+    limited = kept(now, "limited", per_second=12.5)
+    free = kept(now, "free")
+
+    told = {
+        one.name: one.account.option("per_second") for one in accounts.in_order(channel="email")
+    }
+
+    assert told == {"limited": "12.5", "free": ""}
+    assert limited.options == free.options == {}
