@@ -105,6 +105,7 @@ def _found(view: View) -> View:
         except _NOT_THERE:
             return _page(request, "lost.html", {}, status=404)
         response["Referrer-Policy"] = "no-referrer"
+        response["X-Robots-Tag"] = "noindex, nofollow, noarchive"
         return response
 
     sealed: View = csp(STRICT)(never_cache(answer))  # type: ignore[assignment]
@@ -153,7 +154,8 @@ def clicked(request: HttpRequest, *, token: str, position: int) -> HttpResponse:
 @_found
 @require_safe
 def viewed(request: HttpRequest, *, token: str) -> HttpResponse:
-    """Show a message in the browser exactly as it was sent."""
+    """Show a message in the browser exactly as it was sent; to people, and to no crawler."""
+    _for_people(request)
     message_id = _read(links.VIEW, token)
     message = Message.objects.filter(pk=message_id).select_related("template_version__template")
     if (found := message.first()) is None:
@@ -175,10 +177,11 @@ def unsubscribe(request: HttpRequest, *, token: str) -> HttpResponse:
     message_id = _read(links.UNSUBSCRIBE, token)
     customer_id = tracking.receiver(message_id=message_id)
     language = tracking.language(message_id=message_id)
-    if request.method != "POST":
+    one_click = request.POST.get("List-Unsubscribe") == "One-Click"
+    # A program that posts whatever it finds means nothing by it.
+    if not one_click and not {"confirm", "everything"} & request.POST.keys():
         known = preferences.of_customer(customer_id=customer_id, now=timezone.now())
         return _page(request, "unsubscribe.html", {"known": known}, language)
-    one_click = request.POST.get("List-Unsubscribe") == "One-Click"
     source = DecisionSource.ONE_CLICK if one_click else DecisionSource.PREFERENCES
     tracking.unsubscribe(message_id=message_id, source=source, now=timezone.now())
     if "everything" in request.POST:
@@ -194,6 +197,7 @@ def unsubscribe(request: HttpRequest, *, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def chosen(request: HttpRequest, *, token: str) -> HttpResponse:
     """The preference centre: what a customer allows, and what they choose."""
+    _for_people(request)
     message_id = _read(links.PREFERENCES, token)
     customer_id = tracking.receiver(message_id=message_id)
     language = tracking.language(message_id=message_id)
@@ -302,6 +306,12 @@ def _ask_for_data(kind: str, customer_id: int, message_id: int, now: datetime) -
 
 def _read(purpose: str, token: str) -> int:
     return links.unsign(purpose=purpose, token=token, keys=accounts.link_keys())
+
+
+def _for_people(request: HttpRequest) -> None:
+    """Pages that say who somebody is are not there for programs that collect pages."""
+    if tracking.is_program(agent=request.headers.get("User-Agent", "")):
+        raise tracking.NotFound("The page is for people.")
 
 
 def _preferences_url(message_id: int) -> str:

@@ -290,6 +290,8 @@ INGEST_FSYNC = env.bool("INGEST_FSYNC", default=True)
 TRACK_RATE = env.str("TRACK_RATE", default="600000/min")
 # How much is noted of who opens a message and follows its links: personal, aggregate or off.
 TRACKING_MODE = env.str("TRACKING_MODE", default="personal")
+# Whether List-Unsubscribe names an address too: auto is where a mailbox of ours is read.
+UNSUBSCRIBE_BY_MAIL = env.str("UNSUBSCRIBE_BY_MAIL", default="auto")
 # How long a request to the API may be, uploads of imports aside; in bytes.
 API_MAX_BODY = env.int("API_MAX_BODY", default=5_000_000)
 # Private hosts that webhooks may call nevertheless, such as a receiver on this machine.

@@ -114,6 +114,8 @@ class Outgoing(msgspec.Struct, frozen=True):
     raw_html: bytes = b""
     raw_text: bytes = b""
     unsubscribe_url: str = ""
+    # Where a mail ends the same; empty where nobody would read it.
+    unsubscribe_mail: str = ""
     # Who signs the mail, where we hand it to a mail server ourselves.
     signers: tuple[Signer, ...] = ()
 

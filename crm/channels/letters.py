@@ -47,9 +47,13 @@ class Letterhead:
         """The headers up to the parts; the recipient is as it stands in To."""
         way_out = b""
         if outgoing.unsubscribe_url:
+            by_mail = outgoing.unsubscribe_mail
             way_out = (
-                b"List-Unsubscribe: <%b>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
-            ) % outgoing.unsubscribe_url.encode("ascii")
+                b"List-Unsubscribe: <%b>%b\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+            ) % (
+                outgoing.unsubscribe_url.encode("ascii"),
+                b",\r\n <mailto:%b>" % by_mail.encode("ascii") if by_mail else b"",
+            )
         return b"".join(
             (
                 self._from,

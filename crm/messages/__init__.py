@@ -5,7 +5,7 @@ between leaves is told by its journal: never begun, in doubt, or surely handed o
 """
 
 from crm.messages.drafts import Draft, Sent, Settlement, links, links_many, reserve_ids, untracked
-from crm.messages.headers import message_of_bounce
+from crm.messages.headers import message_of_bounce, message_of_unsubscribe, unsubscribe_address
 from crm.messages.journals import owner, writing_as
 from crm.messages.keeping import keep_shared, read_of, thaw
 from crm.messages.queue import NewMessage, is_waiting, say, send_queued
@@ -32,6 +32,7 @@ __all__ = [
     "links_many",
     "lost_owners",
     "message_of_bounce",
+    "message_of_unsubscribe",
     "note_arrival",
     "owner",
     "read_of",
@@ -43,6 +44,7 @@ __all__ = [
     "settle_many",
     "show",
     "thaw",
+    "unsubscribe_address",
     "untracked",
     "write_many",
     "writing_as",

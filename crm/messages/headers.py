@@ -9,17 +9,23 @@ from crm import accounts
 from crm.channels.mime import parse_address
 from crm.choices import Author, Channel, Purpose
 from crm.messages.drafts import Draft, link_key, unsubscribe_link
+from crm.models import Mailbox
 
 Headers = tuple[tuple[str, str], ...]
 
+_BOUNCE = "bounce"
+_LEAVE = "unsubscribe"
+_LONGEST_NUMBER = 18
 
-def way_out_headers(*, draft: Draft) -> Headers:
-    """How whoever gets this mail ends such mails (RFC 8058)."""
+
+def way_out_headers(*, draft: Draft, by_mail: str = "") -> Headers:
+    """How whoever gets this mail ends such mails (RFC 8058), by a mail to an address as well."""
     way_out = way_out_of(draft=draft)
     if not way_out:
         return ()
+    ways = f"<{way_out}>, <mailto:{by_mail}>" if by_mail else f"<{way_out}>"
     return (
-        ("List-Unsubscribe", f"<{way_out}>"),
+        ("List-Unsubscribe", ways),
         ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
     )
 
@@ -30,6 +36,23 @@ def way_out_of(*, draft: Draft) -> str:
         return ""
     # The link of the header and the link of the body are the same: one token, one way out.
     return draft.unsubscribe_url or unsubscribe_link(message_id=draft.message_id)
+
+
+def is_mail_read() -> bool:
+    """Whether a mail that asks for an end is read: by a mailbox of ours, or so the settings say."""
+    said = settings.UNSUBSCRIBE_BY_MAIL
+    return said == "on" or (said == "auto" and Mailbox.objects.filter(is_active=True).exists())
+
+
+def unsubscribe_address(*, message_id: int) -> str:
+    """Where a mail ends what a message belongs to: the address names the message, signed."""
+    mac = _mac(message_id, _LEAVE)
+    return f"{_LEAVE}+{message_id}-{mac}@{settings.EMAIL_BOUNCE_DOMAIN}"
+
+
+def message_of_unsubscribe(*, recipient: str) -> int | None:
+    """The message that an unsubscribe address names, if we made the address."""
+    return _named_by(recipient, _LEAVE)
 
 
 def common_headers(*, draft: Draft) -> Headers:
@@ -52,16 +75,13 @@ def envelope_sender(*, draft: Draft) -> str:
     """Where a mail comes back to when it cannot be delivered: it names the message, signed."""
     if draft.channel != Channel.EMAIL:
         return ""
-    return f"bounce+{draft.message_id}-{_mac(draft.message_id)}@{settings.EMAIL_BOUNCE_DOMAIN}"
+    mac = _mac(draft.message_id, _BOUNCE)
+    return f"{_BOUNCE}+{draft.message_id}-{mac}@{settings.EMAIL_BOUNCE_DOMAIN}"
 
 
 def message_of_bounce(*, recipient: str) -> int | None:
     """The message that a bounce address names, if we made the address."""
-    local = recipient.partition("@")[0].lower()
-    number, _, mac = local.removeprefix("bounce+").partition("-")
-    if not (local.startswith("bounce+") and number.isascii() and number.isdigit()):
-        return None
-    return int(number) if hmac.compare_digest(mac.encode(), _mac(int(number)).encode()) else None
+    return _named_by(recipient, _BOUNCE)
 
 
 def domain() -> str:
@@ -79,5 +99,17 @@ def _marketing(purpose: str, source_kind: str, version_id: int, from_domain: str
     )
 
 
-def _mac(message_id: int) -> str:
-    return hmac.digest(link_key(), f"bounce:{message_id}".encode(), "sha256")[:8].hex()
+def _named_by(recipient: str, what: str) -> int | None:
+    local = recipient.partition("@")[0].lower()
+    number, _, mac = local.removeprefix(f"{what}+").partition("-")
+    if not (local.startswith(f"{what}+") and number.isascii() and number.isdigit()):
+        return None
+    if len(number) > _LONGEST_NUMBER:
+        return None
+    # What was signed with a key that was replaced since is still on its way back.
+    made = (_mac(int(number), what, key) for key in accounts.link_keys())
+    return int(number) if any(hmac.compare_digest(mac.encode(), m.encode()) for m in made) else None
+
+
+def _mac(message_id: int, what: str, key: bytes = b"") -> str:
+    return hmac.digest(key or link_key(), f"{what}:{message_id}".encode(), "sha256")[:8].hex()

@@ -14,6 +14,8 @@ from crm.messages.headers import (
     Headers,
     common_headers,
     envelope_sender,
+    is_mail_read,
+    unsubscribe_address,
     way_out_headers,
     way_out_of,
 )
@@ -25,6 +27,8 @@ class _Common(msgspec.Struct, frozen=True):
     sender: str
     headers: Headers
     signers: tuple[Signer, ...]
+    # Whether a mail that asks for an end would be read.
+    by_mail: bool = False
 
 
 def outgoing_many(*, drafts: Sequence[Draft], account: base.Account) -> list[base.Outgoing]:
@@ -57,7 +61,8 @@ def outgoing_many(*, drafts: Sequence[Draft], account: base.Account) -> list[bas
 def _common(draft: Draft, account: base.Account) -> _Common:
     sender = accounts.sender_of(name=account.name, channel=draft.channel)
     signers = signatures.of_sender(sender=sender) if draft.channel == Channel.EMAIL else ()
-    return _Common(sender, common_headers(draft=draft), signers)
+    by_mail = bool(way_out_of(draft=draft)) and is_mail_read()
+    return _Common(sender, common_headers(draft=draft), signers, by_mail)
 
 
 def _encoded(draft: Draft, common: _Common) -> base.Outgoing:
@@ -73,6 +78,7 @@ def _encoded(draft: Draft, common: _Common) -> base.Outgoing:
         raw_html=draft.mail.html,
         raw_text=draft.mail.text,
         unsubscribe_url=way_out_of(draft=draft),
+        unsubscribe_mail=_address(draft, common),
         signers=common.signers,
     )
 
@@ -86,10 +92,17 @@ def _readable(draft: Draft, common: _Common) -> base.Outgoing:
         subject=draft.subject,
         html=draft.html,
         text=draft.text,
-        headers=(*way_out_headers(draft=draft), *common.headers),
+        headers=(
+            *way_out_headers(draft=draft, by_mail=_address(draft, common)),
+            *common.headers,
+        ),
         envelope_sender=envelope_sender(draft=draft),
         signers=common.signers,
     )
+
+
+def _address(draft: Draft, common: _Common) -> str:
+    return unsubscribe_address(message_id=draft.message_id) if common.by_mail else ""
 
 
 def _as_text(part: bytes) -> str:

@@ -15,7 +15,6 @@ from crm.returned_mail.taking import (
     take,
     take_or_put_aside,
 )
-from crm.returned_mail.whose import unsubscribe_address
 
 __all__ = [
     "CLOSED_FOR",
@@ -27,5 +26,4 @@ __all__ = [
     "retry",
     "take",
     "take_or_put_aside",
-    "unsubscribe_address",
 ]

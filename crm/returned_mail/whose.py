@@ -1,20 +1,10 @@
 """Which message of ours a mail is about: by our signed addresses first, else by its Message-ID."""
 
-import hmac
 from collections.abc import Iterable
 
-from django.conf import settings
-
-from crm import accounts, bounces, messages
+from crm import bounces, messages
 from crm.choices import Channel, Direction
 from crm.models import Message
-
-_PREFIX = "unsubscribe+"
-
-
-def unsubscribe_address(*, message_id: int) -> str:
-    """Where a mail ends what a message belongs to: the address names the message, signed."""
-    return f"{_PREFIX}{message_id}-{_mac(message_id)}@{settings.EMAIL_BOUNCE_DOMAIN}"
 
 
 def message_of(*, report: bounces.Report, recipient: str) -> Message | None:
@@ -37,7 +27,7 @@ def answered(*, report: bounces.Report) -> Message | None:
 def left_by(*, report: bounces.Report, recipient: str) -> Message | None:
     """The message whose unsubscribe address a mail came to."""
     for address in (recipient, *report.returned_to):
-        number = _number_in(address)
+        number = messages.message_of_unsubscribe(recipient=address)
         if number is not None:
             mails = Message.objects.filter(channel=Channel.EMAIL, direction=Direction.OUT)
             return mails.filter(pk=number).first()
@@ -57,18 +47,3 @@ def _speaks_of(report: bounces.Report, message: Message) -> bool:
         address for one in report.outcomes for address in (one.address, one.original_address)
     )
     return message.address.lower() in {address.lower() for address in named}
-
-
-def _number_in(address: str) -> int | None:
-    local = address.partition("@")[0].lower()
-    number, _, mac = local.removeprefix(_PREFIX).partition("-")
-    if not (local.startswith(_PREFIX) and number.isascii() and number.isdigit()):
-        return None
-    if len(number) > 18:
-        return None
-    return int(number) if hmac.compare_digest(mac.encode(), _mac(int(number)).encode()) else None
-
-
-def _mac(message_id: int) -> str:
-    key = accounts.link_keys()[0]
-    return hmac.digest(key, f"unsubscribe:{message_id}".encode(), "sha256")[:8].hex()

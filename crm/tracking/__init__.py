@@ -4,6 +4,7 @@ What is seen is written on a spool by the web process and recorded by thousands.
 docs/clicks.md.
 """
 
+from .agents import is_program
 from .counting import record
 from .leading import leads_to
 from .leaving import NotFound, channel, language, receiver, unsubscribe
@@ -20,6 +21,7 @@ __all__ = [
     "choose_mode",
     "chosen_mode",
     "follow",
+    "is_program",
     "language",
     "leads_to",
     "look_of",

@@ -262,7 +262,7 @@ def test_a_mail_that_answers_nothing_of_ours_goes_nowhere(
 def test_a_mail_to_the_unsubscribe_address_withdraws_consent(
     letter: messages.Draft, now: datetime
 ) -> None:
-    address = returned_mail.unsubscribe_address(message_id=letter.message_id)
+    address = messages.unsubscribe_address(message_id=letter.message_id)
     raw = answer(letter).replace(b"hello@rapport.example", address.encode())
 
     taken = returned_mail.take(raw=raw, recipient="", now=now)

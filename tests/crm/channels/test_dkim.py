@@ -53,6 +53,7 @@ MAILS = {
         raw_text="Grüße\r\n.dot\r\n\r\n".encode(),
         raw_html="<p>你好</p>\r\n\r\n".encode(),
         unsubscribe_url="https://shop.example/u/abc",
+        unsubscribe_mail="unsubscribe+7-0123456789abcdef@bounce.rapport.example",
         headers=HEADERS[2:],
     ),
 }

@@ -47,6 +47,17 @@ def test_it_has_every_header_and_both_parts():
     assert mail.get_body(("plain",)).get_content().strip() == "Hello"
 
 
+def test_a_mail_is_named_as_a_way_out_where_it_would_be_read():
+    mail = built(outgoing(unsubscribe_mail="unsubscribe+1-abc@bounce.rapport.example"))
+
+    ways = message_from_bytes(mail, policy=policy.default)["List-Unsubscribe"]
+    assert ways.split(", ") == [
+        "<https://s.example/u/1>",
+        "<mailto:unsubscribe+1-abc@bounce.rapport.example>",
+    ]
+    assert max(map(len, mail.split(b"\r\n"))) <= 78
+
+
 def test_without_a_way_out_none_is_named():
     assert b"List-Unsubscribe" not in built(outgoing(unsubscribe_url=""))
 
