@@ -6,6 +6,7 @@ from crm import views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("callbacks/<slug:provider>/", views.callback, name="callback"),
+    path("mails/", views.posted_mail, name="posted_mail"),
     path("c/<str:token>/<int:position>", views.clicked, name="click"),
     path("u/<str:token>", views.unsubscribe, name="unsubscribe"),
     path("p/<str:token>", views.chosen, name="preferences"),

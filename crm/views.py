@@ -28,17 +28,19 @@ from crm import (
     normalise,
     preferences,
     privacy,
+    returned_mail,
     tasks,
     tracking,
     variables,
 )
 from crm import push as subscriptions
-from crm.channels.base import CallbackRefused
+from crm.channels.base import CallbackRefused, CallbackRequest
 from crm.choices import DecisionSource, PrivacyKind
 from crm.models import Message
 from crm.rendering import RenderError
 
 MAX_CALLBACK = 1_000_000
+MAX_MAIL = 32 * 1024 * 1024
 # Public pages load our own style sheet and post to us, and that is all they may do.
 STRICT = {
     "default-src": [NONE],
@@ -93,6 +95,26 @@ def callback(request: HttpRequest, provider: str) -> HttpResponse:
         tasks.ring(tasks.process_callbacks)
     answer = callbacks.answer_to(provider=provider)
     return HttpResponse(status=204) if answer is None else JsonResponse(answer)
+
+
+@csrf_exempt
+@require_http_methods(["POST"])
+def posted_mail(request: HttpRequest) -> HttpResponse:
+    """Take in the mails that a provider posts to us, once each and only with our token."""
+    body = request.read(MAX_MAIL + 1)
+    if len(body) > MAX_MAIL:
+        return HttpResponse(status=413)
+    asked = CallbackRequest(
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=body,
+        url=f"{settings.PUBLIC_URL}{request.get_full_path()}",
+        received_at=timezone.now(),
+    )
+    try:
+        returned_mail.take_posted(request=asked, now=asked.received_at)
+    except CallbackRefused:
+        return HttpResponse(status=403)
+    return HttpResponse("OK")
 
 
 def _found(view: View) -> View:

@@ -177,6 +177,8 @@ DKIM_ROTATE_MONTHS = env.int("DKIM_ROTATE_MONTHS", default=0)
 # So many soft bounces in a row within so many days close an address for a while.
 SOFT_BOUNCES = env.int("SOFT_BOUNCES", default=5)
 SOFT_BOUNCE_DAYS = env.int("SOFT_BOUNCE_DAYS", default=30)
+# Providers that post mails to us show it; nothing is taken while it is empty.
+POSTED_MAIL_TOKEN: str = env.str("POSTED_MAIL_TOKEN", default=None) or ""
 SMS_URL = env.str("SMS_URL", default=f"http://127.0.0.1:{CATCHER_HTTP_PORT}/sms/messages")
 SMS_FROM = env.str("SMS_FROM", default="+441134960000")
 SMS_API_KEY = env.str("SMS_API_KEY", default="simulator")

@@ -110,14 +110,26 @@ def _leave(message: Message, now: datetime) -> Followed:
     return Followed(message, ReturnedDeed.UNSUBSCRIBED)
 
 
+def welcome(*, raw: bytes, recipient: str, now: datetime) -> Followed:
+    """Put a letter that answers no mail of ours into a conversation; never what a program wrote."""
+    is_kept = _converse(bounces.letter_in(raw), recipient, "", now)
+    return Followed(None, ReturnedDeed.CONVERSATION if is_kept else ReturnedDeed.NONE)
+
+
 def _answer(
     raw: bytes, report: bounces.Report, message: Message | None, recipient: str, now: datetime
 ) -> Followed:
     """Put an answer to a mail of ours into the conversation; never what a program wrote."""
     message = message or whose.answered(report=report)
-    letter = bounces.letter_in(raw)
-    if message is None or letter.is_automatic or not letter.sender or not letter.text:
+    if message is None or not _converse(bounces.letter_in(raw), recipient, message.key, now):
         return Followed(message)
+    return Followed(message, ReturnedDeed.CONVERSATION)
+
+
+def _converse(letter: bounces.Letter, recipient: str, in_reply_to: str, now: datetime) -> bool:
+    """Take a letter of a person into the conversation; whether it is one."""
+    if letter.is_automatic or not letter.sender or not letter.text:
+        return False
     inbound = conversations.NewInbound(
         channel=Channel.EMAIL,
         sender=letter.sender,
@@ -127,7 +139,7 @@ def _answer(
         occurred_at=now,
         provider="returned_mail",
         provider_message_id=letter.message_id,
-        in_reply_to=message.key,
+        in_reply_to=in_reply_to,
     )
     conversations.receive(inbound=inbound, now=now)
-    return Followed(message, ReturnedDeed.CONVERSATION)
+    return True

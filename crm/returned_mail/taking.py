@@ -14,7 +14,7 @@ from crm.bounces import Kind
 from crm.choices import CallbackState
 from crm.mail_choices import ReturnedDeed, ReturnedState
 from crm.models import Callback, MailboxUid, ReturnedMail
-from crm.returned_mail.following import Followed, follow, outcome_about, words_of
+from crm.returned_mail.following import Followed, follow, outcome_about, welcome, words_of
 
 logger = logging.getLogger(__name__)
 
@@ -33,10 +33,14 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a mail came from: a mailbox and its number there, or neither for a pipe."""
+    """Where a mail came from: a mailbox and its number there, or neither for a pipe.
+
+    An inbox takes letters of strangers too; elsewhere only what is about a mail of ours.
+    """
 
     mailbox_id: int | None = None
     uid: str = ""
+    is_inbox: bool = False
 
 
 @transaction.atomic
@@ -52,7 +56,7 @@ def take(*, raw: bytes, recipient: str, now: datetime, origin: Origin | None = N
     origin = origin or Origin()
     row = known or ReturnedMail(mailbox_id=origin.mailbox_id, uid=origin.uid, callback=callback)
     row.recipient = recipient[:320]
-    return _read(row, raw, now)
+    return _read(row, raw, origin, now)
 
 
 def take_or_put_aside(
@@ -108,12 +112,14 @@ def retry(*, returned_mail_id: int, now: datetime) -> Taken | None:
         # The next visit tidies it up, as if it had been taken at once.
         uid = row.uid.partition(".")[2]
         MailboxUid.objects.get_or_create(mailbox_id=row.mailbox_id, uid=uid)
-    return _read(row, bytes(row.callback.body), now)
+    return _read(row, bytes(row.callback.body), Origin(), now)
 
 
-def _read(row: ReturnedMail, raw: bytes, now: datetime) -> Taken:
+def _read(row: ReturnedMail, raw: bytes, origin: Origin, now: datetime) -> Taken:
     report = bounces.read(raw)
     followed = follow(raw=raw, report=report, recipient=row.recipient, now=now)
+    if origin.is_inbox and report.kind is Kind.NOTHING and followed.message is None:
+        followed = welcome(raw=raw, recipient=row.recipient, now=now)
     _write_down(row, report, followed, now)
     Callback.objects.filter(returned_mail=row).update(state=CallbackState.PROCESSED, error="")
     message = followed.message
