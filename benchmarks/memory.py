@@ -1,5 +1,6 @@
 """The most memory that this process took."""
 
+import contextlib
 import resource
 from pathlib import Path
 
@@ -15,3 +16,9 @@ def peak_kilobytes() -> int:
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
+def forget_peak() -> None:
+    """Begin the peak anew with what is taken now, where the kernel lets us."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")

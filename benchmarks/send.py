@@ -18,10 +18,11 @@ from typing import Any, TypeVar
 from django.test import override_settings
 from django.utils import timezone
 
-from benchmarks import letter, peer, pumps, scratch, shop, signing
+from benchmarks import letter, peer, pumps, ringing, scratch, shop, signing
 from benchmarks.letter import Letter
 from campaigns import reports
 from campaigns.models import Campaign
+from campaigns.tasks import SLICE_SECONDS
 from crm import accounts, messages, templates
 from crm.channels import dkim, mime
 from crm.channels.smtp_pump import mail_of
@@ -40,7 +41,11 @@ KINDS = {
     "cards, RSA": (letter.CARDS, dkim.RSA),
 }
 MOST_MEGABYTES = 200.0
+# The most memory of the last round for that of the first: what grows with the mails is a leak.
+MOST_GROWTH = 1.05
 LEAST_TIMES_PEER = 30.0
+# Processor time a mail that a task takes beside its batches.
+MOST_CELERY_MICROSECONDS = 10.0
 
 T = TypeVar("T")
 Process = subprocess.Popen[str]
@@ -81,13 +86,16 @@ def run(*, recipients: int, rounds: int, workers: int, peers: int) -> dict[str, 
                 sizes.setdefault(name, _mail_size())
             if peers:
                 rates.append(peer.rate(mails=peers, port=sink.port, workers=workers))
+        over = Campaign.objects.latest("id")
+        rings = min(ringing.RINGS, recipients)
+        per_ring = ringing.microseconds(campaign_id=over.pk, address=address, rings=rings)
         setting = {
             "recipients": recipients,
             "workers": workers,
             "sink": sink.name,
             "pump": "smtp-source" if pumps.tool("smtp-source") else "our own",
         }
-    return _report(measured, sizes, [rate for rate in rates if rate], setting)
+    return _report(measured, sizes, [rate for rate in rates if rate], setting, per_ring)
 
 
 class _Senders:
@@ -222,25 +230,41 @@ def _report(
     sizes: dict[str, int],
     peer_rates: list[float],
     setting: dict[str, Any],
+    per_ring: float,
 ) -> dict[str, Any]:
     mails = {name: _of(rounds, sizes[name]) for name, rounds in measured.items()}
     peak = max(one["peak_megabytes_per_worker"] for one in mails.values())
+    first, last = (
+        max(rounds[end].peak_megabytes for rounds in measured.values()) for end in (0, -1)
+    )
+    growth = round(last / first, 3)
     beside_peer = _beside_peer(mails["cards"], peer_rates)
+    # Of the slowest of them the fewest go in a slice.
+    slowest = min(one["messages_per_second"] for one in mails.values()) / setting["workers"]
+    celery = round(per_ring / (slowest * SLICE_SECONDS), 2)
     within = {
         **{
             f"ratio of {name}": mails[name]["ratio"] >= least for name, least in LEAST_RATIO.items()
         },
         "megabytes": peak < MOST_MEGABYTES,
+        "memory growth": growth <= MOST_GROWTH,
+        "celery microseconds": celery <= MOST_CELERY_MICROSECONDS,
         "times django-post_office": beside_peer is None or beside_peer >= LEAST_TIMES_PEER,
     }
     return {
         "bench": "send",
         **setting,
         "mails": mails,
+        "mails_in_all": sum(one.mails for rounds in measured.values() for one in rounds),
+        "memory_growth": growth,
+        "celery_microseconds_per_mail": celery,
+        "celery_microseconds_per_ring": round(per_ring, 1),
         "times_django_post_office": beside_peer,
         "limit": {
             "ratio": LEAST_RATIO,
+            "celery_microseconds_per_mail": MOST_CELERY_MICROSECONDS,
             "megabytes": MOST_MEGABYTES,
+            "memory_growth": MOST_GROWTH,
             "times_django_post_office": LEAST_TIMES_PEER,
         },
         "within": within,

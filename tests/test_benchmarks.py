@@ -62,6 +62,8 @@ def test_the_sending_is_measured_in_a_database_that_is_gone_afterwards() -> None
         assert mail["ratio"] > 0
         assert mail["mail_bytes"] > 10_000
         assert mail["cpu_microseconds_per_mail"]["render"] > 0
+    assert report["mails_in_all"] == 60 * len(report["mails"])
+    assert report["celery_microseconds_per_ring"] > report["celery_microseconds_per_mail"] > 0
     assert report["is_within_limit"] == all(report["within"].values())
     assert not databases()
 

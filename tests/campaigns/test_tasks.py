@@ -225,3 +225,24 @@ def test_what_is_held_goes_within_the_slice(now: datetime, settings: Any) -> Non
         tasks.send_campaign(campaign.pk)
 
     assert Message.objects.filter(state="sent").count() == 12
+
+
+def test_counting_a_large_campaign_takes_a_small_share_of_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, shown = [1_000.0], []
+
+    def count(campaign_id: int) -> None:
+        shown.append(clock[0])
+        clock[0] += 0.2
+
+    monkeypatch.setattr(tasks, "_show_progress", count)
+    monkeypatch.setattr(tasks.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(tasks, "_next_shows", {})
+
+    while clock[0] < 1_100.0:
+        tasks._show_now_and_then(7)
+        clock[0] += 0.1
+
+    assert 0.2 * len(shown) <= 2.5
+    assert len(shown) > 5
