@@ -178,7 +178,12 @@ def _ask_one(provider: str, asked: Sequence[Message], now: datetime) -> int:
 
 def _news(adapter: base.LooksUp, asked: Sequence[Message]) -> list[base.CallbackNews]:
     wanted = [
-        base.Outgoing(message_id=one.pk, key=one.key, sender="", recipient=one.address)
+        base.Outgoing(
+            message_id=one.pk,
+            key=one.key,
+            sender=accounts.sender_of(name=one.provider, channel=one.channel),
+            recipient=one.address,
+        )
         for one in asked
     ]
     try:

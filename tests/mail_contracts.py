@@ -21,6 +21,8 @@ from crm.channels.base import (
     CallbackRefused,
     CallbackRequest,
     Checks,
+    LooksUp,
+    ProviderAway,
 )
 from crm.channels.http_wire import Answer, Call
 from tests.contracts import (
@@ -227,6 +229,28 @@ class MailerContract(SendingContract):
         assert news.recipient == address
         assert abs(news.occurred_at - request.received_at) < timedelta(minutes=1)
         assert json.dumps(dict(news.raw))
+
+    def test_a_mail_in_doubt_can_be_asked_for(self, adapter):
+        if not isinstance(adapter, LooksUp):
+            return  # the provider has no search by anything of ours
+        key = f"doubt-{self.mailer}"
+        outcome = self.sent(adapter, "doubt+x@people.example", key=key)
+        asked = [outgoing(n, "doubt+x@people.example", key=k) for n, k in ((1, key), (2, "other"))]
+
+        found = adapter.look_up(asked)
+
+        assert {one.key for one in found} == {key}
+        assert {one.provider_message_id for one in found} == {outcome.provider_message_id}
+        assert {one.kind for one in found} <= {"sent", "delivered"}
+        assert adapter.look_up(asked[1:]) == []
+
+    def test_who_cannot_be_asked_is_away(self, account):
+        if not hasattr(self.adapter_class, "look_up"):
+            return  # the provider has no search by anything of ours
+        gone = self.adapter_class(replace(account, url="http://127.0.0.1:9"))
+
+        with pytest.raises(ProviderAway):
+            gone.look_up([outgoing(1)])
 
     def test_a_callback_of_somebody_else_is_refused(self, adapter, account, simulator):
         self.sent(adapter)

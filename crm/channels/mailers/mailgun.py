@@ -2,12 +2,15 @@
 
 import hmac
 import secrets
+from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import mime, proofs
+from crm.channels.asking import ask_each
 from crm.channels.base import (
     BLOCKED,
     BOUNCED,
@@ -46,6 +49,7 @@ from crm.channels.mailing import (
     bounce_by_code,
     form_fields,
     part,
+    rows,
     since_epoch,
     word,
 )
@@ -152,20 +156,17 @@ class MailgunAdapter(MailerAdapter):
         data = part(raw, "event-data")
         if "event" not in data:
             raise CallbackRefused("The callback tells of no event.")
-        kind, why, said = _kind(data)
-        identity = text(part(data, "message", "headers"), "message-id").strip("<>")
-        return [
-            CallbackNews(
-                provider_message_id=identity,
-                key=text(part(data, "user-variables"), KEY) or identity,
-                kind=kind,
-                occurred_at=since_epoch(data.get("timestamp"), request.received_at),
-                recipient=text(data, "recipient") or _to(data),
-                reason=why,
-                raw=raw,
-                detail=said,
-            )
-        ]
+        return [_news(data, request.received_at)]
+
+    def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
+        """Ask for the events of each mail by its Message-ID."""
+        return ask_each(doubtful, self._events, _found)
+
+    def _events(self, message: Outgoing) -> Call:
+        sender = mime.parse_address(message.sender).in_ascii().address
+        asked_for = urlencode({"message-id": mime.message_id(message), "limit": 25})
+        place = f"{self._api()}/v3/{quote(self._domain(sender), safe='')}/events?{asked_for}"
+        return Call(place, (self._credentials(),), method="GET")
 
     def _api(self) -> str:
         return self.base or _REGIONS[self.account.option("region", "us")]
@@ -211,6 +212,28 @@ def _kind(data: dict[str, object]) -> tuple[str, str, str]:
     otherwise = SOFT_BOUNCE if code.startswith("4") else HARD_BOUNCE
     why = _CLASSES.get(text(data, "reason")) or bounce_by_code(said, otherwise=otherwise)
     return kind, why, f"{code} {said}".strip()
+
+
+def _news(data: dict[str, object], heard_at: datetime) -> CallbackNews:
+    """One event as our news."""
+    kind, why, said = _kind(data)
+    identity = text(part(data, "message", "headers"), "message-id").strip("<>")
+    return CallbackNews(
+        provider_message_id=identity,
+        key=text(part(data, "user-variables"), KEY) or identity,
+        kind=kind,
+        occurred_at=since_epoch(data.get("timestamp"), heard_at),
+        recipient=text(data, "recipient") or _to(data),
+        reason=why,
+        raw=data,
+        detail=said,
+    )
+
+
+def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
+    events = rows(part({"found": answer}, "found").get("items"))
+    heard = [_news(event, proofs.now()) for event in events]
+    return [one for one in heard if one.key == message.key]
 
 
 def _to(data: dict[str, object]) -> str:

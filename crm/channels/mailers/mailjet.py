@@ -1,10 +1,13 @@
 """E-mail through Mailjet: version 3.1 of its Send API."""
 
+from collections.abc import Sequence
 from typing import ClassVar
+from urllib.parse import urlencode
 
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
+from crm.channels.asking import ask_each
 from crm.channels.base import (
     BOUNCED,
     CLICKED,
@@ -17,6 +20,7 @@ from crm.channels.base import (
     OPENED,
     REJECTED,
     SENDER_REFUSED,
+    SENT_NEWS,
     SOFT_BOUNCE,
     UNDELIVERABLE,
     UNKNOWN,
@@ -38,6 +42,7 @@ from crm.channels.mailing import (
     batch,
     json_call,
     named,
+    part,
     rows,
     since_epoch,
 )
@@ -54,6 +59,26 @@ WORDS = {
 }
 # `error` of a mail that Mailjet has not even tried, as the address is known to be dead.
 _DEAD = frozenset({"user unknown", "mailbox inactive", "invalid domain", "no mail host"})
+# `Status` of a mail in a search.
+_STATES = {
+    "queued": SENT_NEWS,
+    "deferred": DEFERRED,
+    "sent": DELIVERED,
+    "opened": OPENED,
+    "clicked": CLICKED,
+    "bounce": BOUNCED,
+    "hardbounced": BOUNCED,
+    "softbounced": BOUNCED,
+    "spam": COMPLAINED,
+    "unsub": UNSUBSCRIBED,
+    "blocked": FAILED_NEWS,
+}
+_STATE_CLASSES = {
+    "bounce": SOFT_BOUNCE,
+    "hardbounced": HARD_BOUNCE,
+    "softbounced": SOFT_BOUNCE,
+    "blocked": REJECTED,
+}
 _USUAL = "https://api.mailjet.com"
 # Mailjet refuses a mail that brings these; it writes its own.
 _THEIRS = frozenset({"list-id", "message-id", "x-feedback-id", "date", "user-agent", "x-mailer"})
@@ -108,9 +133,33 @@ class MailjetAdapter(MailerAdapter):
         """Read one event or a list of them."""
         return [_news(raw, request) for raw in batch(request)]
 
+    def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
+        """Ask for the mails of our custom id."""
+        return ask_each(doubtful, self._search, _found)
+
+    def _search(self, message: Outgoing) -> Call:
+        asked_for = urlencode({"CustomID": message.key, "Limit": 1})
+        place = f"{self.base or _USUAL}/v3/REST/message?{asked_for}"
+        return Call(place, (self._credentials(),), method="GET")
+
     def _credentials(self) -> tuple[str, str]:
         known = self.account.option("api_key"), self.account.secret("api_secret")
         return "Authorization", proofs.basic(*known)
+
+
+def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
+    return [
+        CallbackNews(
+            provider_message_id=text(one, "ID"),
+            key=message.key,
+            kind=_STATES.get(text(one, "Status"), UNKNOWN),
+            occurred_at=proofs.moment(text(one, "ArrivedAt"), proofs.now()),
+            recipient=message.recipient,
+            reason=_STATE_CLASSES.get(text(one, "Status"), ""),
+            raw=one,
+        )
+        for one in rows(part({"found": answer}, "found").get("Data"))
+    ]
 
 
 def _news(raw: dict[str, object], request: CallbackRequest) -> CallbackNews:

@@ -3,12 +3,14 @@
 import base64
 import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import ClassVar
 
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
+from crm.channels.asking import ask_each
 from crm.channels.base import (
     BOUNCED,
     CLICKED,
@@ -88,6 +90,16 @@ _ERRORS = {
     "ValidationError": REJECTED,
     "TooManyRequests": RATE_LIMITED,
 }
+# `state` of a mail in a search; what is neither is on its way.
+_STATES = {
+    "bounced": BOUNCED,
+    "soft-bounced": BOUNCED,
+    "spam": COMPLAINED,
+    "unsub": UNSUBSCRIBED,
+    "rejected": FAILED_NEWS,
+}
+_STATE_CLASSES = {"bounced": HARD_BOUNCE, "soft-bounced": SOFT_BOUNCE, "rejected": REJECTED}
+_REMEMBERED = timedelta(days=8)
 _USUAL = "https://mandrillapp.com"
 _TAKEN = frozenset({"sent", "queued", "scheduled"})
 # Mandrill tries an address with nothing in it before it hands out the key of a webhook.
@@ -172,6 +184,15 @@ class MandrillAdapter(MailerAdapter):
             raise CallbackRefused("The callback has no events.") from error
         return [_news(raw, request) for raw in rows(found)]
 
+    def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
+        """Search the mails of each recipient; ours carry our key."""
+        return ask_each(doubtful, self._search, _found)
+
+    def _search(self, message: Outgoing) -> Call:
+        since = f"{proofs.now() - _REMEMBERED:%Y-%m-%d}"
+        asked_for = {"query": f"full_email:{message.recipient}", "date_from": since}
+        return self._call("messages/search", asked_for | {"limit": 1000})
+
     def _call(self, what: str, data: dict[str, object]) -> Call:
         place = f"{self.base or _USUAL}/api/1.0/{what}"
         return json_call(place, {"key": self.account.secret("api_key")} | data)
@@ -191,6 +212,22 @@ def _of_recipient(message: Outgoing, told: dict[str, object], answer: Answer) ->
     if status == "invalid":
         return failed(message, INVALID_ADDRESS, answer.text())
     return failed(message, _REJECTIONS.get(why, REJECTED), why or answer.text())
+
+
+def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
+    return [
+        CallbackNews(
+            provider_message_id=text(one, "_id"),
+            key=message.key,
+            kind=_STATES.get(text(one, "state"), SENT_NEWS),
+            occurred_at=since_epoch(one.get("ts"), proofs.now()),
+            recipient=message.recipient,
+            reason=_STATE_CLASSES.get(text(one, "state"), ""),
+            raw=one,
+        )
+        for one in rows(answer)
+        if text(part(one, "metadata"), KEY) == message.key
+    ]
 
 
 def _news(raw: dict[str, object], request: CallbackRequest) -> CallbackNews:

@@ -1,10 +1,13 @@
 """E-mail through Postmark: its Email API, one mail a request."""
 
+from collections.abc import Sequence
 from typing import ClassVar
+from urllib.parse import urlencode
 
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
+from crm.channels.asking import ask_each
 from crm.channels.base import (
     BLOCKED,
     BOUNCED,
@@ -18,6 +21,7 @@ from crm.channels.base import (
     OPENED,
     REJECTED,
     SENDER_REFUSED,
+    SENT_NEWS,
     SOFT_BOUNCE,
     UNAUTHORIZED,
     UNDELIVERABLE,
@@ -27,10 +31,11 @@ from crm.channels.base import (
     CallbackRequest,
     Field,
     Inbound,
+    Outgoing,
 )
 from crm.channels.callbacks import read_json, text
 from crm.channels.http_wire import Answer, Call
-from crm.channels.mailing import KEY, PASSWORD_FIELD, Mail, MailerAdapter, json_call, part
+from crm.channels.mailing import KEY, PASSWORD_FIELD, Mail, MailerAdapter, json_call, part, rows
 from crm.channels.posting import ADDRESS_FIELD, asked
 
 # `RecordType`, and for a bounce or a change of subscription its type or reason.
@@ -151,8 +156,34 @@ class PostmarkAdapter(MailerAdapter):
             )
         ]
 
+    def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
+        """Search the mails of the server by our key among their metadata."""
+        return ask_each(doubtful, self._search, _found)
+
+    def _search(self, message: Outgoing) -> Call:
+        asked_for = urlencode({"count": 1, "offset": 0, f"metadata_{KEY}": message.key})
+        place = f"{self.base or _USUAL}/messages/outbound?{asked_for}"
+        return Call(place, (self._credentials(), ("Accept", "application/json")), method="GET")
+
     def _credentials(self) -> tuple[str, str]:
         return "X-Postmark-Server-Token", self.account.secret("server_token")
+
+
+def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
+    """That Postmark has a mail; what became of it, it tells by itself."""
+    return [
+        CallbackNews(
+            provider_message_id=text(one, "MessageID"),
+            key=message.key,
+            kind=SENT_NEWS,
+            occurred_at=proofs.moment(text(one, "ReceivedAt"), proofs.now()),
+            recipient=message.recipient,
+            reason="",
+            raw=one,
+        )
+        for one in rows(part({"found": answer}, "found").get("Messages"))
+        if text(part(one, "Metadata"), KEY) == message.key
+    ]
 
 
 def _why(kind: str, finer: str) -> str:

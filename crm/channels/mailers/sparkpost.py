@@ -1,9 +1,14 @@
 """E-mail through SparkPost: its Transmissions API, which takes whole mails in MIME."""
 
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import ClassVar
+from urllib.parse import urlencode
 
 from django.utils.translation import gettext_noop as _
 
+from crm.channels import proofs
+from crm.channels.asking import ask_each
 from crm.channels.base import (
     BLOCKED,
     BOUNCED,
@@ -41,6 +46,7 @@ from crm.channels.mailing import (
     batch,
     json_call,
     part,
+    rows,
     since_epoch,
 )
 from crm.channels.posting import ADDRESS_FIELD, asked_by, wait_told
@@ -72,6 +78,8 @@ _NO_BOUNCES = {"60": UNKNOWN, "80": UNKNOWN, "100": UNKNOWN, "90": UNSUBSCRIBED}
 _REGIONS = {"us": "https://api.sparkpost.com", "eu": "https://api.eu.sparkpost.com"}
 _LIMIT_REACHED = 420
 _PAUSE = 60.0
+# So long SparkPost keeps events.
+_REMEMBERED = timedelta(days=9)
 
 
 class SparkPostAdapter(MailerAdapter):
@@ -129,11 +137,21 @@ class SparkPostAdapter(MailerAdapter):
     def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
         """Read a list of events; a ping has none."""
         return [
-            _news(raw, event, request)
+            _news(raw, event, request.received_at)
             for raw in batch(request)
             for event in part(raw, "msys").values()
             if isinstance(event, dict) and "type" in event
         ]
+
+    def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
+        """Ask for the events of each recipient; those of a mail carry our key."""
+        return ask_each(doubtful, self._events, _found)
+
+    def _events(self, message: Outgoing) -> Call:
+        since = f"{proofs.now() - _REMEMBERED:%Y-%m-%dT%H:%M:%SZ}"
+        asked_for = {"recipients": message.recipient, "from": since, "per_page": 1000}
+        place = f"{self._api()}/api/v1/events/message?{urlencode(asked_for)}"
+        return Call(place, (self._credentials(),), method="GET")
 
     def _api(self) -> str:
         return self.base or _REGIONS[self.account.option("region", "us")]
@@ -142,9 +160,13 @@ class SparkPostAdapter(MailerAdapter):
         return "Authorization", self.account.secret("api_key")
 
 
-def _news(
-    raw: dict[str, object], event: dict[str, object], request: CallbackRequest
-) -> CallbackNews:
+def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
+    events = rows(part({"found": answer}, "found").get("results"))
+    heard = [_news(event, event, proofs.now()) for event in events]
+    return [one for one in heard if one.key == message.key]
+
+
+def _news(raw: dict[str, object], event: dict[str, object], heard_at: datetime) -> CallbackNews:
     kind, number = WORDS.get(text(event, "type"), UNKNOWN), text(event, "bounce_class")
     if kind == BOUNCED:
         kind = _NO_BOUNCES.get(number, kind)
@@ -152,12 +174,17 @@ def _news(
         provider_message_id=text(event, "transmission_id"),
         key=text(part(event, "rcpt_meta"), KEY),
         kind=kind,
-        occurred_at=since_epoch(event.get("timestamp"), request.received_at),
+        occurred_at=_moment(event.get("timestamp"), heard_at),
         recipient=text(event, "raw_rcpt_to") or text(event, "rcpt_to"),
         reason=_why(kind, number),
         raw=raw,
         detail=" ".join(filter(None, (number, text(event, "raw_reason") or text(event, "reason")))),
     )
+
+
+def _moment(told: object, otherwise: datetime) -> datetime:
+    """Callbacks tell Unix seconds, lists of events a date."""
+    return since_epoch(told, proofs.moment(told, otherwise))
 
 
 def _why(kind: str, number: str) -> str:

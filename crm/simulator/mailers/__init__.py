@@ -1,42 +1,33 @@
 """Providers of e-mail as they really speak: what they take, answer and report."""
 
-from crm.simulator.mailers.amazon_ses import AmazonSes
-from crm.simulator.mailers.brevo import Brevo
-from crm.simulator.mailers.mailersend import MailerSend
-from crm.simulator.mailers.mailgun import Mailgun
-from crm.simulator.mailers.mailjet import Mailjet
-from crm.simulator.mailers.mailtrap import Mailtrap
-from crm.simulator.mailers.mandrill import Mandrill
-from crm.simulator.mailers.postal import Postal
-from crm.simulator.mailers.postmark import Postmark
-from crm.simulator.mailers.resend import Resend
-from crm.simulator.mailers.scaleway import Scaleway
-from crm.simulator.mailers.sendgrid import SendGrid
+from importlib import import_module
+
 from crm.simulator.mailers.shapes import Fate, Mailer, TakenMail
-from crm.simulator.mailers.sparkpost import SparkPost
-from crm.simulator.mailers.unisender_go import UnisenderGo
 from crm.simulator.vendors.shapes import Keys
 
-__all__ = ["MAILERS", "Fate", "Mailer", "TakenMail", "all_of"]
+__all__ = ["MAILERS", "Fate", "Keys", "Mailer", "TakenMail", "mailer"]
 
-MAILERS: dict[str, type[Mailer]] = {
-    "amazon_ses": AmazonSes,
-    "brevo": Brevo,
-    "mailersend": MailerSend,
-    "mailtrap": Mailtrap,
-    "postal": Postal,
-    "resend": Resend,
-    "scaleway": Scaleway,
-    "unisender_go": UnisenderGo,
-    "mailgun": Mailgun,
-    "mailjet": Mailjet,
-    "mandrill": Mandrill,
-    "sendgrid": SendGrid,
-    "sparkpost": SparkPost,
-    "postmark": Postmark,
+# Each is imported when somebody first speaks to it: some need cryptography; the outbox is light.
+MAILERS = {
+    "amazon_ses": "crm.simulator.mailers.amazon_ses.AmazonSes",
+    "brevo": "crm.simulator.mailers.brevo.Brevo",
+    "mailersend": "crm.simulator.mailers.mailersend.MailerSend",
+    "mailgun": "crm.simulator.mailers.mailgun.Mailgun",
+    "mailjet": "crm.simulator.mailers.mailjet.Mailjet",
+    "mailtrap": "crm.simulator.mailers.mailtrap.Mailtrap",
+    "mandrill": "crm.simulator.mailers.mandrill.Mandrill",
+    "postal": "crm.simulator.mailers.postal.Postal",
+    "postmark": "crm.simulator.mailers.postmark.Postmark",
+    "resend": "crm.simulator.mailers.resend.Resend",
+    "scaleway": "crm.simulator.mailers.scaleway.Scaleway",
+    "sendgrid": "crm.simulator.mailers.sendgrid.SendGrid",
+    "sparkpost": "crm.simulator.mailers.sparkpost.SparkPost",
+    "unisender_go": "crm.simulator.mailers.unisender_go.UnisenderGo",
 }
 
 
-def all_of(*, key: str, secret: str) -> dict[str, Mailer]:
-    """Every provider, with the key that it takes and the secret that proves its callbacks."""
-    return {name: mailer(Keys(key, secret)) for name, mailer in MAILERS.items()}
+def mailer(name: str, keys: Keys) -> Mailer:
+    """A provider, with the key that it takes and the secret that proves its callbacks."""
+    module, _, found = MAILERS[name].rpartition(".")
+    made: Mailer = getattr(import_module(module), found)(keys)
+    return made

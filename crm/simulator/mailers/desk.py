@@ -4,6 +4,7 @@
 `leave+…` are taken and bounce, bounce softly, are called spam, are unsubscribed; others arrive.
 """
 
+from collections import defaultdict, deque
 from email import policy
 from email.message import EmailMessage
 from typing import Protocol
@@ -12,10 +13,11 @@ import psycopg
 
 from crm.simulator import mailers
 from crm.simulator.http import Posted, Request, Response
-from crm.simulator.mailers.shapes import Fate, TakenMail
+from crm.simulator.mailers.shapes import Fate, Searched, TakenMail
 from crm.simulator.store import Caught, Forgetful, Store
 
 _DELAY = 0.2
+_KEPT = 1_000
 _OF_PARTS = {"content-type", "content-transfer-encoding", "mime-version"}
 
 
@@ -39,15 +41,25 @@ class MailDesk:
     def __init__(self, store: Store | Forgetful, notifier: Fires, *, key: str, secret: str) -> None:
         self._store = store
         self._notifier = notifier
-        self._mailers = mailers.all_of(key=key, secret=secret)
+        self._keys = mailers.Keys(key, secret)
+        self._mailers: dict[str, mailers.Mailer] = {}
         self.put_off: set[str] = set()
+        # The last ones, for providers that can be asked.
+        self._kept: dict[str, deque[TakenMail]] = defaultdict(lambda: deque(maxlen=_KEPT))
 
     def __contains__(self, name: str) -> bool:
-        return name in self._mailers
+        return name in mailers.MAILERS
+
+    def _mailer(self, name: str) -> mailers.Mailer:
+        if name not in self._mailers:
+            self._mailers[name] = mailers.mailer(name, self._keys)
+        return self._mailers[name]
 
     async def play(self, name: str, request: Request, *, callback_base: str) -> Response:
         """Answer as a provider would, and report as it does."""
-        mailer = self._mailers[name]
+        mailer = self._mailer(name)
+        if isinstance(mailer, Searched) and (found := mailer.found(request, self._kept[name])):
+            return found
         taken = mailer.take(request)
         if isinstance(taken, Response):
             return taken
@@ -61,6 +73,7 @@ class MailDesk:
             await self._store.keep(_caught(taken))
         except (psycopg.Error, OSError):
             return Response(503, {"error": "Nothing could be kept, try again."})
+        self._kept[name].append(taken)
         fate = Fate(wish) if wish in set(Fate) else Fate.DELIVERED
         url = taken.callback_url or f"{callback_base}/callbacks/{name}/"
         self._notifier.fire_as(lambda: mailer.report(taken, fate, url), after=_DELAY)

@@ -3,10 +3,11 @@
 import hmac
 import secrets
 import time
+from collections.abc import Sequence
 from email import message_from_bytes, policy
 
 from crm.simulator.http import Posted, Request, Response
-from crm.simulator.mailers.shapes import Fate, TakenMail, read_raw
+from crm.simulator.mailers.shapes import Fate, TakenMail, asked_for, read_raw
 from crm.simulator.vendors.shapes import Keys, as_json, identity_of, password_of
 
 _EVENTS: dict[Fate, dict[str, object]] = {
@@ -68,6 +69,14 @@ class Mailgun:
             key=fields.get("v:rapport_key", b"").decode(),
         )
 
+    def found(self, request: Request, taken: Sequence[TakenMail]) -> Response | None:
+        """`GET /v3/<domain>/events` by the Message-ID."""
+        if "/events?" not in request.path:
+            return None
+        wanted = asked_for(request).get("message-id")
+        items = [_event(one, Fate.DELIVERED) for one in taken if one.identity == wanted]
+        return Response(200, {"items": items, "paging": {}})
+
     def accepted(self, taken: TakenMail) -> Response:
         """200 with the Message-ID."""
         return Response(200, {"id": f"<{taken.identity}>", "message": "Queued. Thank you."})
@@ -86,25 +95,29 @@ class Mailgun:
         timestamp, token = str(int(time.time())), secrets.token_hex(25)
         signed = (timestamp + token).encode()
         proof = hmac.digest(self._keys.secret.encode(), signed, "sha256").hex()
-        headers = {
-            "to": taken.recipient,
-            "message-id": taken.identity,
-            "from": taken.sender,
-            "subject": taken.subject,
-        }
-        event = _EVENTS[fate] | {
-            "id": secrets.token_urlsafe(16),
-            "timestamp": time.time(),
-            "recipient": taken.recipient,
-            "recipient-domain": taken.recipient.rpartition("@")[2],
-            "message": {"headers": headers, "attachments": [], "size": 1000},
-            "user-variables": {"rapport_key": taken.key},
-            "flags": {"is-routed": False, "is-authenticated": True, "is-test-mode": False},
-            "tags": [],
-            "campaigns": [],
-        }
+        event = _event(taken, fate)
         signature = {"token": token, "timestamp": timestamp, "signature": proof}
         return Posted(url, as_json({"signature": signature, "event-data": event}))
+
+
+def _event(taken: TakenMail, fate: Fate) -> dict[str, object]:
+    headers = {
+        "to": taken.recipient,
+        "message-id": taken.identity,
+        "from": taken.sender,
+        "subject": taken.subject,
+    }
+    return _EVENTS[fate] | {
+        "id": secrets.token_urlsafe(16),
+        "timestamp": time.time(),
+        "recipient": taken.recipient,
+        "recipient-domain": taken.recipient.rpartition("@")[2],
+        "message": {"headers": headers, "attachments": [], "size": 1000},
+        "user-variables": {"rapport_key": taken.key},
+        "flags": {"is-routed": False, "is-authenticated": True, "is-test-mode": False},
+        "tags": [],
+        "campaigns": [],
+    }
 
 
 def _fields(request: Request) -> dict[str, bytes]:

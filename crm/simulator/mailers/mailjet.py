@@ -1,11 +1,12 @@
 """Mailjet: version 3.1 of its Send API, and its event callbacks."""
 
 import time
+from collections.abc import Sequence
 
 from crm.simulator.http import Posted, Request, Response
 from crm.simulator.mailers.boxes import every, inside, mailbox, said
-from crm.simulator.mailers.shapes import Fate, TakenMail, with_password
-from crm.simulator.vendors.shapes import Keys, as_json, data_of, identity_of, password_of
+from crm.simulator.mailers.shapes import Fate, TakenMail, asked_for, with_password
+from crm.simulator.vendors.shapes import Keys, as_json, data_of, identity_of, now, password_of
 
 _EVENTS: dict[Fate, dict[str, object]] = {
     Fate.DELIVERED: {"event": "sent", "smtp_reply": "sent (250 2.0.0 OK 1433333948)"},
@@ -61,6 +62,18 @@ class Mailjet:
             said(mail, "HTMLPart"),
             headers,
         )
+
+    def found(self, request: Request, taken: Sequence[TakenMail]) -> Response | None:
+        """`GET /v3/REST/message` by the custom id."""
+        if not request.path.startswith("/v3/REST/message?"):
+            return None
+        wanted = asked_for(request).get("CustomID")
+        rows = [
+            {"ID": int(one.identity), "Status": "sent", "ArrivedAt": now()}
+            for one in taken
+            if one.key == wanted
+        ]
+        return Response(200, {"Count": len(rows), "Data": rows, "Total": len(rows)})
 
     def accepted(self, taken: TakenMail) -> Response:
         """200 with the number of the mail."""

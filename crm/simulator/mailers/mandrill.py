@@ -3,6 +3,7 @@
 import base64
 import hmac
 import time
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from crm.simulator.http import Posted, Request, Response
@@ -62,6 +63,24 @@ class Mandrill:
             said(mail, "html"),
             {name: str(value) for name, value in inside(mail, "headers").items()},
         )
+
+    def found(self, request: Request, taken: Sequence[TakenMail]) -> Response | None:
+        """`POST /api/1.0/messages/search` by the recipient."""
+        if request.path != "/api/1.0/messages/search":
+            return None
+        wanted = said(data_of(request), "query").removeprefix("full_email:")
+        mails = [
+            {
+                "ts": int(time.time()),
+                "_id": one.identity,
+                "email": one.recipient,
+                "state": "sent",
+                "metadata": {"rapport_key": one.key},
+            }
+            for one in taken
+            if one.recipient == wanted
+        ]
+        return Response(200, mails)
 
     def accepted(self, taken: TakenMail) -> Response:
         """A list with the recipient."""

@@ -1,9 +1,10 @@
 """Postmark: its Email API."""
 
 import uuid
+from collections.abc import Sequence
 
 from crm.simulator.http import Posted, Request, Response
-from crm.simulator.mailers.shapes import Fate, TakenMail, with_password
+from crm.simulator.mailers.shapes import Fate, TakenMail, asked_for, with_password
 from crm.simulator.vendors.shapes import Keys, as_json, data_of, identity_of, now
 
 _REPORTS: dict[Fate, dict[str, object]] = {
@@ -76,6 +77,24 @@ class Postmark:
             str(data.get("HtmlBody", "")),
             {one["Name"]: one["Value"] for one in headers} if isinstance(headers, list) else {},
         )
+
+    def found(self, request: Request, taken: Sequence[TakenMail]) -> Response | None:
+        """`GET /messages/outbound` by our key."""
+        if not request.path.startswith("/messages/outbound?"):
+            return None
+        key = asked_for(request).get("metadata_rapport_key")
+        mails = [
+            {
+                "MessageID": one.identity,
+                "Recipients": [one.recipient],
+                "ReceivedAt": now(),
+                "Status": "Sent",
+                "Metadata": {"rapport_key": one.key},
+            }
+            for one in taken
+            if one.key == key
+        ]
+        return Response(200, {"TotalCount": len(mails), "Messages": mails})
 
     def accepted(self, taken: TakenMail) -> Response:
         """200 with the id."""

@@ -1,10 +1,12 @@
 """What every simulated provider of e-mail can be asked."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+from urllib.parse import parse_qsl
 
 from crm.simulator.http import Posted, Request, Response
 from crm.simulator.vendors.shapes import Keys
@@ -58,6 +60,14 @@ class Mailer(Protocol):
         """The callback about what became of a mail."""
 
 
+@runtime_checkable
+class Searched(Protocol):
+    """A provider that can be asked for mails it has taken."""
+
+    def found(self, request: Request, taken: Sequence[TakenMail]) -> Response | None:
+        """The answer to a search among them; nothing where the request is none."""
+
+
 def read_raw(raw: bytes, *, identity: str, recipient: str, key: str = "") -> TakenMail:
     """A mail that came in MIME."""
     mail = message_from_bytes(raw, policy=policy.default)
@@ -72,6 +82,11 @@ def read_raw(raw: bytes, *, identity: str, recipient: str, key: str = "") -> Tak
         html=_line_feeds(html.get_content()) if html else "",
         headers={name: str(value) for name, value in mail.items()},
     )
+
+
+def asked_for(request: Request) -> dict[str, str]:
+    """The fields in the address of a request."""
+    return dict(parse_qsl(request.path.partition("?")[2]))
 
 
 def with_password(posted: Posted, password: str) -> Posted:

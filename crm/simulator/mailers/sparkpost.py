@@ -1,10 +1,12 @@
 """SparkPost: transmissions of whole mails, and its event webhooks."""
 
 import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from crm.simulator.http import Posted, Request, Response
 from crm.simulator.mailers.boxes import every, inside, said
-from crm.simulator.mailers.shapes import Fate, TakenMail, read_raw, with_password
+from crm.simulator.mailers.shapes import Fate, TakenMail, asked_for, read_raw, with_password
 from crm.simulator.vendors.shapes import Keys, as_json, data_of, identity_of
 
 _EVENTS: dict[Fate, tuple[str, dict[str, object]]] = {
@@ -60,6 +62,19 @@ class SparkPost:
             key=said(inside(data, "metadata"), "rapport_key"),
         )
 
+    def found(self, request: Request, taken: Sequence[TakenMail]) -> Response | None:
+        """`GET /api/v1/events/message` by the recipient."""
+        if not request.path.startswith("/api/v1/events/message?"):
+            return None
+        wanted = asked_for(request).get("recipients")
+        moment = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.000Z}"
+        results = [
+            _event(one, Fate.DELIVERED) | {"timestamp": moment}
+            for one in taken
+            if one.recipient == wanted
+        ]
+        return Response(200, {"results": results, "total_count": len(results), "links": {}})
+
     def accepted(self, taken: TakenMail) -> Response:
         """200 with the id."""
         results: dict[str, object] = {
@@ -80,18 +95,21 @@ class SparkPost:
 
     def report(self, taken: TakenMail, fate: Fate, url: str) -> Posted:
         """A list of one event."""
-        group, told = _EVENTS[fate]
-        event = told | {
-            "event_id": taken.identity,
-            "message_id": f"00{taken.identity}",
-            "raw_rcpt_to": taken.recipient,
-            "rcpt_to": taken.recipient.lower(),
-            "rcpt_meta": {"rapport_key": taken.key},
-            "timestamp": str(int(time.time())),
-            "transmission_id": taken.identity,
-        }
-        posted = Posted(url, as_json([{"msys": {group: event}}]))
+        event = {_EVENTS[fate][0]: _event(taken, fate)}
+        posted = Posted(url, as_json([{"msys": event}]))
         return with_password(posted, self._keys.secret)
+
+
+def _event(taken: TakenMail, fate: Fate) -> dict[str, object]:
+    return _EVENTS[fate][1] | {
+        "event_id": taken.identity,
+        "message_id": f"00{taken.identity}",
+        "raw_rcpt_to": taken.recipient,
+        "rcpt_to": taken.recipient.lower(),
+        "rcpt_meta": {"rapport_key": taken.key},
+        "timestamp": str(int(time.time())),
+        "transmission_id": taken.identity,
+    }
 
 
 def _error(status: int, message: str, code: str) -> Response:

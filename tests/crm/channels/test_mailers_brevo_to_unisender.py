@@ -53,7 +53,7 @@ class TestPostal(MailerContract):
 
     @pytest.fixture(autouse=True)
     def _key(self, simulator):
-        key = simulator.provider.mail._mailers["postal"].public_key
+        key = simulator.provider.mail._mailer("postal").public_key
         self.secrets = {"api_key": "simulator", "public_key": key}
 
 
