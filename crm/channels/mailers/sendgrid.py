@@ -95,12 +95,11 @@ class SendGridAdapter(MailerAdapter):
         """The mail as JSON; our key comes back as a custom argument."""
         parts = (("text/plain", mail.text), ("text/html", mail.html))
         data = {
-            "personalizations": [{"to": [named(mail.recipient)]}],
+            "personalizations": [{"to": [named(mail.recipient)], "custom_args": {KEY: mail.key}}],
             "from": named(mail.sender),
             "subject": mail.subject or " ",
             "content": [{"type": kind, "value": body} for kind, body in parts if body],
             "headers": dict(mail.headers(without=_THEIRS)),
-            "custom_args": {KEY: mail.key},
             "tracking_settings": {
                 "click_tracking": {"enable": False, "enable_text": False},
                 "open_tracking": _OFF,

@@ -72,7 +72,7 @@ class SendGrid:
         to = every(people[0].get("to"))
         return TakenMail(
             identity_of(request)[:22],
-            said(inside(data, "custom_args"), "rapport_key"),
+            said(inside(people[0], "custom_args"), "rapport_key"),
             mailbox(data.get("from")),
             said(to[0], "email") if to else "",
             said(data, "subject"),

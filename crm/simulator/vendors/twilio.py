@@ -7,6 +7,8 @@ from urllib.parse import parse_qsl, urlencode
 from crm.simulator.http import Posted, Request, Response
 from crm.simulator.vendors.shapes import Keys, Said, Taken, identity_of, password_of
 
+_ACCOUNT = "AC" + "0" * 32
+
 
 class Twilio:
     """Forms in, JSON out, signed forms back."""
@@ -19,7 +21,7 @@ class Twilio:
         if password_of(request) not in {self._keys.key, self._keys.secret}:
             return _error(401, 20003, "Authenticate")
         if request.method == "GET":
-            return Response(200, {"sid": "AC", "status": "active"})
+            return Response(200, {"sid": _ACCOUNT, "status": "active"})
         if not request.path.endswith("/Messages.json"):
             return _error(404, 20404, "The requested resource was not found")
         data = dict(parse_qsl(request.body.decode()))
@@ -33,7 +35,7 @@ class Twilio:
     def accepted(self, taken: Taken) -> Response:
         """201 with the message as a resource."""
         data: dict[str, object] = {
-            "account_sid": "AC",
+            "account_sid": _ACCOUNT,
             "api_version": "2010-04-01",
             "body": taken.text,
             "direction": "outbound-api",
@@ -59,7 +61,7 @@ class Twilio:
     def report(self, taken: Taken, *, is_delivered: bool) -> Posted:
         """A status callback."""
         fields = {
-            "AccountSid": "AC",
+            "AccountSid": _ACCOUNT,
             "ApiVersion": "2010-04-01",
             "From": taken.sender,
             "MessageSid": taken.identity,
@@ -75,7 +77,7 @@ class Twilio:
     def inbound(self, said: Said) -> Posted:
         """A message that somebody sent."""
         fields = {
-            "AccountSid": "AC",
+            "AccountSid": _ACCOUNT,
             "ApiVersion": "2010-04-01",
             "Body": said.text,
             "From": said.sender,

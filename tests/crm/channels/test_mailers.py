@@ -65,7 +65,7 @@ class TestSendGrid(MailerContract):
         "tracking_settings.click_tracking.enable": False,
         "tracking_settings.open_tracking.enable": False,
         "tracking_settings.subscription_tracking.enable": False,
-        "custom_args.rapport_key": "key-1",
+        "personalizations.0.custom_args.rapport_key": "key-1",
     }
 
 
