@@ -42,7 +42,7 @@ def microseconds(*, campaign_id: int, address: str, rings: int) -> float:
 def _ring(campaign_id: int, queue: str, heard: PubSub, rings: int) -> None:
     """Ring so often, and wait until each ring has shown the progress."""
     for _ in range(rings):
-        send_campaign.apply_async([campaign_id], queue=queue)
+        send_campaign.apply_async((campaign_id,), queue=queue)
     until = time.monotonic() + _PATIENCE
     while rings:
         if time.monotonic() > until:
