@@ -1,17 +1,12 @@
 """How fast a campaign is sent: real rows, gate, rendering and SMTP, beside a plain pump."""
 
-import json
-import os
 import subprocess
-import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from statistics import median
 from typing import Any, TypeVar
 
@@ -20,6 +15,7 @@ from django.utils import timezone
 
 from benchmarks import letter, peer, pumps, ringing, scratch, shop, signing
 from benchmarks.letter import Letter
+from benchmarks.senders import CONNECTIONS, NEVER_REACHED, Senders, senders
 from campaigns import reports
 from campaigns.models import Campaign
 from campaigns.tasks import SLICE_SECONDS
@@ -29,8 +25,6 @@ from crm.channels.smtp_pump import mail_of
 from crm.messages.outgoing import outgoing_many
 from crm.models import Message
 
-CONNECTIONS = 2
-NEVER_REACHED = 1_000
 # Of mails a second beside the plain pump's, and memory of a worker.
 LEAST_RATIO = {"merge fields": 0.85, "cards": 0.60, "cards, Ed25519": 0.45, "cards, RSA": 0.28}
 # What is sent under each of these names, and by which kind of key it is signed.
@@ -72,7 +66,7 @@ def run(*, recipients: int, rounds: int, workers: int, peers: int) -> dict[str, 
         held.enter_context(override_settings(CAMPAIGN_FREQUENCY_CAP=NEVER_REACHED))
         address = held.enter_context(scratch.database())
         sink = held.enter_context(pumps.sink())
-        senders = held.enter_context(_senders(workers, address, sink.port))
+        sending = held.enter_context(senders(workers=workers, address=address, port=sink.port))
         shop.fill(recipients=recipients, now=timezone.now())
         signing.make_keys(now=timezone.now())
         measured: dict[str, list[Round]] = {name: [] for name in KINDS}
@@ -81,7 +75,7 @@ def run(*, recipients: int, rounds: int, workers: int, peers: int) -> dict[str, 
         for number in range(1, rounds + 1):
             for name, (kind, algorithm) in KINDS.items():
                 signing.sign_by(algorithm=algorithm)
-                one = _round(f"{name} {number}", kind, recipients, senders, sink)
+                one = _round(f"{name} {number}", kind, recipients, sending, sink)
                 measured[name].append(one)
                 sizes.setdefault(name, _mail_size())
             if peers:
@@ -98,70 +92,20 @@ def run(*, recipients: int, rounds: int, workers: int, peers: int) -> dict[str, 
     return _report(measured, sizes, [rate for rate in rates if rate], setting, per_ring)
 
 
-class _Senders:
-    """Worker processes of the real sending loop, ready to be told what to send."""
-
-    def __init__(self, running: list[Process]) -> None:
-        self._running = running
-        self.database_processes = [json.loads(_hear(one))["database_process"] for one in running]
-
-    def __len__(self) -> int:
-        return len(self._running)
-
-    def send(self, campaign_id: int) -> list[dict[str, Any]]:
-        """Let all of them send one campaign, and give what each says of it."""
-        for process in self._running:
-            assert process.stdin
-            process.stdin.write(f"{campaign_id}\n")
-            process.stdin.flush()
-        return [json.loads(_hear(process)) for process in self._running]
-
-
-@contextmanager
-def _senders(workers: int, address: str, port: int) -> Iterator[_Senders]:
-    with tempfile.TemporaryDirectory(prefix="rapport-bench-") as folder:
-        environment = {
-            **os.environ,
-            "DATABASE_URL": address,
-            "RAPPORT_VAR": folder,
-            "EMAIL_URL": f"smtp://127.0.0.1:{port}?connections={CONNECTIONS}",
-            "CAMPAIGN_FREQUENCY_CAP": str(NEVER_REACHED),
-        }
-        command = [sys.executable, "-m", "benchmarks.sender"]
-        running = [_start(command, environment) for _ in range(workers)]
-        try:
-            yield _Senders(running)
-        finally:
-            for process in running:
-                process.terminate()
-                process.communicate()
-
-
-def _start(command: list[str], environment: dict[str, str]) -> Process:
-    return subprocess.Popen(
-        command,
-        env=environment,
-        cwd=Path(__file__).resolve().parent.parent,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
 def _round(
-    name: str, kind: Letter, recipients: int, senders: _Senders, sink: pumps.Running
+    name: str, kind: Letter, recipients: int, sending: Senders, sink: pumps.Running
 ) -> Round:
     """Plan, send, then let the pump send as many mails of the same size."""
     now = timezone.now()
     later = now + timedelta(minutes=1)
     planned, campaign = _timed(lambda: shop.plan(name=name, letter=kind, now=now, later=later))
-    outside = {"database": senders.database_processes, "sink": [sink.process]}
+    outside = {"database": sending.database_processes, "sink": [sink.process]}
     before = {who: pumps.cpu_seconds(processes) for who, processes in outside.items()}
-    taken, told = _timed(lambda: senders.send(campaign.pk))
+    taken, told = _timed(lambda: sending.send(campaign.pk))
     after = {who: pumps.cpu_seconds(processes) for who, processes in outside.items()}
     mails = sum(one["mails"] for one in told)
     _check(campaign, mails, recipients)
-    connections = CONNECTIONS * len(senders)
+    connections = CONNECTIONS * len(sending)
     pump_rate = pumps.pump(port=sink.port, mails=mails, size=_mail_size(), connections=connections)
     cpu = Counter({who: after[who] - before[who] for who in outside})
     for one in told:
@@ -182,14 +126,6 @@ def _timed(work: Callable[[], T]) -> tuple[float, T]:
     started = time.perf_counter()
     result = work()
     return time.perf_counter() - started, result
-
-
-def _hear(process: Process) -> str:
-    assert process.stdout
-    line = process.stdout.readline()
-    if not line:
-        raise RuntimeError("A worker of the benchmark stopped; see what it wrote above.")
-    return line
 
 
 def _check(campaign: Campaign, mails: int, recipients: int) -> None:

@@ -69,6 +69,14 @@ def test_the_sending_is_measured_in_a_database_that_is_gone_afterwards() -> None
 
 
 @pytest.mark.django_db
+def test_whatever_stops_a_campaign_stops_it_within_a_second() -> None:
+    report = report_of("stops", "--recipients", "100", "--rounds", "1")
+
+    assert len(report["worst_milliseconds"]) == 5
+    assert report["is_within_limit"], report
+
+
+@pytest.mark.django_db
 def test_planning_is_measured_beside_a_bare_insert() -> None:
     report = report_of("plan", "--deliveries", "200", "--rounds", "1")
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Self
 
 _END = b"\r\n.\r\n"
 _FEATURES = b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
@@ -38,7 +38,7 @@ class CountingSink:
         self.killed: Future[int] = Future()
         self.port = 0
 
-    def __enter__(self) -> "CountingSink":
+    def __enter__(self) -> Self:
         self._loop = asyncio.new_event_loop()
         is_up = threading.Event()
         self._thread = threading.Thread(target=self._serve, args=(is_up,), daemon=True)

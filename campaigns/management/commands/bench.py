@@ -27,6 +27,10 @@ BENCHMARKS = {
         "what is lost, doubled and in doubt when everything is killed; outage is in seconds",
         {"sends": 20_000, "kills": 100, "outage": 60},
     ),
+    "stops": Benchmark(
+        "how soon nothing begins any more, for each cause to stop",
+        {"recipients": 300, "rounds": 5},
+    ),
     "plan": Benchmark(
         "how fast an audience becomes deliveries, beside a bare INSERT … SELECT",
         {"deliveries": 1_000_000, "rounds": 5},
