@@ -1,6 +1,6 @@
 """The customers a campaign resolves to: its segments in, minus the segments out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -55,6 +55,17 @@ def card(*, campaign: Campaign, now: datetime) -> AudienceCard:
         sample=tuple(candidates.order_by("bucket", "pk")[:SAMPLE_SIZE]),
         computed_at=now,
     )
+
+
+def reachable(*, campaign: Campaign, number: str, but_not: Iterable[str], now: datetime) -> int:
+    """How many the first step reaches whose phone begins so, and in none of the other ways."""
+    step = campaign.steps.order_by("position").first()
+    if step is None:
+        return 0
+    people = queryset(campaign=campaign).filter(phone__startswith=number)
+    for other in but_not:
+        people = people.exclude(phone__startswith=other)
+    return _reach(step, _not_held_out(campaign, people), now)[0]
 
 
 def _not_held_out(campaign: Campaign, customers: QuerySet[Customer]) -> QuerySet[Customer]:

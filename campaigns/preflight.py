@@ -108,12 +108,19 @@ def _check_way_out(
         )
     text = templates.made_of(version=version).text
     says_how = any(word in text.casefold() for word in _OPT_OUT_WORDS)
+    says_how = says_how or _is_added(step)
     if step.channel == Channel.SMS and not (says_how or _WAYS_OUT & compiled.variables):
         yield Problem(
             "no_opt_out_words",
             _("The SMS does not say how to opt out; add for example “Reply STOP to end”."),
             stops=False,
         )
+
+
+def _is_added(step: Step) -> bool:
+    """Whether the account that carries it ends marketing texts with a way out."""
+    order = accounts.in_order(channel=step.channel, purpose=step.campaign.purpose)
+    return bool(order and order[0].account.option("opt_out_text"))
 
 
 def _check_domain() -> Iterator[Problem]:

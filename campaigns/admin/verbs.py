@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from campaigns import audiences, broadcasts, tasks
+from campaigns import audiences, broadcasts, costs, tasks
 from campaigns.models import Campaign
 from crm.admin.parts import post_once
 from crm.tasks import ring
@@ -125,11 +125,13 @@ def act(
 
 
 def _launch_dialog(request: HttpRequest, campaign: Campaign) -> HttpResponse:
-    counted = audiences.card(campaign=campaign, now=timezone.now())
+    now = timezone.now()
+    counted = audiences.card(campaign=campaign, now=now)
     context = {
         "campaign": campaign,
         "step": first_step(campaign),
         "card": counted,
+        "cost": costs.estimate(campaign=campaign, card=counted, now=now),
         "refused": refusal_rows(counted),
         "problems": problems(campaign),
         "must_type": _must_type(counted),

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import (
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
 
@@ -83,12 +84,13 @@ def _field(asked: Field, row: ProviderAccount | None) -> forms.Field:
     label = _(asked.label) if asked.label else asked.name
     help_text = _(asked.help) if asked.help else ""
     if asked.is_secret:
+        hidden = {"autocomplete": "new-password"}
         is_kept = row is not None and asked.name in row.kept_secrets()
         return forms.CharField(
             label=label,
             required=False,
             strip=True,
-            widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+            widget=_lines(hidden) if asked.is_long else UnfoldAdminPasswordWidget(attrs=hidden),
             help_text=" ".join(filter(None, (help_text, _kept_hint(is_kept)))),
         )
     before = _said(asked, row)
@@ -105,9 +107,13 @@ def _field(asked: Field, row: ProviderAccount | None) -> forms.Field:
         label=label,
         required=asked.is_needed and not asked.default,
         initial=before,
-        widget=UnfoldAdminTextInputWidget,
+        widget=_lines({}) if asked.is_long else UnfoldAdminTextInputWidget,
         help_text=help_text,
     )
+
+
+def _lines(attrs: dict[str, str]) -> forms.Widget:
+    return UnfoldAdminTextareaWidget(attrs={**attrs, "rows": 4})
 
 
 def _said(asked: Field, row: ProviderAccount | None) -> str:

@@ -66,6 +66,8 @@ class Field:
     is_secret: bool = False
     is_needed: bool = True
     choices: tuple[str, ...] = ()
+    # Of several lines.
+    is_long: bool = False
 
 
 @dataclass(frozen=True, slots=True)

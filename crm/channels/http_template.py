@@ -67,6 +67,7 @@ class HttpTemplateAdapter(PostingAdapter):
             help=_("One a line: “Name: value”; {secret} is the secret below."),
             default="Content-Type: application/json",
             is_needed=False,
+            is_long=True,
         ),
         Field(
             "body",
@@ -74,6 +75,7 @@ class HttpTemplateAdapter(PostingAdapter):
             help=_("JSON, a form or any text, with the same placeholders and {callback_url}."),
             default='{"to": "{to}", "from": "{from}", "text": "{text}"}',
             is_needed=False,
+            is_long=True,
         ),
         Field("secret", _("Secret"), is_secret=True, is_needed=False),
         Field(
@@ -99,6 +101,7 @@ class HttpTemplateAdapter(PostingAdapter):
                 "One a line, theirs and ours: “DELIVRD delivered”; ours: sent, delivered, failed."
             ),
             is_needed=False,
+            is_long=True,
         ),
         Field("callback_from", _("Sender of answers"), default="from", is_needed=False),
         Field("callback_text", _("Text of answers"), default="text", is_needed=False),

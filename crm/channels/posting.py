@@ -22,7 +22,7 @@ from crm.channels.http_client import trusted_client
 from crm.channels.http_many import RETRY_AFTER, ManyRequests, failed
 from crm.channels.http_wire import Answer, Call
 from crm.channels.pace import per_second
-from crm.channels.sms_text import TEXT_FIELDS, prepared
+from crm.channels.sms_text import TEXT_FIELDS, prepared, prices
 
 TOKEN_FIELD = Field(
     "callback_token",
@@ -52,6 +52,7 @@ class PostingAdapter:
 
     def __init__(self, account: Account) -> None:
         self.account = account
+        prices(account)
         self._requests = ManyRequests(per_second=per_second(account.option("per_second")))
 
     def write(self, message: Outgoing) -> Call | Outcome:

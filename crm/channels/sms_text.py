@@ -1,4 +1,8 @@
-"""How a text becomes the SMS that is paid for: cheaper letters, and the sender for its country."""
+"""How a text becomes the SMS that is paid for: cheaper letters, sender, way out and price."""
+
+import re
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
 
 from django.utils.translation import gettext_noop as _
 from msgspec import structs
@@ -23,8 +27,40 @@ TEXT_FIELDS = (
         _("Senders by country"),
         help=_("One a line: the beginning of the number and the sender, such as “+49 SHOP”."),
         is_needed=False,
+        is_long=True,
+    ),
+    Field(
+        "opt_out_text",
+        _("Opt-out text"),
+        help=_(
+            "Ends marketing texts that do not say it already. One a line: the beginning of the "
+            "number and the text, such as “+1 Reply STOP to end”; without a number: for all others."
+        ),
+        is_needed=False,
+        is_long=True,
+    ),
+    Field(
+        "prices",
+        _("Price of one SMS"),
+        help=_(
+            "One a line: the beginning of the number and the price, such as “+49 0.075”; without "
+            "a number: for all others."
+        ),
+        is_needed=False,
+        is_long=True,
+    ),
+    Field(
+        "currency",
+        _("Currency of the prices"),
+        help=_("Three letters, such as EUR."),
+        default="USD",
+        is_needed=False,
     ),
 )
+# What a text says that tells how to end it: nothing is added to that.
+_SAYS_HOW = re.compile(r"\bSTOP\b|退订|退訂|拒收")
+_MOST = Decimal(1000)
+_NUMBER = re.compile(r"\+\d{1,15}")
 
 
 def prepared(message: Outgoing, account: Account) -> Outgoing:
@@ -35,6 +71,47 @@ def prepared(message: Outgoing, account: Account) -> Outgoing:
     if text == message.text and sender == message.sender:
         return message
     return structs.replace(message, text=text, sender=sender)
+
+
+def with_opt_out(text: str, number: str, account: Account) -> str:
+    """A marketing text that says how to end it, where the account has words for the number."""
+    words = by_number(account.option("opt_out_text"))
+    told = words.get(beginning(number, words) or "", "")
+    if not told or _SAYS_HOW.search(text) or told.casefold() in text.casefold():
+        return text
+    return f"{text.rstrip()} {told}"
+
+
+def prices(account: Account) -> dict[str, Decimal]:
+    """What one SMS costs by the beginning of the number; ValueError where a line is none."""
+    found = {}
+    for number, said in by_number(account.option("prices")).items():
+        try:
+            price = Decimal(said)
+        except InvalidOperation as error:
+            raise ValueError(f"“{said}” is no price.") from error
+        if not (price.is_finite() and 0 <= price < _MOST):
+            raise ValueError(f"“{said}” is no price.")
+        found[number] = price
+    return found
+
+
+def by_number(told: str) -> dict[str, str]:
+    """What staff say by the beginning of a number, one a line; others stand under no number."""
+    found = {}
+    for line in told.splitlines():
+        first, _gap, rest = line.strip().partition(" ")
+        if _NUMBER.fullmatch(first) and rest.strip():
+            found[first] = rest.strip()
+        elif line.strip():
+            found[""] = line.strip()
+    return found
+
+
+def beginning(number: str, known: Iterable[str]) -> str | None:
+    """The longest of the beginnings that a number has; nothing where it has none of them."""
+    fitting = [one for one in known if number.startswith(one)]
+    return max(fitting, key=len) if fitting else None
 
 
 def sender_for(recipient: str, account: Account) -> str:

@@ -58,7 +58,7 @@ class VonageAdapter(PostingAdapter):
             help=_("With its private key, requests are signed instead of carrying the secret."),
             is_needed=False,
         ),
-        Field("private_key", _("Private key"), is_secret=True, is_needed=False),
+        Field("private_key", _("Private key"), is_secret=True, is_needed=False, is_long=True),
         Field(
             "signature_secret",
             _("Signature secret"),

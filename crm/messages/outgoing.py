@@ -19,6 +19,7 @@ from crm.messages.headers import (
     way_out_headers,
     way_out_of,
 )
+from crm.messages.opting_out import text_as_sent
 
 
 class _Common(msgspec.Struct, frozen=True):
@@ -49,7 +50,7 @@ def outgoing_many(*, drafts: Sequence[Draft], account: base.Account) -> list[bas
         if common is None:
             common = known[alike] = _common(draft, account)
         if draft.mail is None:
-            batch.append(_readable(draft, common))
+            batch.append(_readable(_ending(draft, account), common))
         elif takes_bytes:
             batch.append(_encoded(draft, common))
         else:
@@ -99,6 +100,13 @@ def _readable(draft: Draft, common: _Common) -> base.Outgoing:
         envelope_sender=envelope_sender(draft=draft),
         signers=common.signers,
     )
+
+
+def _ending(draft: Draft, account: base.Account) -> Draft:
+    """The draft with the words for its way out, where it is a text that has none."""
+    said = {"channel": draft.channel, "purpose": draft.purpose, "number": draft.address}
+    text = text_as_sent(text=draft.text, account=account, **said)
+    return draft if text == draft.text else structs.replace(draft, text=text)
 
 
 def _address(draft: Draft, common: _Common) -> str:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from crm import templates
+from crm import accounts, templates
 from crm.choices import Direction
 from crm.messages.drafts import MAIL_MARK, body_hash, links, mail_hash, untracked
 from crm.messages.keeping import thaw
+from crm.messages.opting_out import text_as_sent
 from crm.models import Message
 from crm.rendering import CompiledTemplate, LinkContext, Rendered
 
@@ -49,7 +50,16 @@ def _rendered(
 
 def _shown(rendered: Rendered, message: Message, now_hash: str) -> Shown:
     is_exact = message.body_hash in ("", now_hash)
-    return Shown(rendered.subject, rendered.html, rendered.text, is_exact)
+    return Shown(rendered.subject, rendered.html, _text(message, rendered.text), is_exact)
+
+
+def _text(message: Message, text: str) -> str:
+    """With the way out that the account of a marketing SMS has words for."""
+    account = accounts.for_provider(provider=message.provider)
+    if account is None or message.direction != Direction.OUT:
+        return text
+    said = {"channel": message.channel, "purpose": message.purpose, "number": message.address}
+    return text_as_sent(text=text, account=account, **said)
 
 
 def find(*, key: str) -> Message | None:

@@ -1,6 +1,7 @@
 """E-mail through a Postal server, which somebody runs themselves: its legacy API, version 1."""
 
 import base64
+import re
 from typing import ClassVar
 
 import httpx
@@ -53,6 +54,8 @@ WORDS = {
     "MessageLoaded": OPENED,
     "MessageLinkClicked": CLICKED,
 }
+# Around a key in PEM, whose lines may have been joined.
+_MARKS = re.compile(r"-----[A-Z ]+-----")
 # Postal makes its own.
 _THEIRS = frozenset({"message-id"})
 # Codes of answers, which all come with the status 200.
@@ -78,6 +81,7 @@ class PostalAdapter(MailerAdapter):
             _("Public key of the server"),
             help=_("Callbacks are checked with it: what “postal default-dkim-record” shows."),
             is_secret=True,
+            is_long=True,
         ),
     )
     refusals = REFUSALS
@@ -155,7 +159,7 @@ class PostalAdapter(MailerAdapter):
 
 def _public_key(text: str) -> rsa.RSAPublicKey:
     """The key of a DKIM record, of PEM, or of the bare base64 that both have."""
-    bare = "".join(line for line in text.splitlines() if "-----" not in line)
+    bare = _MARKS.sub("", text)
     bare = "".join(bare.partition("p=")[2].partition(";")[0].split() or bare.split())
     try:
         found = serialization.load_der_public_key(base64.b64decode(bare, validate=True))

@@ -7,6 +7,8 @@ from django.urls import reverse
 
 from campaigns.choices import CampaignState, CampaignVerb, DeliveryState
 from campaigns.models import CampaignAction, Delivery
+from crm import accounts
+from tests.campaigns import staging
 
 
 def do(client, campaign, verb, **fields):
@@ -37,6 +39,21 @@ def test_the_dialog_shows_exact_numbers_and_the_undo_window(admin, draft, settin
     assert "2 people get" in html
     assert "45 seconds after the launch" in html
     assert "typed_name" not in html
+
+
+def test_the_dialog_says_what_an_sms_costs_and_that_a_mail_costs_nothing(admin, draft, now):
+    address = reverse("admin:campaigns_campaign_launch", args=[draft.pk])
+    told = {"url": "https://sms.example/x", "prices": "+44 0.04", "currency": "GBP"}
+    accounts.keep(new=accounts.NewAccount("texts", "sms", "sms_http", told), now=now)
+    mail = admin.get(address).content.decode()
+    sms = staging.template(now=now, channel="sms", html="", text="a" * 161)
+    draft.steps.update(channel="sms", template=sms)
+
+    text = " ".join(admin.get(address).content.decode().split())
+
+    assert "It costs about" not in mail
+    assert "It costs about 0.16 GBP: 2 SMS for each person (GSM-7)." in text
+    assert "+44 2 people × 0.04 GBP an SMS = 0.16" in text
 
 
 @pytest.mark.parametrize(("typed", "state"), [("", "draft"), ("wrong", "draft")])

@@ -60,6 +60,23 @@ def test_what_cannot_be_is_said_in_the_form(admin: Client, changes: dict[str, st
     assert not ProviderAccount.objects.exists()
 
 
+def test_what_stands_one_a_line_has_room_for_lines(admin: Client) -> None:
+    said = typed(
+        name="texts",
+        told_url="https://sms.example/messages",
+        told_prices="+44 0.04\r\n+49 0.075",
+        told_senders="+44 SHOP\r\n+49 LADEN",
+    )
+
+    form = admin.get(LIST + "add/?provider=sms_http").content.decode()
+    admin.post(LIST + "add/?provider=sms_http", said)
+
+    account = accounts.for_channel(channel="sms")
+    assert form.count("<textarea") >= 3
+    assert account.option("prices").splitlines() == ["+44 0.04", "+49 0.075"]
+    assert account.option("senders").splitlines() == ["+44 SHOP", "+49 LADEN"]
+
+
 def test_a_name_is_given_once(admin: Client, account: ProviderAccount) -> None:
     answer = admin.post(LIST + "add/?provider=email", typed())
 

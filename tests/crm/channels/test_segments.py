@@ -1,6 +1,7 @@
 """How many SMS a text makes, against the counts of a real provider's calculator."""
 
 import json
+from decimal import Decimal
 
 import pytest
 
@@ -71,3 +72,48 @@ def test_an_account_names_its_letters_and_its_senders():
     assert [one.sender for one in sent] == ["SHOP", "MOBIL", "+1", "UK shop"]
     assert {one.text for one in sent} == {"It's"}
     assert sms_text.prepared(outgoing(), Account("sms_http")) == outgoing()
+
+
+WAYS_OUT = "+1 Reply STOP to end\n+86 回复TD退订\nText STOP to 5"
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "sent"),
+    [
+        ("Tea!", "+15551234", "Tea! Reply STOP to end"),
+        ("新茶", "+8613900001234", "新茶 回复TD退订"),
+        ("Tea! ", "+447700900123", "Tea! Text STOP to 5"),
+        ("Stop by for tea", "+15551234", "Stop by for tea Reply STOP to end"),
+        ("Tea, or answer STOP", "+15551234", "Tea, or answer STOP"),
+        ("新茶，拒收请回复R", "+8613900001234", "新茶，拒收请回复R"),
+        ("Tea! reply stop to end", "+15551234", "Tea! reply stop to end"),
+    ],
+)
+def test_a_text_says_how_to_end_it_once(text, number, sent):
+    account = Account("sms_http", options=(("opt_out_text", WAYS_OUT),))
+
+    assert sms_text.with_opt_out(text, number, account) == sent
+
+
+@pytest.mark.parametrize("told", ["", "+49 Antworte STOP"])
+def test_where_no_words_are_named_nothing_is_added(told):
+    account = Account("sms_http", options=(("opt_out_text", told),))
+
+    assert sms_text.with_opt_out("Tea!", "+15551234", account) == "Tea!"
+
+
+def test_prices_stand_by_the_beginning_of_the_number():
+    account = Account("sms_http", options=(("prices", "+49 0.075\r\n0.04\n+4915  0.08"),))
+
+    found = sms_text.prices(account)
+
+    assert found == {"+49": Decimal("0.075"), "": Decimal("0.04"), "+4915": Decimal("0.08")}
+    assert sms_text.beginning("+49151", found) == "+4915"
+    assert sms_text.beginning("+331", found) == ""
+    assert sms_text.beginning("+331", ["+49"]) is None
+
+
+@pytest.mark.parametrize("told", ["+49 cheap", "-1", "NaN", "1e9", "+49 Infinity"])
+def test_what_is_no_price_is_refused_when_it_is_said(told):
+    with pytest.raises(ValueError, match="is no price"):
+        sms_text.prices(Account("sms_http", options=(("prices", told),)))
