@@ -4,55 +4,23 @@ A process of its own: however long a broadcast, an import or a training keeps th
 this one has nothing else to do. Workers sweep the same queue, should it be away.
 """
 
-import logging
-import os
-import signal
 import sys
-import time
-from collections.abc import Callable
-from types import FrameType
+from typing import ClassVar
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketing.settings")
-logger = logging.getLogger(__name__)
-
-LOOK_EVERY = 0.2
-AWAY_PAUSE = 1.0
-MARK_EVERY = 5.0
+from marketing.runtime.looping import LOOK_EVERY, Loop
 
 
-class Post:
-    """The loop."""
+class Post(Loop):
+    """The loop of the post.
 
-    def __init__(self) -> None:
-        self.is_wanted = True
-        self._marked_at = -MARK_EVERY
+    What was taken and not settled when the database went away is told by the journal.
+    """
 
-    def stop(self, number: int, frame: FrameType | None) -> None:
-        """Finish the batch, and end."""
-        self.is_wanted = False
+    name: ClassVar[str] = "post"
 
-    def run(self) -> None:
-        """Send until TERM."""
-        from marketing import heartbeats
-
-        signal.signal(signal.SIGTERM, self.stop)
-        signal.signal(signal.SIGINT, self.stop)
-        while self.is_wanted:
-            self._mark()
-            time.sleep(self._round())
-        _tell(heartbeats.forget)
-
-    def _round(self) -> float:
-        """Send what is due; seconds to wait before the next look."""
-        from django.db import DatabaseError, InterfaceError, connection
-
-        try:
-            return 0.0 if self._send() else LOOK_EVERY
-        except (DatabaseError, InterfaceError) as error:
-            # What was taken and not settled is told by the journal.
-            logger.warning("The post waits for the database: %s", type(error).__name__)
-            connection.close()
-            return AWAY_PAUSE
+    def turn(self) -> float:
+        """Send what is due."""
+        return 0.0 if self._send() else LOOK_EVERY
 
     def _send(self) -> int:
         from django.utils import timezone
@@ -64,26 +32,9 @@ class Post:
         if not messages.is_waiting(now=now):
             return 0
         # A provider may take its time: meanwhile nobody expects a sign of life.
-        self._marked_at = -MARK_EVERY
-        _tell(heartbeats.forget)
+        self.mark_anew()
+        self.tell(heartbeats.forget)
         return messages.send_queued(owner=messages.owner(), now=now)
-
-    def _mark(self) -> None:
-        from marketing import heartbeats
-
-        now = time.monotonic()
-        if now - self._marked_at >= MARK_EVERY:
-            self._marked_at = now
-            _tell(heartbeats.mark)
-
-
-def _tell(say: Callable[[str], None]) -> None:
-    from redis.exceptions import RedisError
-
-    try:
-        say("post")
-    except RedisError as error:
-        logger.warning("No sign of life could be left: %s", type(error).__name__)
 
 
 def main() -> int:

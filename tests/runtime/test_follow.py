@@ -19,7 +19,7 @@ from crm import customers
 from crm.models import Change
 from marketing import heartbeats, segments
 from marketing.models import Membership, Segment
-from marketing.runtime import follow
+from marketing.runtime import follow, looping
 from marketing.runtime.follow import Follower
 from tests import making
 
@@ -34,8 +34,8 @@ def once(follower: Follower, monkeypatch: pytest.MonkeyPatch) -> list[float]:
         waited.append(seconds)
         follower.is_wanted = False
 
-    monkeypatch.setattr(follow.time, "sleep", wait)
-    monkeypatch.setattr(follow.signal, "signal", lambda number, handler: None)
+    monkeypatch.setattr(looping.time, "sleep", wait)
+    monkeypatch.setattr(looping.signal, "signal", lambda number, handler: None)
     follower.is_wanted = True
     follower.run()
     return waited
@@ -70,7 +70,7 @@ def test_where_nothing_waits_no_turn_is_made(
     once(follower, monkeypatch)
     monkeypatch.setattr(segments, "follow", lambda **asked: pytest.fail("a turn for nothing"))
 
-    assert once(follower, monkeypatch) == [follow.LOOK_EVERY]
+    assert once(follower, monkeypatch) == [looping.LOOK_EVERY]
 
 
 @pytest.mark.django_db
@@ -97,7 +97,7 @@ def test_a_database_that_is_away_is_waited_for(
     with monkeypatch.context() as broken:
         broken.setattr(segments, "follow", away)
         broken.setattr(connection, "close", lambda: closed.append(True))
-        assert once(follower, broken) == [follow.AWAY_PAUSE]
+        assert once(follower, broken) == [looping.AWAY_PAUSE]
     once(follower, monkeypatch)
 
     assert closed == [True]

@@ -21,7 +21,7 @@ from crm.channels.memory import MemoryAdapter
 from crm.messages import NewMessage
 from crm.models import Customer, Message
 from marketing import heartbeats
-from marketing.runtime import post
+from marketing.runtime import looping
 from marketing.runtime.post import Post
 from tests import making
 from tests.campaigns import staging
@@ -52,8 +52,8 @@ def once(loop: Post, monkeypatch: pytest.MonkeyPatch) -> list[float]:
         waited.append(seconds)
         loop.is_wanted = False
 
-    monkeypatch.setattr(post.time, "sleep", wait)
-    monkeypatch.setattr(post.signal, "signal", lambda number, handler: None)
+    monkeypatch.setattr(looping.time, "sleep", wait)
+    monkeypatch.setattr(looping.signal, "signal", lambda number, handler: None)
     loop.is_wanted = True
     loop.run()
     return waited
@@ -69,7 +69,7 @@ def test_what_is_queued_goes_and_it_looks_again_at_once(
 
     waited = once(loop, monkeypatch) + once(loop, monkeypatch)
 
-    assert waited == [0.0, post.LOOK_EVERY]
+    assert waited == [0.0, looping.LOOK_EVERY]
     assert Message.objects.get().state == "sent"
 
 
@@ -83,7 +83,7 @@ def test_it_outlives_its_database(
     monkeypatch.setattr(messages, "is_waiting", away)
     monkeypatch.setattr(connection, "close", lambda: None)
 
-    assert once(Post(), monkeypatch) == [post.AWAY_PAUSE]
+    assert once(Post(), monkeypatch) == [looping.AWAY_PAUSE]
     assert "waits for the database" in caplog.text
 
 
