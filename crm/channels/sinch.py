@@ -3,11 +3,14 @@
 import base64
 import hmac
 import json
+from collections.abc import Sequence
 from typing import ClassVar
+from urllib.parse import urlencode
 
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
+from crm.channels.asking import ask_each
 from crm.channels.base import (
     DELIVERED,
     FAILED_NEWS,
@@ -134,6 +137,15 @@ class SinchAdapter(PostingAdapter):
             )
         ]
 
+    def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
+        """Ask for the batches of our reference."""
+        return ask_each(doubtful, self._batches, _found)
+
+    def _batches(self, message: Outgoing) -> Call:
+        asked_for = urlencode({"client_reference": message.key, "page_size": 1})
+        headers = (("Authorization", self._credentials()),)
+        return Call(f"{self._address()}/batches?{asked_for}", headers, method="GET")
+
     def _address(self) -> str:
         region = self.account.option("region", "us")
         base = self.account.url or f"https://{region}.sms.api.sinch.com"
@@ -141,6 +153,24 @@ class SinchAdapter(PostingAdapter):
 
     def _credentials(self) -> str:
         return f"Bearer {self.account.secret('api_token')}"
+
+
+def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
+    """That Sinch has a message; what became of it, it reports by itself."""
+    batches = answer.get("batches") if isinstance(answer, dict) else None
+    return [
+        CallbackNews(
+            provider_message_id=text(one, "id"),
+            key=message.key,
+            kind=SENT_NEWS,
+            occurred_at=proofs.moment(one.get("created_at"), proofs.now()),
+            recipient=message.recipient,
+            reason="",
+            raw=one,
+        )
+        for one in (batches if isinstance(batches, list) else [])
+        if isinstance(one, dict) and text(one, "client_reference") == message.key
+    ]
 
 
 def signature(body: bytes, *, nonce: str, timestamp: str, secret: str, algorithm: str) -> str:

@@ -5,9 +5,12 @@ import hmac
 import time
 import uuid
 from collections.abc import Mapping
+from urllib.parse import parse_qsl
 
 from crm.simulator.http import Posted, Request, Response
 from crm.simulator.vendors.shapes import Keys, Said, Taken, as_json, data_of, identity_of, now
+
+_KEPT = 1_000
 
 
 class Sinch:
@@ -15,13 +18,15 @@ class Sinch:
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
+        # The last batches by their reference.
+        self._kept: dict[str, dict[str, object]] = {}
 
     def take(self, request: Request) -> Taken | Response:
         """`POST …/batches` with a token."""
         if request.headers.get("authorization") != f"Bearer {self._keys.key}":
             return Response(401, b"")
         if request.method == "GET":
-            return Response(200, {"count": 0, "page": 0, "page_size": 1, "batches": []})
+            return self._listed(request)
         data = data_of(request)
         people = data.get("to")
         if not request.path.endswith("/batches") or not isinstance(people, list):
@@ -46,7 +51,16 @@ class Sinch:
             "client_reference": taken.key,
             "flash_message": False,
         }
+        self._kept[taken.key] = data
+        while len(self._kept) > _KEPT:
+            del self._kept[next(iter(self._kept))]
         return Response(201, data)
+
+    def _listed(self, request: Request) -> Response:
+        wanted = dict(parse_qsl(request.path.partition("?")[2])).get("client_reference", "")
+        found = [self._kept[wanted]] if wanted in self._kept else []
+        data = {"count": len(found), "page": 0, "page_size": 1, "batches": found}
+        return Response(200, data)
 
     def refused(self, taken: Taken) -> Response:
         """400 about the recipient."""
