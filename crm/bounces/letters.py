@@ -24,13 +24,13 @@ class Letter:
 def letter_in(raw: bytes) -> Letter:
     """Read a mail as a letter; any bytes at all give one."""
     mail = mime.read(raw)
-    texts = [part for part in mail.parts if part.text.strip()]
-    plain = [part.text for part in texts if part.media_type == "text/plain"]
-    html = [part.text for part in texts if part.media_type == "text/html"]
+    # What was written stands first; a text after a page is a file that came with it.
+    kinds = {"text/plain", "text/html"}
+    texts = (one.text for one in mail.parts if one.media_type in kinds and one.text.strip())
     return Letter(
         sender=addresses.first_in(mail.header("from")),
         subject=mail.header("subject")[:998],
-        text=next(iter(plain or html), "").strip()[:MAX_TEXT],
+        text=next(texts, "").strip()[:MAX_TEXT],
         message_id=mail.header("message-id").strip("<> ")[:200],
         is_automatic=_is_automatic(mail),
     )

@@ -4,6 +4,7 @@ A provider's class says how a mail is written for its API and how its answers an
 read. Whatever a provider offers to count opens and clicks is switched off: we do that ourselves.
 """
 
+import hmac
 import json
 import re
 from collections.abc import Collection, Mapping
@@ -222,6 +223,12 @@ def form_fields(request: CallbackRequest) -> list[tuple[str, str]]:
 def batch(request: CallbackRequest) -> list[dict[str, object]]:
     """The objects of a callback that holds one or a list of them, which may be empty."""
     return [] if request.body.strip() == b"[]" else proofs.objects(request)
+
+
+def prove_hex(request: CallbackRequest, *, header: str, secret: str) -> None:
+    """For providers that sign the body: HMAC-SHA256 in hex, in a header of theirs."""
+    wanted = hmac.digest(secret.encode(), request.body, "sha256").hex()
+    proofs.prove(proofs.same(request.headers.get(header, ""), wanted, secret=secret))
 
 
 def since_epoch(seconds: object, otherwise: datetime) -> datetime:

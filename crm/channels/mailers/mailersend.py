@@ -1,6 +1,5 @@
 """E-mail through MailerSend: its API, version 1."""
 
-import hmac
 from typing import ClassVar
 
 from django.utils.translation import gettext_noop as _
@@ -32,7 +31,15 @@ from crm.channels.base import (
 from crm.channels.callbacks import read_json
 from crm.channels.http_many import failed
 from crm.channels.http_wire import Answer, Call
-from crm.channels.mailing import Mail, MailerAdapter, json_call, named, part, word
+from crm.channels.mailing import (
+    Mail,
+    MailerAdapter,
+    json_call,
+    named,
+    part,
+    prove_hex,
+    word,
+)
 from crm.channels.posting import ADDRESS_FIELD, asked
 
 WORDS = {
@@ -129,8 +136,7 @@ class MailerSendAdapter(MailerAdapter):
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check `Signature`: HMAC-SHA256 over the body, in hex."""
         secret = self.account.secret("signing_secret") or self.account.callback_secret
-        wanted = hmac.digest(secret.encode(), request.body, "sha256").hex()
-        proofs.prove(proofs.same(request.headers.get("signature", ""), wanted, secret=secret))
+        prove_hex(request, header="signature", secret=secret)
 
     def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
         """Read one activity; what is none, such as news of a domain, is not for us."""

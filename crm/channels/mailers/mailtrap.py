@@ -1,12 +1,10 @@
 """E-mail through Mailtrap: its sending API, with the streams for transactional and bulk mail."""
 
-import hmac
 import json
 from typing import ClassVar
 
 from django.utils.translation import gettext_noop as _
 
-from crm.channels import proofs
 from crm.channels.base import (
     BOUNCED,
     CLICKED,
@@ -37,6 +35,7 @@ from crm.channels.mailing import (
     json_call,
     named,
     part,
+    prove_hex,
     rows,
     since_epoch,
     word,
@@ -120,9 +119,7 @@ class MailtrapAdapter(MailerAdapter):
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check `Mailtrap-Signature`: HMAC-SHA256 over the body, in hex."""
         secret = self.account.secret("signing_secret") or self.account.callback_secret
-        wanted = hmac.digest(secret.encode(), request.body, "sha256").hex()
-        given = request.headers.get("mailtrap-signature", "")
-        proofs.prove(proofs.same(given, wanted, secret=secret))
+        prove_hex(request, header="mailtrap-signature", secret=secret)
 
     def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
         """Read the events of a batch, in either format: a list in one object, or one a line."""

@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import re
 from typing import ClassVar
 
 from django.utils.translation import gettext_noop as _
@@ -75,6 +76,7 @@ _CLASSES = {
     "undetermined": SOFT_BOUNCE,
     "general bounce": SOFT_BOUNCE,
 }
+_TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 # Resend makes its own.
 _THEIRS = frozenset({"message-id"})
 
@@ -103,8 +105,9 @@ class ResendAdapter(MailerAdapter):
             "to": [mail.recipient.address],
             "subject": mail.subject,
             "headers": dict(mail.headers(without=_THEIRS)),
-            "tags": [{"name": KEY, "value": mail.key}],
         }
+        # Another letter in a tag has the whole mail refused.
+        data |= {"tags": [{"name": KEY, "value": mail.key}]} if _TAG.fullmatch(mail.key) else {}
         data |= {"html": mail.html} if mail.html else {}
         data |= {"text": mail.text} if mail.text else {}
         once = ("Idempotency-Key", mail.key[:256])

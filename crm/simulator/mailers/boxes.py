@@ -1,10 +1,16 @@
-"""How simulated providers read the mails of their JSON APIs."""
+"""How simulated providers read the mails of their JSON APIs, and sign what they report."""
 
+import hmac
+import re
 from collections.abc import Mapping
 from email.headerregistry import Address
 
-from crm.simulator.http import Request
+from crm.simulator.http import Posted, Request
 from crm.simulator.mailers.shapes import TakenMail
+from crm.simulator.vendors.shapes import as_json
+
+# Variables and tags of the template languages that providers read in every mail.
+_VARIABLE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{\$.*?\}", re.DOTALL)
 
 
 def inside(data: object, *names: str) -> dict[str, object]:
@@ -31,6 +37,11 @@ def mailbox(data: object, *, name: str = "name", email: str = "email") -> str:
     return str(Address(said(told, name), addr_spec=said(told, email) or "nobody@invalid"))
 
 
+def first(people: object) -> str:
+    """The address of the first of a list of people."""
+    return next((said(one, "email") for one in every(people)), "")
+
+
 def paired(data: object, *, name: str, value: str) -> dict[str, str]:
     """Headers that come as a list of names and values."""
     return {said(one, name): said(one, value) for one in every(data)}
@@ -44,3 +55,14 @@ def bearer(request: Request) -> str:
 def is_sendable(taken: TakenMail) -> bool:
     """Whether there is something to send."""
     return bool(taken.text or taken.html)
+
+
+def rendered(text: str) -> str:
+    """What readers see: variables that nobody set are gone, and a word joiner takes no room."""
+    return _VARIABLE.sub("", text).replace("\u2060", "")
+
+
+def signed(url: str, data: object, *, header: str, secret: str) -> Posted:
+    """A callback with HMAC-SHA256 over its body, in hex."""
+    body = as_json(data)
+    return Posted(url, body, ((header, hmac.digest(secret.encode(), body, "sha256").hex()),))

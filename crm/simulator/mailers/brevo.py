@@ -1,11 +1,10 @@
 """Brevo: its transactional API, version 3."""
 
 import json
-import re
 import time
 
 from crm.simulator.http import Posted, Request, Response
-from crm.simulator.mailers.boxes import every, inside, is_sendable, mailbox, said
+from crm.simulator.mailers.boxes import first, inside, is_sendable, mailbox, rendered, said
 from crm.simulator.mailers.shapes import Fate, TakenMail, with_password
 from crm.simulator.vendors.shapes import Keys, as_json, data_of, identity_of
 
@@ -16,7 +15,6 @@ _EVENTS: dict[Fate, dict[str, object]] = {
     Fate.COMPLAINED: {"event": "spam"},
     Fate.UNSUBSCRIBED: {"event": "unsubscribe"},
 }
-_VARIABLE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 
 class Brevo:
@@ -40,10 +38,10 @@ class Brevo:
             identity,
             said(json.loads(custom), "rapport_key"),
             mailbox(data.get("sender")),
-            next((said(one, "email") for one in every(data.get("to"))), ""),
-            _rendered(said(data, "subject")),
-            _rendered(said(data, "textContent")),
-            _rendered(said(data, "htmlContent")),
+            first(data.get("to")),
+            rendered(said(data, "subject")),
+            rendered(said(data, "textContent")),
+            rendered(said(data, "htmlContent")),
             headers,
         )
         if not is_sendable(taken):
@@ -81,11 +79,6 @@ class Brevo:
             "tags": [],
         }
         return with_password(Posted(url, as_json(data)), self._keys.secret)
-
-
-def _rendered(text: str) -> str:
-    """What readers see: variables that nobody set are gone, and a word joiner takes no room."""
-    return _VARIABLE.sub("", text).replace("\u2060", "")
 
 
 def _error(status: int, code: str, message: str) -> Response:

@@ -1,12 +1,18 @@
 """MailerSend: its API, version 1."""
 
-import hmac
-import re
-
 from crm.simulator.http import Posted, Request, Response
-from crm.simulator.mailers.boxes import bearer, every, is_sendable, mailbox, paired, said
+from crm.simulator.mailers.boxes import (
+    bearer,
+    first,
+    is_sendable,
+    mailbox,
+    paired,
+    rendered,
+    said,
+    signed,
+)
 from crm.simulator.mailers.shapes import Fate, TakenMail
-from crm.simulator.vendors.shapes import Keys, as_json, data_of, identity_of, now
+from crm.simulator.vendors.shapes import Keys, data_of, identity_of, now
 
 _ACTIVITIES: dict[Fate, tuple[str, dict[str, object] | None]] = {
     Fate.DELIVERED: ("delivered", None),
@@ -18,7 +24,6 @@ _ACTIVITIES: dict[Fate, tuple[str, dict[str, object] | None]] = {
         {"object": "recipient_unsubscribe", "reason": "option_3", "readable_reason": "Too many"},
     ),
 }
-_VARIABLE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{\$.*?\}", re.DOTALL)
 
 
 class MailerSend:
@@ -50,10 +55,10 @@ class MailerSend:
             identity_of(request)[:24],
             key,
             mailbox(data.get("from")),
-            next((said(one, "email") for one in every(data.get("to"))), ""),
-            _rendered(said(data, "subject")),
-            _rendered(said(data, "text")),
-            _rendered(said(data, "html")),
+            first(data.get("to")),
+            rendered(said(data, "subject")),
+            rendered(said(data, "text")),
+            rendered(said(data, "html")),
             headers,
         )
         return taken if is_sendable(taken) else _error("text", "The text field is required.")
@@ -99,14 +104,7 @@ class MailerSend:
                 "template_id": "",
             },
         }
-        body = as_json(data)
-        proof = hmac.digest(self._keys.secret.encode(), body, "sha256").hex()
-        return Posted(url, body, (("Signature", proof),))
-
-
-def _rendered(text: str) -> str:
-    """What readers see: variables that nobody set are gone, and a word joiner takes no room."""
-    return _VARIABLE.sub("", text).replace("\u2060", "")
+        return signed(url, data, header="Signature", secret=self._keys.secret)
 
 
 def _error(field: str, message: str) -> Response:

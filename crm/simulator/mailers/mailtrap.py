@@ -1,13 +1,12 @@
 """Mailtrap: its sending API."""
 
-import hmac
 import time
 import uuid
 
 from crm.simulator.http import Posted, Request, Response
-from crm.simulator.mailers.boxes import every, inside, is_sendable, mailbox, said
+from crm.simulator.mailers.boxes import first, inside, is_sendable, mailbox, said, signed
 from crm.simulator.mailers.shapes import Fate, TakenMail
-from crm.simulator.vendors.shapes import Keys, as_json, data_of, identity_of
+from crm.simulator.vendors.shapes import Keys, data_of, identity_of
 
 _EVENTS: dict[Fate, dict[str, object]] = {
     Fate.DELIVERED: {"event": "delivery"},
@@ -46,7 +45,7 @@ class Mailtrap:
             str(uuid.UUID(identity_of(request)[:32])),
             said(inside(data, "custom_variables"), "rapport_key"),
             mailbox(data.get("from")),
-            next((said(one, "email") for one in every(data.get("to"))), ""),
+            first(data.get("to")),
             said(data, "subject"),
             said(data, "text"),
             said(data, "html"),
@@ -78,9 +77,8 @@ class Mailtrap:
             "event_id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{taken.identity}{fate}")),
             "custom_variables": {"rapport_key": taken.key},
         }
-        body = as_json({"events": [event]})
-        proof = hmac.digest(self._keys.secret.encode(), body, "sha256").hex()
-        return Posted(url, body, (("Mailtrap-Signature", proof),))
+        data = {"events": [event]}
+        return signed(url, data, header="Mailtrap-Signature", secret=self._keys.secret)
 
 
 def _error(status: int, message: str) -> Response:

@@ -4,7 +4,7 @@ import json
 import uuid
 
 from crm.simulator.http import Posted, Request, Response
-from crm.simulator.mailers.boxes import every, is_sendable, mailbox, paired, said
+from crm.simulator.mailers.boxes import first, is_sendable, mailbox, paired, said
 from crm.simulator.mailers.shapes import Fate, TakenMail, with_password
 from crm.simulator.vendors.shapes import Keys, as_json, data_of, identity_of, now
 
@@ -34,7 +34,7 @@ class Scaleway:
             str(uuid.UUID(identity_of(request)[:32])),
             headers.get("X-Rapport-Key", ""),
             mailbox(data.get("from")),
-            next((said(one, "email") for one in every(data.get("to"))), ""),
+            first(data.get("to")),
             said(data, "subject"),
             said(data, "text"),
             said(data, "html"),

@@ -243,6 +243,11 @@ def test_our_key_is_found_in_either_shape_of_tags(tags):
     assert news.key == "k"
 
 
+@pytest.mark.parametrize(("key", "tagged"), [("delivery-12-1", True), ("a@b.example", False)])
+def test_resend_is_given_no_tag_that_it_would_refuse(key, tagged):
+    assert ("tags" in composed(ResendAdapter, key=key)) == tagged
+
+
 @pytest.mark.parametrize("minutes", [0, 6])
 def test_a_secret_of_standard_webhooks_is_base64_and_one_of_several_signatures_is_enough(minutes):
     raw = b"0123456789abcdef"
@@ -350,6 +355,16 @@ def test_what_unisender_says_in_our_words(status, code, ours):
     (news,) = read(UnisenderGoAdapter, said | {"delivery_info": {"delivery_status": code}})
 
     assert (news.kind, news.reason) == ours
+
+
+def test_a_long_key_is_one_mail_to_unisender_too():
+    keys = ("delivery-1-1", "x" * 80, "x" * 79 + "y")
+
+    given = [composed(UnisenderGoAdapter, key=key)["message"]["idempotence_key"] for key in keys]
+
+    assert given[0] == "delivery-1-1"
+    assert len(set(given)) == 3
+    assert max(map(len, given)) == 64
 
 
 def test_events_of_unisender_that_are_about_no_mail_are_passed_over():

@@ -129,6 +129,16 @@ def test_bytes_of_any_charset_stay_what_they_were():
     assert bounces.letter_in(mail.raw).text == "Grüße"
 
 
+def test_what_was_written_is_read_and_not_a_file_that_came_with_it():
+    raw = (
+        b'From: a@b.example\nContent-Type: multipart/mixed; boundary="b"\n\n'
+        b"--b\nContent-Type: text/html\n\n<p>Please see the file.</p>\n"
+        b"--b\nContent-Type: text/plain; name=log.txt\n\nline 1\n--b--\n"
+    )
+
+    assert bounces.letter_in(raw).text == "Please see the file."
+
+
 def test_several_mails_may_come_at_once():
     one = {"msys": {"relay_message": {"content": {"email_rfc822": PACKED}}}}
     one["msys"]["relay_message"]["content"]["email_rfc822_is_base64"] = True
