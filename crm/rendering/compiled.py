@@ -184,10 +184,13 @@ def compile_template(
 
     Without a text part, one is made of the HTML. Only mail has HTML; an SMS has no subject either.
     """
-    if channel != "email":
-        html = ""
-    if channel == "sms":
-        subject = ""
+    with limits.compiling():
+        return _compile_parts(
+            channel, "" if channel == "sms" else subject, html if channel == "email" else "", text
+        )
+
+
+def _compile_parts(channel: str, subject: str, html: str, text: str) -> CompiledTemplate:
     used = _variables(_TEXT, subject, "subject") | _variables(_HTML, html, "html")
     used |= _variables(_TEXT, text, "text")
     sources = ((_TEXT, subject), (_HTML, html), (_TEXT, text))

@@ -1,12 +1,13 @@
 """What is refused in a template before it runs, and the ticks that keep it stoppable."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from jinja2 import Environment, TemplateError, nodes
-from jinja2.meta import find_undeclared_variables
+from jinja2.meta import TrackingCodeGenerator
 
 from crm.rendering.errors import FAILED, FORBIDDEN, SYNTAX, TOO_BIG, RenderError
-from crm.rendering.limits import MAX_NODES, MAX_SOURCE
+from crm.rendering.limits import MAX_NODES, MAX_SOURCE, check_compiling
 
 _REFUSED: dict[type[nodes.Node], str] = {
     nodes.EvalContextModifier: "Escaping cannot be switched off.",
@@ -24,12 +25,27 @@ _MACRO_NAMES = frozenset({"varargs", "kwargs"})
 _LITERALS = (nodes.List, nodes.Tuple, nodes.Dict, nodes.Const)
 
 
+class _Tracker(TrackingCodeGenerator):
+    """Finds what is not declared, and tries no constants: that takes squares of their number."""
+
+    def __init__(self, environment: Environment | None) -> None:
+        assert environment is not None, "A parsed template knows its environment."
+        super().__init__(environment)
+        self.optimizer = None
+
+    def visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> Any:
+        check_compiling()
+        return super().visit(node, *args, **kwargs)
+
+
 def parse(environment: Environment, source: str) -> nodes.Template:
     """Parse a source of bounded size, or say what is wrong and in which line."""
     if len(source) > MAX_SOURCE:
         raise RenderError(TOO_BIG, f"A template has at most {MAX_SOURCE:,} characters.")
     try:
+        check_compiling()
         tree = environment.parse(source)
+        check_compiling()
         if sum(1 for _ in _walk(tree)) > MAX_NODES:
             raise RenderError(TOO_BIG, "The template is too complicated.")
         return tree
@@ -59,7 +75,9 @@ def restrain(tree: nodes.Template) -> None:
 def variables_of(tree: nodes.Template) -> frozenset[str]:
     """Every outside variable a template uses, with the path it takes: `customer.first_name`."""
     try:
-        roots = find_undeclared_variables(tree)
+        tracker = _Tracker(tree.environment)
+        tracker.visit(tree)
+        roots = tracker.undeclared_identifiers
     except TemplateError as error:
         line = getattr(error, "lineno", 0) or 0
         raise RenderError(SYNTAX, error.message or "The template is broken.", line) from None

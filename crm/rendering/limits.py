@@ -2,11 +2,13 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from crm.rendering.errors import TOO_BIG, TOO_SLOW, RenderError
 
 MAX_SOURCE = 200_000  # characters of one part of a template
-MAX_NODES = 20_000  # expressions and statements in one part
+MAX_NODES = 10_000  # expressions and statements in one part
 MAX_OUTPUT = 1_000_000  # characters of one rendered part, and of any one string on the way
 MAX_ITEMS = 10_000  # entries of a list made by a template
 MAX_RANGE = 1_000
@@ -14,11 +16,13 @@ MAX_WIDTH = 100  # of a padded or indented value
 MAX_INT_BITS = 512
 MAX_MADE = 16_000_000  # characters made in all by one message, thrown-away ones too
 MAX_SECONDS = 1.0
+MAX_COMPILE_SECONDS = 1.0  # of the processor, so that a busy machine refuses no template
 
 
 class _Budget(threading.local):
     def __init__(self) -> None:
         self.deadline = float("inf")
+        self.compile_deadline = float("inf")
         self.left = MAX_MADE
 
 
@@ -37,6 +41,25 @@ class budget:  # noqa: N801 - reads as a verb where it is used; a generator take
 
     def __exit__(self, *_: object) -> None:
         _budget.deadline, _budget.left = self._before
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """Give the code inside one template's worth of the processor, unless it is within one."""
+    if _budget.compile_deadline != float("inf"):
+        yield
+        return
+    _budget.compile_deadline = time.thread_time() + MAX_COMPILE_SECONDS
+    try:
+        yield
+    finally:
+        _budget.compile_deadline = float("inf")
+
+
+def check_compiling() -> None:
+    """Stop a template that takes too long to compile; asked between steps of the compiler."""
+    if time.thread_time() > _budget.compile_deadline:
+        raise RenderError(TOO_BIG, "The template is too complicated: it takes long to compile.")
 
 
 def check_time() -> None:

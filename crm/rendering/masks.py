@@ -4,9 +4,11 @@ import re
 from dataclasses import dataclass
 
 _TAG = (
-    r"\{\{(?:\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|(?!\}\})[^\"'])*\}\}"
-    r"|\{%(?:\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|(?!%\})[^\"'])*%\}"
-    r"|\{#.*?#\}"
+    # What never ends is a tag up to the end: to look for each end in vain takes squares of time.
+    r"\{%[-+]?\s*raw\s*[-+]?%\}.*?(?:\{%[-+]?\s*endraw\s*[-+]?%\}|\Z)"
+    r"|\{\{(?:\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|(?!\}\})[^\"']|[\"'])*?(?:\}\}|\Z)"
+    r"|\{%(?:\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|(?!%\})[^\"']|[\"'])*?(?:%\}|\Z)"
+    r"|\{#.*?(?:#\}|\Z)"
 )
 _TOKEN = re.compile(
     rf"(?P<tag>{_TAG})|(?P<comment><!--|-->)|(?P<raw></?(?:style|script|title|textarea)\b)"

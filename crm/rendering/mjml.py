@@ -18,12 +18,12 @@ from crm.rendering.origins import is_mark, mark, origins_of, traced
 _WORKER = Path(__file__).with_name("mjml_worker.py")
 _ENVIRONMENT = Environment(autoescape=True, cache_size=0)  # reads only, runs nothing
 _SECONDS = 10  # by the clock on the wall; of the processor's time the worker gives itself less
-_ROOT = re.compile(r"<mjml(?=[\s>]).*</mjml\s*>", re.DOTALL | re.IGNORECASE)
+_ENDS = re.compile(r"</mjml\s*>", re.IGNORECASE)
 _BEGINS = re.compile(r"<mjml[\s>]", re.IGNORECASE)
 _ELEMENT = re.compile(r"<(mj-[a-z-]+|mjml)\b", re.IGNORECASE)
 _EXTENDS = re.compile(r"\{%[-+]?\s*extends\b")
-_TEXTS = re.compile(r"(<(mj-title|mj-preview|mj-style)\b[^>]*>)(.*?)(</\2)", re.DOTALL)
-_INLINE = re.compile(r"(<mj-style\b[^>]*?)\s+inline\s*=\s*(?:\"inline\"|'inline')")
+_TEXTS = re.compile(r"<(mj-title|mj-preview|mj-style)\b[^<>]*>")
+_INLINE = re.compile(r"(<mj-style\b[^<>]*?)\s+inline\s*=\s*(?:\"inline\"|'inline')")
 _POSITION = re.compile(r" ?(?:in root template)?(?: at position (\d+):\d+)?$")
 
 
@@ -53,20 +53,29 @@ def to_html(source: str) -> str:
         return source
     parse(_ENVIRONMENT, source)
     masked = mask(source)
-    root = _ROOT.search(masked.text)
-    start, end = root.span() if root else (0, 0)
+    start, end = _root(masked.text)
     _check_outside(masked, 0, start)
     _check_outside(masked, end, len(masked.text))
-    if root is None:
+    if not end:
         return source
-    check_elements(root[0], lambda place: _line(masked, start + place))
-    inner = _prepared(masked, root[0])
+    root = masked.text[start:end]
+    check_elements(root, lambda place: _line(masked, start + place))
+    inner = _prepared(masked, root)
     made = _restored(source, masked, inner, _compiled(masked, inner, start))
     before, after = masked.text[:start].strip(), masked.text[end:].strip()
     made = masked.restore(before) + made + masked.restore(after)
     if len(made) > MAX_SOURCE:
         raise RenderError(TOO_BIG, f"The HTML of this MJML has over {MAX_SOURCE:,} characters.")
     return made
+
+
+def _root(text: str) -> tuple[int, int]:
+    """Where the document begins and ends; (0, 0) where there is none."""
+    begins = _BEGINS.search(text)
+    ends = list(_ENDS.finditer(text))
+    if begins is None or not ends or ends[-1].end() < begins.start():
+        return 0, 0
+    return begins.start(), ends[-1].end()
 
 
 def _check_outside(masked: Masked, start: int, end: int) -> None:
@@ -84,11 +93,14 @@ def _line(masked: Masked, place: int) -> int:
 def _prepared(masked: Masked, text: str) -> str:
     """What the compiler reads: no comments where it takes texts, styles for our own inliner."""
     stand_in = re.compile(rf"<!--({masked.mark}\d+x)-->")
-
-    def as_words(found: re.Match[str]) -> str:
-        return found[1] + stand_in.sub(r"\1", found[3]) + found[4]
-
-    return _INLINE.sub(r"\1", _TEXTS.sub(as_words, text))
+    pieces, place = [], 0
+    for begin in _TEXTS.finditer(text):
+        end = text.find(f"</{begin[1]}", begin.end())
+        if begin.start() < place or end < 0:
+            continue
+        pieces += [text[place : begin.end()], stand_in.sub(r"\1", text[begin.end() : end])]
+        place = end
+    return _INLINE.sub(r"\1", "".join([*pieces, text[place:]]))
 
 
 def _compiled(masked: Masked, text: str, begins: int) -> str:

@@ -11,7 +11,7 @@ from crm.rendering.errors import FORBIDDEN, SYNTAX, TOO_BIG, RenderError
 MAX_DEPTH = 60
 MAX_ELEMENTS = 5_000
 _TOKEN = re.compile(
-    r"<!--.*?-->"
+    r"<!--.*?(?:-->|\Z)"
     r"|</(?P<end>[a-zA-Z][\w:-]*)\s*>"
     r"|<(?P<name>[a-zA-Z][\w:-]*)"
     r"(?:\s++[^\s\"'<>/=]++(?:\s*+=\s*+(?:\"[^\"<]*+\"|'[^'<]*+'))?+)*+\s*+(?P<closed>/?)>"

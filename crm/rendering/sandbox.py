@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from crm.rendering import filters, fragments, names
 from crm.rendering.errors import FORBIDDEN, RenderError
-from crm.rendering.limits import MAX_INT_BITS, check_time, spend, spend_value
+from crm.rendering.limits import MAX_INT_BITS, check_compiling, check_time, spend, spend_value
 from crm.rendering.slots import Hop
 
 _TEXT_METHODS = frozenset(
@@ -45,6 +45,10 @@ _PRINTED = frozenset(
 
 
 class _LimitedGenerator(CodeGenerator):
+    def visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> Any:
+        check_compiling()
+        return super().visit(node, *args, **kwargs)
+
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
         kind = "html" if frame.eval_ctx.autoescape else "text"
         self.write(f"environment.print_{kind}(")

@@ -11,7 +11,8 @@ from crm.rendering.masks import Masked
 SLOT_SPAN = 1000
 # Opens and closes the slot number in the variant that keeps the original addresses.
 OPENING, CLOSING = "\ue000", "\ue001"
-_LINK = re.compile(r"(<a\b[^>]*?\shref\s*=\s*)(\"[^\"]*\"|'[^']*')", re.IGNORECASE)
+# It stops at the next `<a`: many that never end would each be followed to the end of the text.
+_LINK = re.compile(r"(<a\b(?:(?!<a\b)[^>])*?\shref\s*=\s*)(\"[^\"]*\"|'[^']*')", re.IGNORECASE)
 _LEADING_NAME = re.compile(r"\{\{-?\s*([A-Za-z]\w*)\s*(?:-?\}\}|\|)")
 _OWN_LINKS = frozenset({"unsubscribe_url", "preferences_url", "view_url"})
 _BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)

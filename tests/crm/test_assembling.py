@@ -1,5 +1,7 @@
 """Snippets are put into templates: included, imported and extended, by name and line."""
 
+import json
+
 import pytest
 
 from crm.rendering import LinkContext, Parts, RenderError, check_snippet, compile_template, make
@@ -212,3 +214,38 @@ def test_a_line_that_fails_while_a_mail_is_made_is_one_of_the_snippet():
 
     assert isinstance(result, RenderError)
     assert (result.part, result.snippet, result.line) == ("html", "asks", 3)
+
+
+def test_no_attack_in_a_body_snippet_macro_or_name_is_evaluated(shared_corpora):
+    folder = shared_corpora / "attack_payloads"
+    kinds = ("ssti_jinja2", "ssti_other_engines")
+    attacks = [one for kind in kinds for one in json.loads((folder / f"{kind}.json").read_text())]
+    signs = ("49", "7777777", "root:", "<class", "<Config", "uid=", "built-in", "<module", "0x7f")
+    shown_many = refused = 0
+
+    for attack in attacks:
+        # What the attack says itself proves nothing when it is shown as it was written.
+        # Sums of an author are reckoned: a template may.
+        telling = [sign for sign in signs if sign not in attack]
+        telling = [sign for sign in telling if "{{" not in attack or not sign.isdigit()]
+        macro = "{% macro m(x) %}" + attack + "{% endmacro %}"
+        for source, snippet in (
+            (attack, ""),
+            ('{% include "attack" %}', attack),
+            ('{% from "attack" import m %}{{ m(shop) }}', macro),
+        ):
+            try:
+                fetch_it = {"attack": snippet, **SNIPPETS}.__getitem__
+                whole = make(Parts(source, source, source), fetch=lambda part, it=fetch_it: it)
+                mail = compile_template(
+                    channel="email", subject=whole.subject, html=whole.html, text=whole.text
+                ).render(variables={"shop": attack}, links=LINKS)
+            except (RenderError, KeyError):
+                refused += 1
+                continue
+            shown_many += 1
+            printed = mail.subject + mail.html + mail.text
+            assert not [sign for sign in telling if sign in printed], attack
+
+    assert shown_many + refused == 3 * len(attacks)
+    assert shown_many > len(attacks)
