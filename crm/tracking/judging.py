@@ -8,8 +8,8 @@ from crm.tracking import agents
 from crm.tracking.sightings import Sighting
 from crm.tracking_choices import SightingKind, SightingReason
 
-# Nobody reads a mail within this of its being sent with a browser that knows no language.
-TOO_SOON = timedelta(seconds=10)
+# Nobody reads a mail so soon after it was sent, least of all by what knows no language.
+TOO_SOON = timedelta(seconds=2)
 # So many links of one mail, or all it has, within so long are followed by no hand.
 AT_ONCE = timedelta(seconds=1)
 MANY = 3

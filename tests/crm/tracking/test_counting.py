@@ -135,7 +135,7 @@ def test_a_person_may_follow_two_links_in_their_own_time(letter: Message, now: d
 def test_who_clicks_at_once_and_knows_no_language_is_a_scanner(
     letter: Message, now: datetime
 ) -> None:
-    soon, later = now + timedelta(seconds=3), now + timedelta(minutes=3)
+    soon, later = now + timedelta(seconds=1), now + timedelta(seconds=3)
 
     assert saw("clicked", letter.pk, position=1, has_language=False, now=soon) == 0
     assert saw("clicked", letter.pk, position=1, has_language=True, now=soon) == 1
