@@ -82,7 +82,7 @@ class ProviderAccountAdmin(ModelAdmin):
             **self.admin_site.each_context(request),
             "title": gettext("New provider account"),
             "opts": self.opts,
-            "providers": list(account_form.providers()),
+            "channels": list(account_form.channels()),
         }
         return render(request, "admin/crm/account/choose.html", context)
 

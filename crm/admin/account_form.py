@@ -16,6 +16,7 @@ from unfold.widgets import (
 
 from crm import accounts
 from crm.channels.base import Field
+from crm.choices import Channel
 from crm.models import ProviderAccount
 
 _TOLD = "told_"
@@ -128,10 +129,17 @@ def _kept_hint(is_kept: bool) -> str:
     return _("It is encrypted, and never shown again.")
 
 
-def providers() -> Iterator[dict[str, str]]:
-    """What there is to choose from before a form can be shown."""
-    for name, label in accounts.providers_for():
-        yield {"name": name, "label": label, "channel": accounts.channel_of(provider=name)}
+def channels() -> Iterator[dict[str, Any]]:
+    """What there is to choose from before a form can be shown, by what it carries."""
+    names = [*((one.value, one.label) for one in Channel), ("", _("Any channel"))]
+    for channel, label in names:
+        mine = [
+            {"name": name, "label": shown}
+            for name, shown in accounts.providers_for()
+            if accounts.channel_of(provider=name) == channel
+        ]
+        if mine:
+            yield {"channel": channel, "label": label, "providers": mine}
 
 
 TITLES = {
