@@ -32,14 +32,29 @@ def database(*, template: str = "template0") -> Iterator[str]:
 @contextmanager
 def tables() -> Iterator[str]:
     """A database that has nothing but our tables, and its name: for others to be copies of it."""
+    name = make_tables()
+    try:
+        yield name
+    finally:
+        drop(name)
+
+
+def make_tables() -> str:
+    """Make such a database and leave it there; gives its name."""
     name = f"rapport_tables_{secrets.token_hex(4)}"
     _maintain(f"CREATE DATABASE {name} TEMPLATE template0")
     try:
         with _pointed_at(name):
             call_command("migrate", verbosity=0, skip_checks=True)
-        yield name
-    finally:
-        _maintain(f"DROP DATABASE {name} WITH (FORCE)")
+    except BaseException:
+        drop(name)
+        raise
+    return name
+
+
+def drop(name: str) -> None:
+    """Take a database away, whoever is connected to it."""
+    _maintain(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @contextmanager

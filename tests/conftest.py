@@ -1,19 +1,30 @@
 """What all tests share: a Valkey database per worker, the clock, the browser, the corpora."""
 
+import fcntl
 import os
 import shutil
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from django.conf import settings
+from django.db import connection
+from django.test import TransactionTestCase
+
+from benchmarks import scratch
+from tests import emptying
 
 # scikit-learn then runs its checks of array input too.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
 _tests = count(int(time.time() * 1000))
+# Names the database that the workers have copies of.
+TABLES = "tables.name"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -37,6 +48,7 @@ _own_valkey_database()
 def pytest_configure() -> None:
     """Load the addresses, and the admin with them, as the web process does."""
     import_module(settings.ROOT_URLCONF)
+    TransactionTestCase._fixture_teardown = emptying.after_a_test  # type: ignore[method-assign]
 
 
 def chromium() -> str | None:
@@ -45,15 +57,74 @@ def chromium() -> str | None:
     return named or next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
+# After the stories, in this order: what begins last must not take long, or one worker waits.
+LONG = (
+    "test_benchmarks",
+    "test_start",
+    "test_snippet_browser",
+    "test_canary",
+    "test_builder_browser",
+    "test_builder_keys_browser",
+    "test_hostile_rules",
+    "test_training",
+    "test_imports",
+    "test_racing",
+)
+
+
+def _when(item: pytest.Item) -> int:
+    """How early a file is to begin."""
+    if "stories" in item.path.parts:
+        return 0
+    return LONG.index(item.path.stem) + 1 if item.path.stem in LONG else len(LONG) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Stories come first, as they take longest; without Chromium browser tests say so."""
-    items.sort(key=lambda item: "stories" not in item.path.parts)
+    """What takes longest comes first; without Chromium browser tests say so."""
+    items.sort(key=_when)
     if chromium():
         return
     reason = "no Chromium found: install it, or name it in CHROMIUM"
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None,
+    django_db_blocker: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Give the workers copies of one database with our tables: one migrates for all."""
+    if not os.environ.get("PYTEST_XDIST_WORKER"):
+        return
+    folder = tmp_path_factory.getbasetemp().parent
+    with (folder / "tables.lock").open("w") as lock, django_db_blocker.unblock():
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        known = folder / TABLES
+        if not known.exists():
+            known.write_text(scratch.make_tables(), encoding="utf-8")
+        connection.settings_dict["TEST"]["TEMPLATE"] = known.read_text(encoding="utf-8")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Whoever leads the workers takes away what they had copies of."""
+    if hasattr(session.config, "workerinput"):
+        return
+    known = session.config._tmp_path_factory.getbasetemp() / TABLES
+    if known.exists():
+        with psycopg.connect(os.environ["DATABASE_URL"], dbname="postgres", autocommit=True) as own:
+            own.execute(f"DROP DATABASE {known.read_text(encoding='utf-8')} WITH (FORCE)")  # type: ignore[call-overload]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_browser_is_left() -> Iterator[None]:
+    """The one Chromium of all browser tests ends with them."""
+    yield
+    from tests import browsers
+
+    browsers.end()
 
 
 @pytest.fixture(autouse=True)

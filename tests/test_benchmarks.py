@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -27,7 +28,9 @@ def databases() -> set[str]:
 def _tables_at_once(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """One database with our tables, of which each benchmark has a copy instead of migrating."""
     patch = pytest.MonkeyPatch()
-    with django_db_blocker.unblock(), scratch.tables() as name:
+    shared = connection.settings_dict["TEST"].get("TEMPLATE")
+    made = nullcontext(shared) if shared else scratch.tables()
+    with django_db_blocker.unblock(), made as name:
         patch.setenv(scratch.TEMPLATE, name)
         yield
     patch.undo()

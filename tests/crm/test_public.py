@@ -15,12 +15,11 @@ from django.utils import timezone
 
 from crm import accounts, links, messages, preferences, privacy
 from crm.models import Customer, Message, TemplateVersion
-from tests.conftest import chromium
+from tests import browsers
 from tests.crm import hostile
 from tests.crm.messages.letters import send, templated
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("provider")]
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 PATHS = ("/p/{}", "/u/{}", "/s/{}", "/d/{}", "/v/{}", "/o/{}", "/c/{}/1")
 
 
@@ -144,11 +143,10 @@ def test_a_copy_holds_every_text_as_it_is_kept(
 @pytest.fixture
 def browser_page(live_server: Any, settings: Any, monkeypatch: Any) -> Iterator[Any]:
     """A browser that writes down whatever runs, asks or looks elsewhere."""
-    playwright = pytest.importorskip("playwright.sync_api")
+    pytest.importorskip("playwright.sync_api")
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     settings.ALLOWED_HOSTS = ["*"]
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+    with browsers.browser() as browser:
         page = browser.new_page()
         page.trouble = []
         page.on("dialog", lambda box: (page.trouble.append(box.message), box.dismiss()))

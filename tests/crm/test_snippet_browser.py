@@ -1,5 +1,6 @@
 """The web snippet in a real browser: it stores nothing before consent, and its events arrive."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from django.db import connection
 from crm import keys
 from crm.api import tracking
 from crm.models import Event
-from tests.conftest import chromium
+from tests import browsers
 from tests.crm import hostile
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -24,6 +25,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 # What the tracking API answered; browsers show nobody the answers to calls that outlive a page.
 ANSWERS: list[str] = []
 TELL = "some => some.forEach(([number, note]) => rapport.track('Tea Brewed', {number, note}))"
+# Every text where RAPPORT_LONG asks for it, else one of so many.
+STEP = 1 if os.environ.get("RAPPORT_LONG") else 4
 # Fewer than the snippet sends at once, so that each goes out alone.
 MOST = 20
 STORED = "() => [document.cookie, Object.keys(localStorage), Object.keys(sessionStorage)]"
@@ -99,12 +102,10 @@ def shop(rapport: str, write_key: keys.NewKey) -> Iterator[str]:
 @pytest.fixture
 def visitor() -> Iterator[Any]:
     """A browser that nobody has used before."""
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+    with browsers.browser() as browser:
         context = browser.new_context()
         context.set_default_timeout(10_000)
         yield context
-        browser.close()
 
 
 def beside(work: Callable[[], Any]) -> Any:
@@ -207,7 +208,8 @@ def test_what_is_left_goes_when_the_page_goes(shop: str, visitor: Any, drained: 
 def test_every_odd_text_goes_out_as_it_is_and_nothing_runs(
     shop: str, visitor: Any, drained: Any, shared_corpora: Path
 ) -> None:
-    texts = [text for text in hostile.texts(shared_corpora) if hostile.storable(text)]
+    every = [text for text in hostile.texts(shared_corpora) if hostile.storable(text)]
+    texts = every[::STEP]
     page = visitor.new_page()
     shown: list[str] = []
     page.on("dialog", lambda dialog: (shown.append(dialog.message), dialog.dismiss()))
@@ -220,6 +222,6 @@ def test_every_odd_text_goes_out_as_it_is_and_nothing_runs(
     beside(drained)
     told = beside(lambda: list(Event.objects.filter(name="Tea Brewed").values("properties")))
     kept = {one["properties"]["number"]: one["properties"]["note"] for one in told}
-    assert len(texts) > 1000
+    assert len(every) > 1000
     assert [kept[number] for number in range(len(texts))] == texts
     assert shown == []

@@ -5,11 +5,10 @@ from django.db import connections
 from django.urls import reverse
 
 from campaigns.choices import CampaignState
-from tests.conftest import chromium
+from tests import browsers
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +22,7 @@ def page(live_server, admin, settings):
     """A signed-in browser."""
     settings.ALLOWED_HOSTS = ["*"]
     session = admin.cookies["sessionid"].value
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+    with browsers.browser() as browser:
         context = browser.new_context(viewport={"width": 1500, "height": 1000})
         context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
         page = context.new_page()

@@ -13,12 +13,11 @@ from django.utils import timezone
 
 from crm import conversations, desk, events, quality
 from crm.models import Customer, QualityFinding
-from tests.conftest import chromium
+from tests import browsers
 from tests.crm import hostile
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 
 
 @pytest.fixture
@@ -28,8 +27,7 @@ def page(live_server: Any, admin: Client, settings: Any, monkeypatch: Any) -> It
     monkeypatch.setattr("crm.tasks.ring", lambda task, *arguments: None)
     settings.ALLOWED_HOSTS = ["*"]
     session = admin.cookies["sessionid"].value
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+    with browsers.browser() as browser:
         context = browser.new_context()
         context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
         page = context.new_page()

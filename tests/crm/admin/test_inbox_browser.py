@@ -9,11 +9,10 @@ from django.utils import timezone
 
 from crm import conversations, extensions
 from crm.models import Conversation, Message, Note
-from tests.conftest import chromium
+from tests import browsers
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +26,7 @@ def page(live_server, admin: Client, settings):
     """A signed-in browser."""
     settings.ALLOWED_HOSTS = ["*"]
     session = admin.cookies["sessionid"].value
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+    with browsers.browser() as browser:
         context = browser.new_context()
         context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
         page = context.new_page()

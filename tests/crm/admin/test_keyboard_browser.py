@@ -10,12 +10,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from crm.models import Customer
-from tests import making
-from tests.conftest import chromium
+from tests import browsers, making
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 SEARCH = "#search-input-command"
 # Controls that a screen reader could only call “button” or “edit”.
 NAMELESS = """() => [...document.querySelectorAll("input, select, textarea, button, a[href]")]
@@ -37,8 +35,7 @@ def page(live_server: Any, admin: Client, settings: Any, monkeypatch: Any) -> It
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     settings.ALLOWED_HOSTS = ["*"]
     session = admin.cookies["sessionid"].value
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+    with browsers.browser() as browser:
         context = browser.new_context(base_url=live_server.url)
         context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
         page = context.new_page()

@@ -6,10 +6,9 @@ from contextlib import contextmanager
 import pytest
 from django.db import connections
 
-from tests.conftest import chromium
+from tests import browsers
 
 playwright = pytest.importorskip("playwright.sync_api")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 TREE = "[data-rules-tree]"
 
 
@@ -18,8 +17,7 @@ def browsing(live_server, admin, settings, language, **options):
     """A page of a browser that is signed in and speaks this language."""
     settings.ALLOWED_HOSTS = ["*"]
     session = admin.cookies["sessionid"].value
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+    with browsers.browser() as browser:
         wide = {"viewport": {"width": 1500, "height": 1000}}
         context = browser.new_context(**{**wide, **options})
         cookies = {"sessionid": session, settings.LANGUAGE_COOKIE_NAME: language}
