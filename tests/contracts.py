@@ -28,6 +28,7 @@ from crm.channels.base import (
     Outgoing,
 )
 from crm.channels.callbacks import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
+from crm.channels.http_wire import Answer
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECRET = "callback-secret"
@@ -249,6 +250,12 @@ class VendorContract(SendingContract):
 
         assert (outcome.state, outcome.reason) == (FAILED, "rate_limited")
         assert 1 <= outcome.retry_after <= 2
+
+    @pytest.mark.parametrize("status", [500, 502, 504])
+    def test_a_provider_that_breaks_down_may_have_taken_the_message(self, adapter, status):
+        outcome = adapter.understand(outgoing(1), Answer(status, {}, b"<html>oops"))
+
+        assert (outcome.state, outcome.reason) == (IN_DOUBT, "unanswered")
 
     def test_wrong_credentials_are_told_from_everything_else(self, account):
         wrong = {name: "wrong" for name in self.secrets if name != "private_key"}

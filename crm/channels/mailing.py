@@ -20,11 +20,9 @@ from crm.channels.base import (
     BLOCKED,
     BOUNCED,
     HARD_BOUNCE,
-    IN_DOUBT,
     INVALID_ADDRESS,
     SENDER_REFUSED,
     SOFT_BOUNCE,
-    UNANSWERED,
     CallbackRequest,
     Field,
     Outcome,
@@ -33,7 +31,7 @@ from crm.channels.base import (
 from crm.channels.http_many import failed, sent
 from crm.channels.http_wire import Answer, Call
 from crm.channels.mime import Address, InvalidAddress
-from crm.channels.posting import PostingAdapter, refused
+from crm.channels.posting import UNCLEAR, PostingAdapter, in_doubt, refused
 
 # Under this name our key travels with a mail and comes back in callbacks.
 KEY = "rapport_key"
@@ -49,8 +47,6 @@ PASSWORD_FIELD = Field(
 JSON_KIND = ("Content-Type", "application/json")
 # Providers that cannot reach us try for so long, some without signing anew.
 RETRIED_FOR = timedelta(hours=25)
-# The provider may have taken the mail before it failed.
-_UNCLEAR = frozenset({500, 502, 504})
 # Codes of RFC 3463 that say there is nobody, now and later; other permanent ones are about us.
 _NOBODY = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1", "5.4.4"})
 _FULL = frozenset({"5.2.2", "5.2.3", "5.3.4"})
@@ -117,7 +113,6 @@ class MailerAdapter(PostingAdapter):
     channel: ClassVar[str] = "email"
     # Many call again and again unless they are answered with 200.
     callback_answer: ClassVar[dict[str, object] | None] = {}
-    is_idempotent: ClassVar[bool] = False
     refusals: ClassVar[Mapping[str, str]] = {}
 
     def compose(self, mail: Mail) -> Call:
@@ -152,9 +147,8 @@ class MailerAdapter(PostingAdapter):
         Where the provider broke down, it may have taken the mail before: that stays in doubt.
         """
         code = answer.status
-        if code in _UNCLEAR and not self.is_idempotent:
-            detail = f"{code}: {answer.text()}"
-            return Outcome(message.message_id, IN_DOUBT, reason=UNANSWERED, detail=detail)
+        if code in UNCLEAR and not self.is_idempotent:
+            return in_doubt(message, answer)
         if code != 429 and code < 500:
             said = _bare(self.said(answer))
             for theirs, reason in self.refusals.items():

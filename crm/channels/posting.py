@@ -8,9 +8,11 @@ from django.utils.translation import gettext_noop as _
 
 from crm.channels.base import (
     DEFERRED,
+    IN_DOUBT,
     INVALID_ADDRESS,
     RATE_LIMITED,
     REJECTED,
+    UNANSWERED,
     UNAUTHORIZED,
     Account,
     Field,
@@ -39,6 +41,8 @@ ADDRESS_FIELD = Field(
 SMS_FIELDS = TEXT_FIELDS
 VENDOR_FIELDS = (*TEXT_FIELDS, ADDRESS_FIELD)
 _LONGEST_PAUSE = 3600.0
+# Statuses of a provider that may have taken the message before it failed.
+UNCLEAR = frozenset({500, 502, 504})
 
 
 class PostingAdapter:
@@ -47,6 +51,8 @@ class PostingAdapter:
     channel: ClassVar[str] = "sms"
     label: ClassVar[str] = ""
     fields: ClassVar[tuple[Field, ...]] = ()
+    # Whether the provider takes a message of the same key once.
+    is_idempotent: ClassVar[bool] = False
     # What the provider wants to hear when it calls us; nothing is an empty answer.
     callback_answer: ClassVar[dict[str, object] | None] = None
 
@@ -63,9 +69,17 @@ class PostingAdapter:
         """What the provider's answer means."""
         raise NotImplementedError
 
+    def understand(self, message: Outgoing, answer: Answer) -> Outcome:
+        """A provider that broke down may have taken the message before: that stays in doubt."""
+        outcome = self.read(message, answer)
+        is_unclear = answer.status in UNCLEAR and outcome.reason == DEFERRED
+        return in_doubt(message, answer) if is_unclear and not self.is_idempotent else outcome
+
     def send_many(self, batch: Sequence[Outgoing], *, journal: Journal) -> Iterator[Outcome]:
         """Send every message, many at once."""
-        return self._requests.send_many(batch, journal=journal, write=self._write, read=self.read)
+        return self._requests.send_many(
+            batch, journal=journal, write=self._write, read=self.understand
+        )
 
     def close(self) -> None:
         """Let go of the kept connections."""
@@ -73,6 +87,12 @@ class PostingAdapter:
 
     def _write(self, message: Outgoing) -> Call | Outcome:
         return self.write(prepared(message, self.account))
+
+
+def in_doubt(message: Outgoing, answer: Answer) -> Outcome:
+    """The outcome of a message that the provider may have taken or not."""
+    detail = f"{answer.status}: {answer.text()}"
+    return Outcome(message.message_id, IN_DOUBT, reason=UNANSWERED, detail=detail)
 
 
 def refused(message: Outgoing, answer: Answer, *, bad_address: bool = False) -> Outcome:

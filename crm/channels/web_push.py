@@ -122,6 +122,10 @@ class WebPushAdapter(PostingAdapter):
         )
         return Call(subscription.endpoint, headers, encrypted(plain, subscription))
 
+    def understand(self, message: Outgoing, answer: Answer) -> Outcome:
+        """A push service that breaks down has not taken the message: it may be tried again."""
+        return self.read(message, answer)
+
     def read(self, message: Outgoing, answer: Answer) -> Outcome:
         """404 and 410 say that the browser has unsubscribed."""
         if answer.is_success:

@@ -11,7 +11,7 @@ def test_every_registered_provider_can_be_imported():
 
 
 def test_an_unknown_provider_says_which_names_there_are():
-    with pytest.raises(registry.UnknownProvider, match="sms_http, tencent_sms"):
+    with pytest.raises(registry.UnknownProvider, match="sms_http, sparkpost, tencent_sms"):
         registry.adapter_for(Account("pigeon", "pigeon:"))
 
 
