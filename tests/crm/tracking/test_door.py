@@ -1,5 +1,7 @@
 """Openings and clicks through the door before Django, the spool and its drain."""
 
+import os
+import signal
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -8,10 +10,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from crm import messages, spool
-from crm.models import Event, Message, RejectedEvent, SpoolMark, UncountedSighting
+from crm import messages, spool, tracking
+from crm.models import Event, LinkDay, Message, RejectedEvent, SpoolMark, UncountedSighting
 from crm.tracking import draining, seeing
-from tests.crm.seeing import Door
+from tests.crm.seeing import BROWSER, Door
 
 pytestmark = pytest.mark.django_db
 
@@ -170,3 +172,51 @@ def test_a_connection_that_died_is_replaced(door: Door, links: tuple[str, str]) 
     connection.connection.close()
 
     assert door(links[0]).status == 302
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_what_was_answered_outlives_a_kill(
+    links: tuple[str, str], letter: Message, sightings: Path, counted: Counted
+) -> None:
+    """A process that answers is killed in the midst of it: all it answered is counted."""
+    look = tracking.Look(agent=BROWSER)
+    answered, says = os.pipe()
+    child = os.fork()
+    if not child:
+        while True:
+            tracking.saw_opening(message_id=letter.pk, look=look, now=timezone.now())
+            os.write(says, b".")
+    os.close(says)
+
+    told = len(os.read(answered, 200))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    while more := os.read(answered, 65536):
+        told += len(more)
+    os.close(answered)
+
+    # The last may be on the spool before it was answered.
+    assert told > 0
+    assert counted() - told in {0, 1}
+    assert sum(LinkDay.objects.values_list("people", flat=True)) - told in {0, 1}
+
+
+def test_a_kill_of_the_drain_before_its_commit_counts_nothing_twice(
+    door: Door, links: tuple[str, str], sightings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = timezone.now() + timedelta(seconds=5)
+    door(links[1])
+    mark = draining._mark
+
+    def die(ends: dict[str, int]) -> None:
+        mark(ends)
+        raise SystemExit("killed before the commit")
+
+    monkeypatch.setattr(draining, "_mark", die)
+    with pytest.raises(SystemExit):
+        draining.empty(folder=sightings, clock=lambda: later)
+    monkeypatch.setattr(draining, "_mark", mark)
+
+    assert not LinkDay.objects.exists()
+    assert draining.empty(folder=sightings, clock=lambda: later) == 1
+    assert LinkDay.objects.get().people == 1
