@@ -66,6 +66,12 @@ def estimate(*, campaign: Campaign, card: audiences.AudienceCard, now: datetime)
     )
 
 
+def as_sent(*, campaign: Campaign, customer: Customer, text: str) -> str:
+    """A text to somebody as it leaves by the account that carries it now."""
+    order = accounts.in_order(channel=Channel.SMS, purpose=campaign.purpose)
+    return _as_sent(text, campaign, customer, order[0].account) if order else text
+
+
 def _lengths(
     campaign: Campaign,
     step: Step,

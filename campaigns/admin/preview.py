@@ -7,8 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
+from campaigns import costs
 from campaigns.models import Campaign
 from crm import search, templates
+from crm.channels import segments
+from crm.choices import Channel
 from crm.models import Customer
 from crm.rendering import RenderError
 
@@ -35,9 +38,13 @@ def card(request: HttpRequest, pk: int) -> HttpResponse:
     customer = get_object_or_404(Customer, pk=_number(request.GET.get("customer", "")))
     context: dict[str, Any] = {"campaign": campaign, "customer": customer}
     try:
-        context["rendered"] = _render(campaign, customer.pk)
+        context["rendered"] = rendered = _render(campaign, customer.pk)
     except RenderError as error:
         context["error"] = error
+    else:
+        if rendered and first_step(campaign).channel == Channel.SMS:
+            text = costs.as_sent(campaign=campaign, customer=customer, text=rendered.text)
+            context |= {"text": text, "sms": segments.measure(text)}
     return render(request, "admin/campaigns/preview.html", context)
 
 

@@ -56,6 +56,19 @@ def test_the_dialog_says_what_an_sms_costs_and_that_a_mail_costs_nothing(admin, 
     assert "+44 2 people × 0.04 GBP an SMS = 0.16" in text
 
 
+def test_an_sms_is_previewed_as_it_leaves_with_its_parts(admin, draft, people, now):
+    told = {"url": "https://sms.example/x", "opt_out_text": "Reply STOP to end"}
+    accounts.keep(new=accounts.NewAccount("texts", "sms", "sms_http", told), now=now)
+    sms = staging.template(now=now, channel="sms", html="", text="a" * 150)
+    draft.steps.update(channel="sms", template=sms)
+    address = reverse("admin:campaigns_campaign_preview", args=[draft.pk])
+
+    html = admin.get(f"{address}?customer={people[0].pk}").content.decode()
+
+    assert f"{'a' * 150} Reply STOP to end" in html
+    assert "2 SMS of 168 units together in GSM-7" in html
+
+
 @pytest.mark.parametrize(("typed", "state"), [("", "draft"), ("wrong", "draft")])
 def test_a_large_launch_needs_the_name_typed(admin, draft, settings, typed, state):
     settings.LAUNCH_CONFIRM_ABOVE = 1
