@@ -35,6 +35,21 @@ def test_the_examples_of_amazons_own_suite_come_out_the_same(method, proof):
     assert dict(call.headers)["Authorization"].endswith(f"Signature={proof}")
 
 
+def test_a_request_is_signed_as_amazons_own_library_signs_it():
+    """The proof is that of botocore 1.44.5 for the same request, key and moment."""
+    place = "https://email.eu-central-1.amazonaws.com/v2/email/outbound-emails?b=2&a=1%20x"
+    call = Call(place, (("Content-Type", "application/json"),), '{"x":"ü"}'.encode())
+    signing = Signing("AKID", "secret/+x", "eu-central-1", "ses")
+
+    found = dict(signed(call, signing, at=datetime(2026, 11, 22, 12, tzinfo=UTC)).headers)
+
+    proof = "b0239d39486c75519b068fe0a0f8da9931ebd59f9dcb4cc13d27b60fa3ffb7f6"
+    assert found["X-Amz-Date"] == "20261122T120000Z"
+    assert found["Authorization"].endswith(
+        f"SignedHeaders=content-type;host;x-amz-date, Signature={proof}"
+    )
+
+
 class Amazon:
     """SNS as the simulator plays it, met without a wire."""
 
