@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Case, CharField, Count, Exists, OuterRef, QuerySet, Value, When
 
 from campaigns import eligibility
 from campaigns.choices import Reason
@@ -57,15 +58,24 @@ def card(*, campaign: Campaign, now: datetime) -> AudienceCard:
     )
 
 
-def reachable(*, campaign: Campaign, number: str, but_not: Iterable[str], now: datetime) -> int:
-    """How many the first step reaches whose phone begins so, and in none of the other ways."""
+def reached_by_number(
+    *, campaign: Campaign, beginnings: Iterable[str], now: datetime
+) -> dict[str, int]:
+    """How many the first step reaches, by the longest of the beginnings that their phone has."""
     step = campaign.steps.order_by("position").first()
     if step is None:
-        return 0
-    people = queryset(campaign=campaign).filter(phone__startswith=number)
-    for other in but_not:
-        people = people.exclude(phone__startswith=other)
-    return _reach(step, _not_held_out(campaign, people), now)[0]
+        return {}
+    people = _not_held_out(campaign, queryset(campaign=campaign))
+    for _reason, rows in _held_back(step, now):
+        people = people.exclude(Exists(rows.filter(customer=OuterRef("pk"))))
+    people = consent.reachable(
+        customers=people, channel=step.channel, purpose=campaign.purpose, now=now
+    )
+    longest_first = sorted(beginnings, key=len, reverse=True)
+    which = [When(phone__startswith=one, then=Value(one)) for one in longest_first]
+    fitting = people.annotate(beginning=Case(*which, output_field=CharField()))
+    counted = fitting.values_list("beginning").annotate(people=Count("pk"))
+    return {one: people for one, people in counted if one is not None}
 
 
 def _not_held_out(campaign: Campaign, customers: QuerySet[Customer]) -> QuerySet[Customer]:
@@ -83,13 +93,7 @@ def _reach(
     purpose = step.campaign.purpose
     reach = consent.count_reach(customers=customers, channel=step.channel, purpose=purpose, now=now)
     refused = {Reason(refusal): count for refusal, count in reach.refused.items() if count}
-    if not eligibility.is_capped(purpose=purpose):
-        return reach.reachable, refused
-    # In the order in which a delivery is judged: what they asked for goes before our own cap.
-    for reason, rows in (
-        (Reason.FREQUENCY_CHOICE, eligibility.at_their_choice(now=now)),
-        (Reason.FREQUENCY_CAP, eligibility.at_their_cap(channel=step.channel, now=now)),
-    ):
+    for reason, rows in _held_back(step, now):
         customers = customers.exclude(Exists(rows.filter(customer=OuterRef("pk"))))
         left = consent.count_reach(
             customers=customers, channel=step.channel, purpose=purpose, now=now
@@ -98,3 +102,13 @@ def _reach(
             refused[reason] = reach.reachable - left.reachable
         reach = left
     return reach.reachable, refused
+
+
+def _held_back(step: Step, now: datetime) -> tuple[tuple[Reason, QuerySet[Any]], ...]:
+    """Whom a cap holds back, in the order in which a delivery is judged: their own goes first."""
+    if not eligibility.is_capped(purpose=step.campaign.purpose):
+        return ()
+    return (
+        (Reason.FREQUENCY_CHOICE, eligibility.at_their_choice(now=now)),
+        (Reason.FREQUENCY_CAP, eligibility.at_their_cap(channel=step.channel, now=now)),
+    )

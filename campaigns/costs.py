@@ -14,9 +14,6 @@ from crm.choices import Channel
 from crm.models import Customer
 from crm.rendering import RenderError
 
-# Each price is a count of the audience.
-MOST_PRICES = 20
-
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -51,7 +48,7 @@ def estimate(*, campaign: Campaign, card: audiences.AudienceCard, now: datetime)
     order = accounts.in_order(channel=Channel.SMS, purpose=campaign.purpose)
     prices = sms_text.prices(order[0].account) if order else {}
     lengths = list(_lengths(campaign, step, card, order[0].account, now)) if prices else []
-    if not lengths or len(prices) > MOST_PRICES:
+    if not lengths:
         return None
     each = Decimal(sum(one.segments for one in lengths)) / len(lengths)
     parts = tuple(_parts(campaign, prices, each, now))
@@ -104,8 +101,7 @@ def _as_sent(text: str, campaign: Campaign, customer: Customer, account: Account
 def _parts(
     campaign: Campaign, prices: dict[str, Decimal], each: Decimal, now: datetime
 ) -> Iterator[Part]:
-    for beginning, price in sorted(prices.items()):
-        finer = [one for one in prices if one != beginning and one.startswith(beginning)]
-        people = audiences.reachable(campaign=campaign, number=beginning, but_not=finer, now=now)
-        if people:
-            yield Part(beginning, people, price, people * each * price)
+    found = audiences.reached_by_number(campaign=campaign, beginnings=prices, now=now)
+    for beginning, people in sorted(found.items()):
+        price = prices[beginning]
+        yield Part(beginning, people, price, people * each * price)
