@@ -32,6 +32,8 @@ MARKS = {
     "web": "[web]",
     "outbox": "manage.py outbox",
 }
+# The second thoughts that staff may have after a launch are tested elsewhere.
+IMPATIENT = {"LAUNCH_UNDO_SECONDS": "1"}
 OWN = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "RAPPORT_VAR", "PUBLIC_URL", "LIVE_URL")
 CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
@@ -169,10 +171,9 @@ def running(
             stdout=file,
             stderr=subprocess.STDOUT,
         )
-    said = _until_ready(process, terminal)
-    started = RunningSet(var, process, f"http://127.0.0.1:{port}", _password(said), said)
     try:
-        yield started
+        said = _until_ready(process, terminal)
+        yield RunningSet(var, process, f"http://127.0.0.1:{port}", _password(said), said)
     finally:
         left = processes.descendants(process.pid)
         process.terminate()
@@ -195,7 +196,7 @@ def _until_ready(process: subprocess.Popen[bytes], terminal: Path) -> list[str]:
 
     until(
         lambda: process.poll() is not None or any("Ctrl-C" in line for line in said()),
-        seconds=120,
+        seconds=240,
         what="the set says that it is ready",
     )
     assert process.poll() is None, "the set did not start:\n" + "\n".join(said())

@@ -1,6 +1,14 @@
-"""The main job on the orders of a real shop: the UCI Online Retail file."""
+"""The main job on the orders of a real shop: the UCI Online Retail file.
 
+Every other customer of it with all they bought, and all of them where RAPPORT_LONG asks for it.
+"""
+
+import csv
+import gzip
+import os
 import re
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +17,8 @@ from tests.stories.story import Story
 
 pytestmark = pytest.mark.processes
 
-ROWS = 541_909
+LONG = bool(os.environ.get("RAPPORT_LONG"))
+ROWS, CUSTOMERS = 541_909, 4338
 BUYERS = {
     "version": 1,
     "all": [
@@ -20,24 +29,54 @@ BUYERS = {
 }
 
 
+@dataclass(frozen=True)
+class Shop:
+    """The file that is imported, and what is in it."""
+
+    path: Path
+    rows: int
+    customers: int
+
+
+def shop_in(whole, folder):
+    """The whole file, or one with every other customer, and every other invoice of nobody."""
+    if LONG:
+        return Shop(whole, ROWS, CUSTOMERS)
+    path, rows, customers = folder / "half.csv.gz", 0, set()
+    with (
+        gzip.open(whole, "rt", encoding="utf-8", newline="") as file,
+        gzip.open(path, "wt", compresslevel=1, encoding="utf-8", newline="") as half,
+    ):
+        reader, writer = csv.reader(file), csv.writer(half)
+        writer.writerow(next(reader))
+        for row in reader:
+            who = row[6] or re.sub(r"\D", "", row[0])
+            if int(float(who)) % 2:
+                writer.writerow(row)
+                rows += 1
+                customers.add(row[6])
+    assert rows > ROWS * 0.4
+    return Shop(path, rows, len(customers - {""}))
+
+
 def test_a_real_shop_is_imported_understood_and_written_to(tmp_path, shared_data):
-    path = shared_data / "online_retail" / "online_retail.csv.gz"
-    with running.running(tmp_path / "var", "--no-demo") as started:
-        report = imported(started, str(path))
+    shop = shop_in(shared_data / "online_retail" / "online_retail.csv.gz", tmp_path)
+    with running.running(tmp_path / "var", "--no-demo", **running.IMPATIENT) as started:
+        report = imported(started, shop)
         with running.browser(started) as staff:
             story = Story(started, staff)
 
             a_run_beats_recency(story)
-            regular_buyers_get_a_mail(story)
+            regular_buyers_get_a_mail(story, shop)
 
     assert "rejected" in report
 
 
-def imported(started, path):
+def imported(started, shop):
     """Import the file; every row is kept or rejected under a kind."""
     report = started.command(
         "import_orders",
-        path,
+        str(shop.path),
         "--currency=GBP",
         "--time-zone=Europe/London",
         "--email-domain=example.com",
@@ -51,8 +90,10 @@ def imported(started, path):
             r"([\d,]+) rows = ([\d,]+) kept \+ ([\d,]+) rejected", report
         ).groups()
     )
-    assert total == kept + rejected == ROWS
-    assert started.value("SELECT count(*) FROM crm_customer") == pytest.approx(4338, abs=40)
+    assert total == kept + rejected == shop.rows
+    assert started.value("SELECT count(*) FROM crm_customer") == pytest.approx(
+        shop.customers, abs=40
+    )
     return report
 
 
@@ -78,7 +119,7 @@ def a_run_beats_recency(story):
     assert story.set.value("SELECT count(*) FROM marketing_cluster") >= 3
 
 
-def regular_buyers_get_a_mail(story):
+def regular_buyers_get_a_mail(story, shop):
     story.gather("Regular buyers", BUYERS)
     template = story.add(
         "crm/template",
@@ -96,4 +137,4 @@ def regular_buyers_get_a_mail(story):
     )
     caught = story.set.value("SELECT count(*) FROM crm_caughtmessage")
     print(f"segment: {members} regular buyers; {caught} mails in the outbox")
-    assert caught == members > 2000
+    assert caught == members > shop.customers * 0.46

@@ -30,7 +30,9 @@ RULES = {
 
 def test_the_main_job_is_done_end_to_end(tmp_path):
     with (
-        running.running(tmp_path / "var", CAMPAIGN_RETRY_SECONDS="5") as started,
+        running.running(
+            tmp_path / "var", CAMPAIGN_RETRY_SECONDS="5", **running.IMPATIENT
+        ) as started,
         running.browser(started) as staff,
     ):
         story = Story(started, staff)
@@ -169,7 +171,10 @@ def the_outbox_shows_every_mail(story):
 
 
 def people_click_open_and_unsubscribe(story):
-    agent = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"}
+    agent = {
+        "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0",
+        "Accept-Language": "en-GB,en",
+    }
     with httpx.Client(headers=agent) as public:
         one_person_leaves(story, public)
         people_choose_on_the_preference_page(story, public)
