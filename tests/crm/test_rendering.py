@@ -324,6 +324,10 @@ MOMENT = datetime(2026, 11, 22, 20, 30, tzinfo=UTC)
         ("{{ 1|plural('item', 'items') }}", "item", "item"),
         ("{{ 2|plural('item', 'items') }}", "items", "items"),
         ("{{ 'a long sentence'|truncate(8) }}", "a...", "a..."),
+        ("{{ '春天的第一批新茶今天到店了'|truncate(6) }}", "春天的...", "春天的..."),
+        ("{{ at|date(zone='UTC') }}", "22 November 2026", "2026年11月22日"),
+        ("{{ 12.5|money('EUR', 'zh') }}", "€12.50", "€12.50"),
+        ("{{ 1|plural('本', '本') }}", "本", "本"),
         ("{{ nothing }}", "", ""),
     ],
 )
