@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Length
 
 from crm import accounts, consent, conversations, messages, returned_mail
 from crm.channels import base, registry
@@ -30,6 +31,7 @@ MAX_ATTEMPTS = 3
 # Between two tries at a callback that could not be taken in.
 PAUSE = timedelta(minutes=1)
 _BATCH = 500
+_BATCH_BYTES = 4_000_000
 _KEPT_HEADERS = frozenset({"content-type", "user-agent"})
 # Among the headers kept: what stood after the question mark, which some providers say all in.
 _QUERY = "query"
@@ -165,7 +167,19 @@ def process_due(*, now: datetime) -> int:
 def _lock(callbacks: QuerySet[Callback], now: datetime) -> list[Callback]:
     is_due = Q(attempts=0) | Q(processed_at__lte=now - PAUSE)
     waiting = callbacks.filter(is_due, state=CallbackState.RECEIVED).order_by("pk")
-    return list(waiting.select_for_update(skip_locked=True)[:_BATCH])
+    held = waiting.select_for_update(skip_locked=True).annotate(size=Length("body"))
+    locked = held.values_list("pk", "size")[:_BATCH]
+    return list(Callback.objects.filter(pk__in=list(_fitting(locked))).order_by("pk"))
+
+
+def _fitting(sizes: Iterable[tuple[int, int]]) -> Iterator[int]:
+    """The first ones that are read together without taking much memory; always one at least."""
+    total = 0
+    for number, (callback_id, size) in enumerate(sizes):
+        total += size
+        if number and total > _BATCH_BYTES:
+            return
+        yield callback_id
 
 
 def _kept_query(url: str) -> str:

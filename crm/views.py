@@ -39,7 +39,8 @@ from crm.choices import DecisionSource, PrivacyKind
 from crm.models import Message
 from crm.rendering import RenderError
 
-MAX_CALLBACK = 1_000_000
+# Some providers tell of thousands of mails at once.
+MAX_CALLBACK = 10_000_000
 MAX_MAIL = 32 * 1024 * 1024
 # Public pages load our own style sheet and post to us, and that is all they may do.
 STRICT = {
@@ -74,11 +75,12 @@ View = Callable[..., HttpResponse]
 @require_http_methods(["GET", "POST"])
 def callback(request: HttpRequest, provider: str) -> HttpResponse:
     """Keep what a provider tells us, once and only if it is proven, then ring for it."""
-    body = request.body
-    if len(body) > MAX_CALLBACK:
-        return HttpResponse(status=413)
     if accounts.for_provider(provider=provider) is None:
         return HttpResponse(status=404)
+    # Read like this a body may be larger than forms may be.
+    body = request.read(MAX_CALLBACK + 1)
+    if len(body) > MAX_CALLBACK:
+        return HttpResponse(status=413)
     headers = {name.lower(): value for name, value in request.headers.items()}
     try:
         kept = callbacks.store(

@@ -262,3 +262,16 @@ def test_a_provider_that_is_away_is_no_reason_to_fail(
     monkeypatch.setattr(registry, "adapter_class", lambda _: FetchedAdapter)
 
     assert callbacks.fetch_all(seconds=0, now=now) == 0
+
+
+def test_large_callbacks_are_taken_in_a_few_at_a_time(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        told({"key": f"k{number}", "status": "delivered", "more": "x" * 400}, now)
+    monkeypatch.setattr(callbacks, "_BATCH_BYTES", 1_000)
+
+    looked_at = [callbacks.process_due(now=now) for _ in range(4)]
+
+    assert looked_at == [2, 2, 1, 0]
+    assert set(Callback.objects.values_list("state", flat=True)) == {"processed"}

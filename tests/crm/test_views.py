@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 from django.test import Client
 
-from crm import messages
+from crm import messages, views
 from crm.channels.callbacks import signature
 from crm.models import Callback, Customer, MarketingPause, Message, TemplateVersion
 from tests.crm.messages.letters import send, templated
@@ -160,7 +160,13 @@ def test_a_forged_callback_is_refused_and_not_kept(client: Client) -> None:
 
 @pytest.mark.usefixtures("provider_settings")
 def test_a_callback_too_large_is_refused(client: Client) -> None:
-    assert told(client, b"x" * 1_000_001) == 413
+    assert told(client, b"x" * (views.MAX_CALLBACK + 1)) == 413
+
+
+@pytest.mark.usefixtures("provider_settings")
+def test_a_callback_may_be_larger_than_a_form(client: Client) -> None:
+    assert told(client, b"x" * 3_000_000) == 204
+    assert len(bytes(Callback.objects.get().body)) == 3_000_000
 
 
 def test_an_unknown_provider_is_not_found(client: Client) -> None:
