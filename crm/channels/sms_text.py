@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 from msgspec import structs
 
@@ -88,10 +89,10 @@ def prices(account: Account) -> dict[str, Decimal]:
     for number, said in by_number(account.option("prices")).items():
         try:
             price = Decimal(said)
-        except InvalidOperation as error:
-            raise ValueError(f"“{said}” is no price.") from error
+        except InvalidOperation:
+            price = Decimal("NaN")
         if not (price.is_finite() and 0 <= price < _MOST):
-            raise ValueError(f"“{said}” is no price.")
+            raise ValueError(gettext("“%(price)s” is no price.") % {"price": said})
         found[number] = price
     return found
 
