@@ -38,6 +38,7 @@ from crm.models import (
     RejectedEvent,
     ReturnedMail,
     SendingDomain,
+    Snippet,
     TemplateVersion,
     TrackingRefusal,
     UncountedSighting,
@@ -212,3 +213,5 @@ def shop(
         name="relay", channel="email", provider="email", url="smtp://127.0.0.1:25", created_at=now
     )
     SendingDomain.objects.create(domain="shop.example")
+    footer = Snippet.objects.create(name="footer", created_at=now)
+    footer.versions.create(number=1, html="<p>Tea</p>", created_at=now)
