@@ -67,6 +67,10 @@ class Setting:
     default: object = None
 
 
+_READS = re.compile("environ|getenv|ENVIRONMENT")
+
+
+@cache
 def settings() -> dict[str, Setting]:
     """What marketing/settings.py, the runtime and the tests read from the environment."""
     found = {setting.name: setting for setting in _of_django()}
@@ -91,8 +95,10 @@ def _of_django() -> Iterator[Setting]:
 
 
 def _readers() -> list[Path]:
+    """The files that may read the environment: to read all others as code would take seconds."""
     tests = sorted((ROOT / "tests").rglob("*.py"))
-    return [path for path in (*house.sources(), *tests) if path.name != "documented.py"]
+    every = [path for path in (*house.sources(), *tests) if path.name != "documented.py"]
+    return [path for path in every if _READS.search(path.read_text(encoding="utf-8"))]
 
 
 def _read_names(path: Path) -> set[str]:
@@ -126,7 +132,7 @@ def _possible_names(key: ast.expr | None, constants: dict[str, str]) -> set[str]
 def _set_by_ourselves() -> frozenset[str]:
     """What one process of ours tells another; nobody else sets it."""
     found: set[str] = set()
-    for path in house.sources():
+    for path in set(_readers()) & set(house.sources()):
         for node in ast.walk(house.tree(path)):
             if isinstance(node, ast.Subscript) and _is_environ(node.value):
                 name = _text(node.slice)
