@@ -31,6 +31,9 @@ def test_a_mail_that_kills_its_worker_is_parked_and_all_others_go_out(
     campaign = staging.running(customers=people, now=timezone.now())
     poisoned = people[PEOPLE // 2]
     Customer.objects.filter(pk=poisoned.pk).update(first_name=dying_worker.NAME)
+    # What a test before this left is forgotten: so many rows are not read by the plans for none.
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
     environment = {
         **os.environ,
         "DATABASE_URL": address_of(str(connection.settings_dict["NAME"])),
