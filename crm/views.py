@@ -334,7 +334,7 @@ def _read(purpose: str, token: str) -> int:
 
 def _for_people(request: HttpRequest) -> None:
     """Pages that say who somebody is are not there for programs that collect pages."""
-    if tracking.is_program(agent=request.headers.get("User-Agent", "")):
+    if tracking.collects_pages(agent=request.headers.get("User-Agent", "")):
         raise tracking.NotFound("The page is for people.")
 
 

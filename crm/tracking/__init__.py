@@ -4,7 +4,7 @@ What is seen is written on a spool by the web process and recorded by thousands.
 docs/clicks.md.
 """
 
-from .agents import is_program
+from .agents import collects_pages
 from .counting import record
 from .leading import leads_to
 from .leaving import NotFound, channel, language, receiver, unsubscribe
@@ -20,8 +20,8 @@ __all__ = [
     "channel",
     "choose_mode",
     "chosen_mode",
+    "collects_pages",
     "follow",
-    "is_program",
     "language",
     "leads_to",
     "look_of",

@@ -25,6 +25,12 @@ _WORDS = re.compile(
     r"facebookexternalhit|feedfetcher|\+https?://|https?://[^ ]*bot",
     re.IGNORECASE,
 )
+# Collect pages for others to find or to see a part of; `curl` in somebody's hand does not.
+_COLLECTORS = re.compile(
+    r"(?<!cu)bot\b|\bbots?[/;) ]|crawl|spider|slurp|preview|externalhit|whatsapp|embedly|"
+    r"archive|feedfetcher",
+    re.IGNORECASE,
+)
 _SPECIAL = re.compile(r"[\^$.*+?\[\](){}|]")
 _ESCAPE = re.compile(r"\\(.)")
 
@@ -48,6 +54,11 @@ def is_program(*, agent: str) -> bool:
         return True
     words, pattern = _known()
     return any(word in agent for word in words) or pattern.search(agent) is not None
+
+
+def collects_pages(*, agent: str) -> bool:
+    """Whether what it is shown may be found by others: search engines, previews of links."""
+    return bool(_COLLECTORS.search(agent))
 
 
 @cache

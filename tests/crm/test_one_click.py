@@ -157,11 +157,16 @@ def test_a_crawler_is_not_shown_who_somebody_is(
     letter: messages.Draft, page: str, client: Client
 ) -> None:
     path = urlsplit(getattr(messages.links(message_id=letter.message_id), page)).path
-    bot = {"user-agent": "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)"}
+    agents = (
+        "",
+        "curl/8.5.0",
+        "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
+        "WhatsApp/2.23.20.0",
+    )
 
-    answers = [client.get(path), client.get(path, headers=bot)]
+    answers = [client.get(path, headers={"user-agent": agent}) for agent in agents]
 
-    assert [answer.status_code for answer in answers] == [200, 404]
-    assert {answer["X-Robots-Tag"] for answer in answers[:1]} == {"noindex, nofollow, noarchive"}
+    assert [answer.status_code for answer in answers] == [200, 200, 404, 404]
+    assert {answer["X-Robots-Tag"] for answer in answers[:2]} == {"noindex, nofollow, noarchive"}
     assert str(letter.message_id) not in path
     assert Message.objects.count() == 1
