@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import sys
+from importlib import import_module
 
 import django
 
@@ -25,7 +26,6 @@ def die(how: str) -> None:
 
 def work(campaign_id: int, how: str) -> None:
     """Send batch after batch, as a worker does, until nothing is planned."""
-    django.setup()
     from django.utils import timezone
 
     from campaigns import sending
@@ -56,6 +56,9 @@ def work(campaign_id: int, how: str) -> None:
 def deaths(campaign_id: int, how: str) -> list[int]:
     """The signals that ended processes, one after the other, before one did all there was."""
     signals: list[int] = []
+    # Loaded once for all; no connection is open before a fork.
+    django.setup()
+    import_module("campaigns.sending")
     while len(signals) < 50:
         child = os.fork()
         if child == 0:
