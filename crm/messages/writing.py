@@ -12,6 +12,7 @@ from crm.choices import Direction, MessageState
 from crm.messages import journals
 from crm.messages.drafts import Draft, body_hash, mail_hash
 from crm.messages.keeping import freeze
+from crm.messages.opting_out import text_as_sent
 
 # Longer than the slowest provider needs for a batch.
 LEASE = timedelta(minutes=10)
@@ -66,7 +67,7 @@ def _line(draft: Draft, providers: Mapping[str, str], owner: str, now: datetime)
             "" if is_templated else _escaped(draft.text),
             _number(draft.template_version_id),
             _NULL if variables is None else _escaped(variables),
-            draft.body_hash or _hash(draft),
+            draft.body_hash or _hash(draft, provider),
             _escaped(draft.key),
             _escaped(provider),
             *_begun(owner, now),
@@ -74,10 +75,14 @@ def _line(draft: Draft, providers: Mapping[str, str], owner: str, now: datetime)
     )
 
 
-def _hash(draft: Draft) -> str:
+def _hash(draft: Draft, provider: str) -> str:
+    """Of all that the customer sees, the words that an account ends its texts with too."""
     if draft.mail is not None:
         return mail_hash(mail=draft.mail)
-    return body_hash(subject=draft.subject, html=draft.html, text=draft.text)
+    said = {"channel": draft.channel, "purpose": draft.purpose, "number": draft.address}
+    account = accounts.for_provider(provider=provider)
+    text = text_as_sent(text=draft.text, account=account, **said) if account else draft.text
+    return body_hash(subject=draft.subject, html=draft.html, text=text)
 
 
 @lru_cache(maxsize=8)

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from campaigns import audiences, broadcasts, costs, preflight
 from campaigns.models import Campaign
 from crm import accounts, messages
+from crm.accounts import book
 from crm.channels import registry
 from crm.channels.memory import MemoryAdapter
 from crm.models import Customer, Message, ProviderAccount
@@ -130,3 +131,7 @@ def test_marketing_leaves_with_the_way_out_and_is_shown_with_it(
     assert [one.text for one in sent.sent] == ["Tea is here Reply STOP to end"]
     assert messages.show(message=message).text == "Tea is here Reply STOP to end"
     assert messages.show(message=message).is_exact
+
+    ProviderAccount.objects.update(options={"opt_out_text": "Text NO to end"})
+    book.forget()
+    assert not messages.show(message=message).is_exact
