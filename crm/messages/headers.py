@@ -39,9 +39,11 @@ def way_out_of(*, draft: Draft) -> str:
 
 
 def is_mail_read() -> bool:
-    """Whether a mail that asks for an end is read: by a mailbox of ours, or so the settings say."""
+    """Whether a mail that asks for an end comes to us: fetched, posted, or so the settings say."""
     said = settings.UNSUBSCRIBE_BY_MAIL
-    return said == "on" or (said == "auto" and Mailbox.objects.filter(is_active=True).exists())
+    if said != "auto":
+        return bool(said == "on")
+    return bool(settings.POSTED_MAIL_TOKEN) or Mailbox.objects.filter(is_active=True).exists()
 
 
 def unsubscribe_address(*, message_id: int) -> str:

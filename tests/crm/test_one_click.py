@@ -135,6 +135,14 @@ def test_the_settings_may_say_whether_a_mail_would_be_read(
     assert ("mailto:" in headers(letter)["List-Unsubscribe"]) == is_named
 
 
+def test_a_mail_is_read_where_a_provider_posts_mails_to_us(
+    letter: messages.Draft, settings: Any
+) -> None:
+    settings.POSTED_MAIL_TOKEN = "a word of ours"
+
+    assert "mailto:" in headers(letter)["List-Unsubscribe"]
+
+
 def test_a_transactional_mail_has_no_way_out(ada: Customer, settings: Any) -> None:
     settings.UNSUBSCRIBE_BY_MAIL = "on"
 
