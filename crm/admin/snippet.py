@@ -1,25 +1,19 @@
 """Snippets: the list, the editor, what uses one, and publishing that again."""
 
-from typing import Any
-
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import Max, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
-from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
-from unfold.admin import ModelAdmin
-from unfold.decorators import display
 
 from crm import rendering, republishing, snippets, templates
 from crm.admin import template_preview, veiling
+from crm.admin.edited import EditedAdmin
 from crm.admin.parts import post_once, staff_of
-from crm.admin.tags import moment
 from crm.choices import Channel
 from crm.models import Snippet, SnippetVersion
 
@@ -27,17 +21,10 @@ _PARTS = ("name", "html", "text")
 
 
 @admin.register(Snippet)
-class SnippetAdmin(ModelAdmin):
+class SnippetAdmin(EditedAdmin):
     """Shared pieces of templates; saving publishes a new version."""
 
     list_display = ("name", "version", "changed")
-    search_fields = ("name",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Snippet]:
-        found: QuerySet[Snippet] = super().get_queryset(request)
-        return found.annotate(
-            last_number=Max("versions__number"), last_at=Max("versions__created_at")
-        )
 
     def get_urls(self) -> list[URLPattern]:
         own = [
@@ -49,24 +36,6 @@ class SnippetAdmin(ModelAdmin):
             path(route, self.admin_site.admin_view(view), name=name) for route, view, name in own
         ]
         return urls + super().get_urls()
-
-    def has_delete_permission(self, request: HttpRequest, obj: Snippet | None = None) -> bool:
-        """Only by the button on its page, which asks what uses it."""
-        return False
-
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        return self._edit(request, None)
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        return self._edit(request, get_object_or_404(Snippet, pk=object_id))
 
     def again_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """What publishing the templates again would change; a POST does it."""
@@ -111,7 +80,7 @@ class SnippetAdmin(ModelAdmin):
             return HttpResponseRedirect(reverse("admin:crm_snippet_changelist"))
         return answer
 
-    def _edit(self, request: HttpRequest, snippet: Snippet | None) -> HttpResponse:
+    def edit(self, request: HttpRequest, snippet: Snippet | None) -> HttpResponse:
         if request.method != "POST":
             return self._page(request, snippet, _draft_of(request, snippet))
         if not self.has_change_permission(request):
@@ -155,14 +124,6 @@ class SnippetAdmin(ModelAdmin):
             "person": template_preview.somebody(),
         }
         return render(request, "admin/crm/snippet/editor.html", context)
-
-    @display(description=_("version"), ordering="last_number")
-    def version(self, snippet: Any) -> Any:
-        return snippet.last_number or "–"
-
-    @display(description=_("published"), ordering="last_at")
-    def changed(self, snippet: Any) -> str:
-        return moment(snippet.last_at)
 
 
 @require_POST

@@ -1,23 +1,21 @@
 """Templates: the list, the editor with its live preview, and the versions that were published."""
 
-from typing import Any
-
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import Count, Max, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from crm import rendering, templates
 from crm.admin import starters, template_preview, veiling
+from crm.admin.edited import EditedAdmin
 from crm.admin.parts import LedgerAdmin, post_once, staff_of
 from crm.admin.tags import moment
 from crm.choices import Channel
@@ -26,28 +24,12 @@ from crm.tracking_choices import TrackingMode
 
 
 @admin.register(Template)
-class TemplateAdmin(ModelAdmin):
+class TemplateAdmin(EditedAdmin):
     """What campaigns and staff send; saving publishes a new version."""
 
-    list_display = ("name", "channel", "version", "changed", "used")
+    list_display = ("name", "channel", "version", "changed")
     list_filter = (("channel", ChoicesDropdownFilter),)
     list_filter_submit = True
-    search_fields = ("name",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Template]:
-        found: QuerySet[Template] = super().get_queryset(request)
-        return found.annotate(
-            last_number=Max("versions__number"), last_at=Max("versions__created_at")
-        )
-
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
-        changelist = super().get_changelist_instance(request)
-        changelist.result_list = list(changelist.result_list)
-        rows = TemplateVersion.objects.filter(template__in=changelist.result_list)
-        counts = dict(rows.order_by().values_list("template_id").annotate(used=Count("messages")))
-        for template in changelist.result_list:
-            template.message_count = counts.get(template.pk, 0)
-        return changelist
 
     def get_urls(self) -> list[URLPattern]:
         own = [
@@ -59,25 +41,7 @@ class TemplateAdmin(ModelAdmin):
         ]
         return urls + super().get_urls()
 
-    def has_delete_permission(self, request: HttpRequest, obj: Template | None = None) -> bool:
-        """A template that was sent stays, so that what customers got can be shown."""
-        return False
-
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        return self._edit(request, None)
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        return self._edit(request, get_object_or_404(Template, pk=object_id))
-
-    def _edit(self, request: HttpRequest, template: Template | None) -> HttpResponse:
+    def edit(self, request: HttpRequest, template: Template | None) -> HttpResponse:
         if request.method == "POST":
             if not self.has_change_permission(request):
                 raise PermissionDenied
@@ -125,19 +89,6 @@ class TemplateAdmin(ModelAdmin):
             "starter": request.GET.get("starter", ""),
         }
         return render(request, "admin/crm/template/editor.html", context)
-
-    @display(description=_("version"), ordering="last_number")
-    def version(self, template: Any) -> Any:
-        return template.last_number or "–"
-
-    @display(description=_("published"), ordering="last_at")
-    def changed(self, template: Any) -> str:
-        return moment(template.last_at)
-
-    @display(description=_("messages"))
-    def used(self, template: Any) -> int:
-        count: int = template.message_count
-        return count
 
 
 class TrackedLinkInline(TabularInline):
