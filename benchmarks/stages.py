@@ -20,8 +20,9 @@ STAGES = {
     "smtp": ("crm.messages.sending:_hand_over",),
 }
 # What is called for every mail: the clock would cost as much as some stages, so it is asked at
-# one call of so many, which stands for all of them.
-_SAMPLED = {"crm.channels.smtp_pump:_prepare": 16}
+# one call of so many, which stands for all of them; a prime, as what they do has rhythms of its own
+# (every 32nd signature by RSA takes longer).
+_SAMPLED = {"crm.channels.smtp_pump:_prepare": 17}
 
 
 class Stages:

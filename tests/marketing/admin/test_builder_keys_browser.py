@@ -206,10 +206,12 @@ def test_without_script_rules_are_written_as_json_and_shown_in_words(
         is_shown = area.is_visible()
         page.fill("#id_name", "Written")
         area.fill(json.dumps(whole({"colour": "red"})))
-        page.click("[name=_save]")
+        with page.expect_navigation():
+            page.click("[name=_save]")
         refused = page.content()
         page.fill("#id_rules", json.dumps(whole(GERMAN)))
-        page.click("[name=_save]")
+        with page.expect_navigation():
+            page.click("[name=_save]")
         made = Segment.objects.get()
         segments.refresh(segment_id=made.pk, now=timezone.now())
         page.reload()
