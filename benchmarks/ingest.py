@@ -2,28 +2,24 @@
 
 import contextlib
 import json
-import os
 import random
 import subprocess
-import sys
-import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 from django.db import connection
 from django.utils import timezone
 
-from benchmarks import ports, posting, scratch
+from benchmarks import posting, scratch
+from benchmarks.web_servers import Servers, running
 from crm import customers, keys
 from crm.choices import ApiScope
-from marketing.runtime import processes, programs
+from marketing.runtime import processes
 
 # Low enough for a machine that is busy with other things; docs/benchmarks.md says what a quiet
 # one reaches.
@@ -43,8 +39,6 @@ _COLUMNS = "customer_id, name, occurred_at, received_at, properties, key"
 _BACKENDS = """
     SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
-MEMORY = ("MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_")
-ROOT = Path(__file__).resolve().parent.parent
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0"
 
 
@@ -65,36 +59,22 @@ class Round:
     database_cpu_microseconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Servers:
-    """The processes under test."""
-
-    web: subprocess.Popen[bytes]
-    web_port: int
-    ingest: subprocess.Popen[bytes]
-    drf: subprocess.Popen[bytes]
-    drf_port: int
-
-    @property
-    def memory(self) -> dict[str, float]:
-        """Megabytes that web and ingest answer for."""
-        return {
-            "web": _megabytes(_family(self.web)),
-            "ingest": _megabytes(_family(self.ingest)),
-        }
-
-
 def run(*, events: int, rounds: int, singles: int) -> dict[str, Any]:
     """Fill a throw-away database, send events in both ways several times, and report."""
-    with scratch.database() as address, _servers(address) as servers:
+    with (
+        scratch.database() as address,
+        running(
+            address=address, bare="benchmarks.plain_drf:application", TRACK_RATE="100000000/min"
+        ) as servers,
+    ):
         secret = _furnish()
         teller = Teller(secret)
         _round(servers, teller, max(BATCH, events // 4), max(50, singles // 4))
-        before = servers.memory
+        before = _memory(servers)
         measured = [_round(servers, teller, events, singles) for _ in range(rounds)]
         rate = median(one.single_per_second for one in measured) / 2
         seconds = _latencies(servers, teller, rate)
-        after = servers.memory
+        after = _memory(servers)
     return _report(measured, seconds, rate, before, after, events, singles)
 
 
@@ -166,7 +146,7 @@ def _round(servers: Servers, teller: Teller, events: int, singles: int) -> Round
     _settle()
     copied = _copy(cut)
     single = _singly(servers.web, servers.web_port, teller, singles)
-    plain = _singly(servers.drf, servers.drf_port, teller, max(50, singles // 4))
+    plain = _singly(servers.bare, servers.bare_port, teller, max(50, singles // 4))
     return Round(
         batch_per_second=events / taken,
         copy_per_second=events / copied,
@@ -249,38 +229,6 @@ def _value(query: str, *parameters: Any) -> int:
 # --- Processes ----------------------------------------------------------------------------------
 
 
-@contextmanager
-def _servers(address: str) -> Iterator[Servers]:
-    """Web, ingest and the plain view, on a spool of their own."""
-    with tempfile.TemporaryDirectory(prefix="rapport-bench-") as folder:
-        environment = {
-            **os.environ,
-            **{name: programs.ENVIRONMENT[name] for name in MEMORY},
-            "DATABASE_URL": address,
-            "RAPPORT_VAR": folder,
-            "TRACK_RATE": "100000000/min",
-        }
-        ours, theirs = ports.free(), ports.free()
-        commands = (
-            programs.granian("127.0.0.1", ours, "marketing.wsgi:application"),
-            (sys.executable, "-m", "marketing.runtime.ingest"),
-            programs.granian("127.0.0.1", theirs, "benchmarks.plain_drf:application"),
-        )
-        # What they say must not stand in the report.
-        running = [
-            subprocess.Popen(one, cwd=ROOT, env=environment, stdout=sys.stderr) for one in commands
-        ]
-        try:
-            for port in (ours, theirs):
-                ports.wait_for(port)
-            yield Servers(running[0], ours, running[1], running[2], theirs)
-        finally:
-            for process in running:
-                process.terminate()
-            for process in running:
-                process.wait(20)
-
-
 def _furnish() -> str:
     """People, a table to copy into, and a write key."""
     now = timezone.now()
@@ -289,6 +237,14 @@ def _furnish() -> str:
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE bench_event (LIKE crm_event INCLUDING ALL)")
     return keys.create(name="bench", scopes=[ApiScope.TRACK], now=now).secret
+
+
+def _memory(servers: Servers) -> dict[str, float]:
+    """Megabytes that web and ingest answer for."""
+    return {
+        "web": _megabytes(_family(servers.web)),
+        "ingest": _megabytes(_family(servers.ingest)),
+    }
 
 
 def _family(process: subprocess.Popen[bytes]) -> list[int]:

@@ -1,26 +1,22 @@
 """How soon clicks and openings are answered, beside a redirect and a picture that keep nothing."""
 
-import os
 import random
 import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 from django.db import connection
 from django.utils import timezone
 
-from benchmarks import ports, posting, scratch
+from benchmarks import posting, scratch
+from benchmarks.web_servers import Servers, running
 from crm import customers, links, templates
 from crm.messages.drafts import link_key
 from crm.models import Template, TemplateVersion
-from marketing.runtime import processes, programs
+from marketing.runtime import processes
 
 SLOWEST_P99_MS = 5.0
 MOST_CPU_MICROSECONDS = 500.0
@@ -32,8 +28,6 @@ SECONDS = 4.0
 # One client cannot keep a higher pace exactly: it would measure its own delays.
 MOST_PER_SECOND = 1_500.0
 PATIENCE = 120.0
-MEMORY = ("MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_")
-ROOT = Path(__file__).resolve().parent.parent
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0"
 _LETTERS = """
     INSERT INTO crm_message (customer_id, direction, channel, purpose, author, source_kind,
@@ -61,22 +55,11 @@ class Round:
     database_cpu_microseconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Servers:
-    """The processes under test, and their ports."""
-
-    web: subprocess.Popen[bytes]
-    web_port: int
-    ingest: subprocess.Popen[bytes]
-    bare: subprocess.Popen[bytes]
-    bare_port: int
-
-
 def run(*, calls: int, rounds: int) -> dict[str, Any]:
     """Fill a throw-away database, follow links and load pictures several times, and report."""
     with scratch.database() as address:
         letters = _furnish()
-        with _servers(address) as servers:
+        with running(address=address, bare="benchmarks.bare_redirect:application") as servers:
             draw = random.Random(7)
             _round(servers, letters, draw, max(100, calls // 4))
             measured = [_round(servers, letters, draw, calls) for _ in range(rounds)]
@@ -184,37 +167,6 @@ def _database_cpu() -> float:
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         return processes.cpu_seconds([pid for (pid,) in cursor.fetchall()])
-
-
-@contextmanager
-def _servers(address: str) -> Iterator[Servers]:
-    """Web, ingest and the bare answers, on a spool of their own."""
-    with tempfile.TemporaryDirectory(prefix="rapport-bench-") as folder:
-        environment = {
-            **os.environ,
-            **{name: programs.ENVIRONMENT[name] for name in MEMORY},
-            "DATABASE_URL": address,
-            "RAPPORT_VAR": folder,
-        }
-        ours, bare = ports.free(), ports.free()
-        commands = (
-            programs.granian("127.0.0.1", ours, "marketing.wsgi:application"),
-            (sys.executable, "-m", "marketing.runtime.ingest"),
-            programs.granian("127.0.0.1", bare, "benchmarks.bare_redirect:application"),
-        )
-        # What they say must not stand in the report.
-        running = [
-            subprocess.Popen(one, cwd=ROOT, env=environment, stdout=sys.stderr) for one in commands
-        ]
-        try:
-            for port in (ours, bare):
-                ports.wait_for(port)
-            yield Servers(running[0], ours, running[1], running[2], bare)
-        finally:
-            for process in running:
-                process.terminate()
-            for process in running:
-                process.wait(20)
 
 
 def _report(measured: list[Round], calls: int) -> dict[str, Any]:
