@@ -20,9 +20,9 @@ from django.db import connection
 from django.utils import timezone
 
 from benchmarks import ports, scratch
-from benchmarks.ingest import MEMORY, ROOT
 from benchmarks.live_segments import CALLS, MARKS, Call, Entry, Teller, make_marks
 from benchmarks.posting import Lane
+from benchmarks.web_servers import MEMORY, ROOT
 from crm import customers, keys
 from crm.choices import ApiScope
 from marketing import segments as operations

@@ -12,8 +12,8 @@ from pathlib import Path
 from benchmarks import ports
 from marketing.runtime import programs
 
-_MEMORY = ("MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_")
-_ROOT = Path(__file__).resolve().parent.parent
+MEMORY = ("MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_")
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def running(*, address: str, bare: str, **settings: str) -> Iterator[Servers]:
     with tempfile.TemporaryDirectory(prefix="rapport-bench-") as folder:
         environment = {
             **os.environ,
-            **{name: programs.ENVIRONMENT[name] for name in _MEMORY},
+            **{name: programs.ENVIRONMENT[name] for name in MEMORY},
             "DATABASE_URL": address,
             "RAPPORT_VAR": folder,
             **settings,
@@ -46,7 +46,7 @@ def running(*, address: str, bare: str, **settings: str) -> Iterator[Servers]:
         )
         # What they say must not stand in the report.
         started = [
-            subprocess.Popen(one, cwd=_ROOT, env=environment, stdout=sys.stderr) for one in commands
+            subprocess.Popen(one, cwd=ROOT, env=environment, stdout=sys.stderr) for one in commands
         ]
         try:
             for port in (ours, theirs):
