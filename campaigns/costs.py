@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from campaigns import audiences
+from campaigns import audiences, ways_out
 from campaigns.models import Campaign, Step
 from crm import accounts, messages, templates
 from crm.channels import segments, sms_text
@@ -94,6 +94,7 @@ def _as_sent(text: str, campaign: Campaign, customer: Customer, account: Account
         purpose=campaign.purpose,
         number=customer.phone,
         account=account,
+        own=ways_out.own_words(campaign=campaign, number=customer.phone),
     )
     return segments.smart(whole) if account.option("smart_characters") == "yes" else whole
 

@@ -1,20 +1,21 @@
 """What stands against a launch, found before anybody is written to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from campaigns import audiences
+from campaigns import audiences, ways_out
 from campaigns.models import Campaign, Step
 from crm import accounts, domains, templates
+from crm.channels import sms_text
 from crm.choices import Channel, Purpose
 from crm.models import TemplateVersion
 from crm.rendering import CompiledTemplate, RenderError
 
 _WAYS_OUT = {"unsubscribe_url", "preferences_url"}
-_OPT_OUT_WORDS = ("stop", "退订", "退訂")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +107,6 @@ def _check_way_out(
             _("The mail shows no unsubscribe link; only the mail program offers one."),
             stops=False,
         )
-    text = templates.made_of(version=version).text
-    says_how = any(word in text.casefold() for word in _OPT_OUT_WORDS)
-    says_how = says_how or _is_added(step)
-    if step.channel == Channel.SMS and not (says_how or _WAYS_OUT & compiled.variables):
-        yield Problem(
-            "no_opt_out_words",
-            _("The SMS does not say how to opt out; add for example “Reply STOP to end”."),
-            stops=False,
-        )
-
-
-def _is_added(step: Step) -> bool:
-    """Whether the account that carries it ends marketing texts with a way out."""
-    order = accounts.in_order(channel=step.channel, purpose=step.campaign.purpose)
-    return bool(order and order[0].account.option("opt_out_text"))
 
 
 def _check_domain() -> Iterator[Problem]:
@@ -147,9 +133,10 @@ def _check_audience(campaign: Campaign, step: Step, now: datetime) -> Iterator[P
         yield Problem("nobody_reachable", _("Nobody in the audience may be written to."))
     version = templates.latest(template_id=step.template_id)
     assert version is not None
+    texts = []
     for customer in card.sample:
         try:
-            templates.preview_version(version=version, customer_id=customer.pk, now=now)
+            shown = templates.preview_version(version=version, customer_id=customer.pk, now=now)
         except RenderError as error:
             yield Problem(
                 "sample_fails",
@@ -157,3 +144,37 @@ def _check_audience(campaign: Campaign, step: Step, now: datetime) -> Iterator[P
                 % {"customer": customer, "error": error},
             )
             return
+        texts.append(shown.text)
+    if ways_out.are_needed(campaign=campaign, channel=step.channel):
+        yield from _check_texts(campaign, version, texts, card.reachable, now)
+
+
+def _check_texts(
+    campaign: Campaign,
+    version: TemplateVersion,
+    texts: Sequence[str],
+    reachable: int,
+    now: datetime,
+) -> Iterator[Problem]:
+    """Whether each SMS says how to end them; what the text says itself needs nothing more."""
+    has_link = _WAYS_OUT & templates.compiled(version=version).variables
+    if has_link or (texts and all(map(sms_text.says_how, texts))):
+        return
+    left = ways_out.left_without(campaign=campaign, reachable=reachable, now=now)
+    if left and left == reachable:
+        yield Problem(
+            "no_opt_out_words",
+            _(
+                "The SMS does not say how to opt out; write for example “Reply STOP to end” into "
+                "the text, or as the campaign's opt-out text."
+            ),
+        )
+    elif left:
+        words = ngettext(
+            "%(number)s person may get an SMS that does not say how to opt out: no line of the "
+            "opt-out text is for their number. Add one without a number.",
+            "%(number)s people may get an SMS that does not say how to opt out: no line of the "
+            "opt-out text is for their number. Add one without a number.",
+            left,
+        )
+        yield Problem("not_all_opt_out_words", words % {"number": left})

@@ -95,6 +95,16 @@ def read(*, text: str) -> Keyword | None:
     return _MEANINGS.get(plain) or _MEANINGS.get(_without_courtesy(plain))
 
 
+def names_stop(*, text: str) -> bool:
+    """Whether a text names a word by which somebody can put an end to such texts."""
+    plain = _plain(text)
+    return any(
+        f" {word} " in f" {plain} " if word.isascii() else word in plain
+        for word, meaning in _MEANINGS.items()
+        if meaning is Keyword.STOP
+    )
+
+
 def without_quotes(*, text: str) -> str:
     """What somebody wrote above the mail that their answer quotes."""
     kept = []

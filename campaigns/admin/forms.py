@@ -8,7 +8,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from campaigns.models import Campaign, Step
-from crm.choices import Channel
+from crm import keywords
+from crm.channels.sms_text import by_number
+from crm.choices import Channel, Purpose
 from crm.models import Template
 
 
@@ -41,6 +43,7 @@ class CampaignForm(forms.ModelForm):
             "purpose",
             "segments",
             "excluded_segments",
+            "opt_out_text",
             "scheduled_at",
             "holdout_percent",
         ]
@@ -52,9 +55,31 @@ class CampaignForm(forms.ModelForm):
             self.initial.setdefault("channel", step.channel)
             self.initial.setdefault("template", step.template_id)
 
+    def clean_opt_out_text(self) -> str:
+        """Refuse words that nobody could answer with, and two that are for all others."""
+        told: str = self.cleaned_data["opt_out_text"].strip()
+        lines = [line for line in told.splitlines() if line.strip()]
+        for line in lines:
+            if not any(keywords.names_stop(text=said) for said in by_number(line).values()):
+                raise ValidationError(
+                    _("“%(line)s” names no word to answer with, such as STOP or 退订.")
+                    % {"line": line.strip()}
+                )
+        if len(by_number(told)) < len(lines):
+            raise ValidationError(_("Two lines are for the same numbers."))
+        return told
+
     def clean(self) -> dict[str, Any]:
-        """Refuse a template that is written for another channel."""
+        """Refuse a template for another channel; words that end texts are for marketing SMS."""
         cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("channel") != Channel.SMS:
+            cleaned["opt_out_text"] = ""
+        purpose = cleaned.get("purpose")
+        if cleaned.get("opt_out_text") and purpose and not Purpose(purpose).needs_consent:
+            self.add_error(
+                "opt_out_text",
+                ValidationError(_("An SMS of this purpose says no way out: leave it empty.")),
+            )
         template, channel = cleaned.get("template"), cleaned.get("channel")
         if template is not None and channel and template.channel != channel:
             self.add_error(

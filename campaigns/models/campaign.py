@@ -41,6 +41,17 @@ class Campaign(models.Model):
         validators=[MaxValueValidator(50)],
         help_text=_("Kept out, by a stable draw, to measure what the campaign brings."),
     )
+    opt_out_text = models.TextField(
+        _("opt-out text"),
+        blank=True,
+        default="",
+        max_length=500,
+        help_text=_(
+            "Ends SMS that do not say it already. One a line: the beginning of the number and the "
+            "text, such as “+1 Reply STOP to end”; without a number: for all others. Empty: the "
+            "text of the account that carries them."
+        ),
+    )
     scheduled_at = models.DateTimeField(
         _("send at"), null=True, blank=True, help_text=_("Empty: as soon as it is launched.")
     )

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from django.db import connection
 
-from campaigns import eligibility
+from campaigns import eligibility, ways_out
 from campaigns.choices import CampaignState, DeliveryState, Reason
 from campaigns.eligibility import Verdict
 from campaigns.models import Step
@@ -198,6 +198,7 @@ def _draft(
     said = letter.said
     assert said is not None
     assert letter.links is not None
+    read = messages.read_of(variables=known, paths=_compiled(step).reads)
     return Draft(
         message_id=letter.message_id,
         customer_id=letter.claim.customer_id,
@@ -214,7 +215,7 @@ def _draft(
         source_kind="delivery",
         source_id=letter.claim.delivery_id,
         template_version_id=step.template_version_id,
-        variables=messages.read_of(variables=known, paths=_compiled(step).reads),
+        variables=ways_out.keep(step=step, number=address, variables=read),
         provider=provider,
     )
 

@@ -59,7 +59,7 @@ TEXT_FIELDS = (
     ),
 )
 # What a text says that tells how to end it: nothing is added to that.
-_SAYS_HOW = re.compile(r"\bSTOP\b|退订|退訂|拒收")
+_SAYS_HOW = re.compile(r"\bSTOP\b|退订|退訂|拒收|(?i:\b(?:reply|text|send)\W{1,3}stop\b)")
 _MOST = Decimal(1000)
 _NUMBER = re.compile(r"\+\d{1,15}")
 
@@ -74,13 +74,17 @@ def prepared(message: Outgoing, account: Account) -> Outgoing:
     return structs.replace(message, text=text, sender=sender)
 
 
-def with_opt_out(text: str, number: str, account: Account) -> str:
-    """A marketing text that says how to end it, where the account has words for the number."""
-    words = by_number(account.option("opt_out_text"))
-    told = words.get(beginning(number, words) or "", "")
-    if not told or _SAYS_HOW.search(text) or told.casefold() in text.casefold():
+def with_opt_out(text: str, number: str, account: Account, own: str = "") -> str:
+    """A marketing text that says how to end it: in words of its own, or in those of the account."""
+    told = own or told_for(number, account.option("opt_out_text"))
+    if not told or says_how(text) or told.casefold() in text.casefold():
         return text
     return f"{text.rstrip()} {told}"
+
+
+def says_how(text: str) -> bool:
+    """Whether a text tells how to end such texts."""
+    return bool(_SAYS_HOW.search(text))
 
 
 def prices(account: Account) -> dict[str, Decimal]:
@@ -107,6 +111,12 @@ def by_number(told: str) -> dict[str, str]:
         elif line.strip():
             found[""] = line.strip()
     return found
+
+
+def told_for(number: str, told: str) -> str:
+    """What of it stands for a number; nothing where no line fits."""
+    words = by_number(told)
+    return words.get(beginning(number, words) or "", "")
 
 
 def beginning(number: str, known: Iterable[str]) -> str | None:

@@ -8,7 +8,7 @@ from crm.messages.drafts import Draft, Sent, Settlement, links, links_many, rese
 from crm.messages.headers import message_of_bounce, message_of_unsubscribe, unsubscribe_address
 from crm.messages.journals import owner, writing_as
 from crm.messages.keeping import keep_shared, read_of, thaw
-from crm.messages.opting_out import text_as_sent
+from crm.messages.opting_out import keep_way_out, text_as_sent
 from crm.messages.queue import NewMessage, is_waiting, say, send_queued
 from crm.messages.recovery import lost_owners, recover
 from crm.messages.sending import send_many
@@ -29,6 +29,7 @@ __all__ = [
     "find",
     "is_waiting",
     "keep_shared",
+    "keep_way_out",
     "links",
     "links_many",
     "lost_owners",

@@ -19,7 +19,7 @@ from crm.messages.headers import (
     way_out_headers,
     way_out_of,
 )
-from crm.messages.opting_out import text_as_sent
+from crm.messages.opting_out import own_way_out, text_as_sent
 
 
 class _Common(msgspec.Struct, frozen=True):
@@ -105,6 +105,7 @@ def _readable(draft: Draft, common: _Common) -> base.Outgoing:
 def _ending(draft: Draft, account: base.Account) -> Draft:
     """The draft with the words for its way out, where it is a text that has none."""
     said = {"channel": draft.channel, "purpose": draft.purpose, "number": draft.address}
+    said["own"] = own_way_out(variables=draft.variables)
     text = text_as_sent(text=draft.text, account=account, **said)
     return draft if text == draft.text else structs.replace(draft, text=text)
 

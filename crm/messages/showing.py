@@ -8,7 +8,7 @@ from crm import accounts, templates
 from crm.choices import Direction
 from crm.messages.drafts import MAIL_MARK, body_hash, links, mail_hash, untracked
 from crm.messages.keeping import thaw
-from crm.messages.opting_out import text_as_sent
+from crm.messages.opting_out import own_way_out, text_as_sent
 from crm.models import Message
 from crm.rendering import CompiledTemplate, LinkContext, Rendered
 
@@ -64,6 +64,7 @@ def _ended(message: Message, text: str) -> str:
     if account is None or message.direction != Direction.OUT:
         return text
     said = {"channel": message.channel, "purpose": message.purpose, "number": message.address}
+    said["own"] = own_way_out(variables=message.variables)
     return text_as_sent(text=text, account=account, **said)
 
 

@@ -12,7 +12,7 @@ from crm.choices import Direction, MessageState
 from crm.messages import journals
 from crm.messages.drafts import Draft, body_hash, mail_hash
 from crm.messages.keeping import freeze
-from crm.messages.opting_out import text_as_sent
+from crm.messages.opting_out import own_way_out, text_as_sent
 
 # Longer than the slowest provider needs for a batch.
 LEASE = timedelta(minutes=10)
@@ -80,6 +80,7 @@ def _hash(draft: Draft, provider: str) -> str:
     if draft.mail is not None:
         return mail_hash(mail=draft.mail)
     said = {"channel": draft.channel, "purpose": draft.purpose, "number": draft.address}
+    said["own"] = own_way_out(variables=draft.variables)
     account = accounts.for_provider(provider=provider)
     text = text_as_sent(text=draft.text, account=account, **said) if account else draft.text
     return body_hash(subject=draft.subject, html=draft.html, text=text)

@@ -135,3 +135,85 @@ def test_marketing_leaves_with_the_way_out_and_is_shown_with_it(
     ProviderAccount.objects.update(options={"opt_out_text": "Text NO to end"})
     book.forget()
     assert not messages.show(message=message).is_exact
+
+
+@pytest.mark.parametrize(
+    ("own", "sent"),
+    [
+        ("Text NO... or STOP", "Tea is here Text NO... or STOP"),
+        ("+44 Just STOP", "Tea is here Just STOP"),
+        ("+49 Stopp", "Tea is here Reply STOP to end"),
+    ],
+)
+def test_words_of_the_campaign_go_before_those_of_the_account(
+    now: datetime, monkeypatch: pytest.MonkeyPatch, own: str, sent: str
+) -> None:
+    carried(now, opt_out_text="Reply STOP to end")
+    adapter = MemoryAdapter(registry.Account("memory"))
+    monkeypatch.setattr(registry, "adapter_for", lambda account: adapter)
+    ada = making.subscriber(now=now)
+    campaign = texts([ada], now, "Tea is here")
+    Campaign.objects.update(opt_out_text=own)
+
+    broadcasts.launch(campaign_id=campaign.pk, by=None, now=now)
+    broadcasts.start_due(now=now + staging.LONG_ENOUGH)
+    staging.send(campaign=campaign, now=now + staging.LONG_ENOUGH)
+
+    message = Message.objects.get(channel="sms")
+    assert [one.text for one in adapter.sent] == [sent]
+    assert (messages.show(message=message).text, messages.show(message=message).is_exact) == (
+        sent,
+        True,
+    )
+    # What was sent stays what it was, whatever the campaign or its account say later.
+    Campaign.objects.update(opt_out_text="Antworte STOP")
+    assert messages.show(message=message).is_exact
+
+
+def test_words_of_the_campaign_are_counted_before_the_launch(now: datetime) -> None:
+    ada = making.subscriber(now=now)
+    carried(now, prices="0.05", opt_out_text="STOP")
+    campaign = texts([ada], now, "a" * 150)
+
+    before = cost_of(campaign, now)
+    campaign.opt_out_text = "+44 Reply STOP to end it"
+
+    after = cost_of(campaign, now)
+    assert (before and before.segments, after and after.segments) == (1, 2)
+    assert costs.as_sent(campaign=campaign, customer=ada, text="Tea") == (
+        "Tea Reply STOP to end it"
+    )
+
+
+def test_what_needs_no_consent_says_no_way_out(now: datetime) -> None:
+    ada = making.subscriber(now=now)
+    carried(now, opt_out_text="Reply STOP to end")
+    campaign = texts([ada], now, "Your tea is on its way")
+    campaign.purpose = "transactional"
+    campaign.save()
+
+    assert costs.as_sent(campaign=campaign, customer=ada, text="Sent") == "Sent"
+    assert preflight.check_launch(campaign=campaign, now=now) == []
+
+
+def test_every_account_that_may_carry_it_has_to_have_words(now: datetime) -> None:
+    people = [making.subscriber(now=now), making.subscriber(now=now, phone="+4915123456789")]
+    carried(now, opt_out_text="Reply STOP to end")
+    campaign = texts(people, now, "Tea is here")
+    assert preflight.check_launch(campaign=campaign, now=now) == []
+
+    accounts.keep(
+        new=accounts.NewAccount(
+            name="second",
+            channel="sms",
+            provider="sms_http",
+            told={"url": "https://two.example/messages", "opt_out_text": "+49 Antworte STOP"},
+        ),
+        now=now,
+    )
+    problems = preflight.check_launch(campaign=campaign, now=now)
+    assert [(one.code, one.stops) for one in problems] == [("not_all_opt_out_words", True)]
+    assert problems[0].message.startswith("1 person ")
+
+    campaign.opt_out_text = "+44 Reply STOP"
+    assert preflight.check_launch(campaign=campaign, now=now) == []

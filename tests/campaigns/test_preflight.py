@@ -114,6 +114,9 @@ def test_marketing_mail_without_an_unsubscribe_link_is_warned_of(now: datetime) 
         ("Tea is here. Reply STOP to end", []),
         ("新茶上市，回复退订停止接收", []),
         ("Tea is here. Out: {{ unsubscribe_url }}", []),
+        ("Stop by and have a tea", ["no_opt_out_words"]),
+        ("Tea! Reply stop to end", []),
+        ("Tea{% if customer.city == 'Oslo' %} STOP{% endif %}", ["no_opt_out_words"]),
     ],
 )
 def test_a_marketing_sms_says_how_to_opt_out(
@@ -123,6 +126,9 @@ def test_a_marketing_sms_says_how_to_opt_out(
     campaign.steps.update(channel="sms", template=sms)
 
     assert codes(campaign, now) == found
+    assert [one.stops for one in preflight.check_launch(campaign=campaign, now=now)] == [
+        True for _ in found
+    ]
 
 
 def test_an_audience_that_may_not_be_written_to_stops_the_launch(now: datetime) -> None:

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from campaigns.models import Answer, CannedReply, Delivery, Step
+from campaigns.models import Answer, Campaign, CannedReply, Delivery, Step
 from campaigns.reports import balance
 from marketing.models import Intent
 from tests import making
@@ -177,6 +177,50 @@ def test_a_template_for_another_channel_is_refused(admin, now):
 
     assert "written for another channel" in answer.content.decode()
     assert not Step.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("purpose", "told", "refused"),
+    [
+        ("marketing", "+1 Reply STOP to end\nAntworte STOPP", ""),
+        ("marketing", "+86 回T退订", ""),
+        ("marketing", "", ""),
+        ("marketing", "Have a nice day", "names no word to answer with"),
+        ("marketing", "Reply STOP\n+49", "names no word to answer with"),
+        ("marketing", "Reply STOP\nAntworte STOPP", "Two lines are for the same numbers."),
+        ("transactional", "Reply STOP", "leave it empty"),
+    ],
+)
+def test_the_opt_out_text_of_a_campaign_names_a_word_to_answer_with(
+    admin, people, now, purpose, told, refused
+):
+    sms = staging.template(now=now, channel="sms", html="")
+    fields = {"name": "A", "purpose": purpose, "holdout_percent": 0, "opt_out_text": told}
+
+    answer = admin.post(
+        reverse("admin:campaigns_campaign_add"),
+        {**fields, "channel": "sms", "template": sms.pk},
+    )
+
+    if refused:
+        assert refused in answer.content.decode()
+        assert not Campaign.objects.exists()
+    else:
+        assert Campaign.objects.get().opt_out_text == told
+        html = admin.get(answer["Location"]).content.decode()
+        assert ("Opt-out text" in html) is bool(told)
+
+
+def test_a_mail_keeps_no_opt_out_text(admin, now):
+    fields = {"name": "A", "purpose": "marketing", "holdout_percent": 0}
+    words = {"channel": "email", "opt_out_text": "Reply STOP"}
+
+    admin.post(
+        reverse("admin:campaigns_campaign_add"),
+        {**fields, **words, "template": staging.template(now=now).pk},
+    )
+
+    assert Campaign.objects.get().opt_out_text == ""
 
 
 def test_launched_campaigns_cannot_be_deleted(admin, running):
