@@ -14,16 +14,21 @@ from crm.rendering import Parts, RenderError, without_marks
 MOST = 100  # templates at once
 _MAX_LINES = 120
 _PARTS = ("subject", "html", "text")
+# Signs of lines, beside "+", "-" and a space: a part begins, and something is left out.
+HEAD, GAP = "#", "…"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What publishing a template again would change, line by line, or why it cannot be done."""
+    """What publishing a template again would change, or why it cannot be done.
+
+    A line is a sign and a text.
+    """
 
     template: Template
     number: int
     has_number: int
-    lines: tuple[str, ...] = ()
+    lines: tuple[tuple[str, str], ...] = ()
     error: str = ""
 
 
@@ -78,11 +83,15 @@ def _change(template: Template, has_number: int) -> Change:
     return Change(template, version.number, has_number, lines[:_MAX_LINES])
 
 
-def _difference(before: Parts, after: Parts) -> Iterator[str]:
+def _difference(before: Parts, after: Parts) -> Iterator[tuple[str, str]]:
     for part in _PARTS:
         old, new = _lines(getattr(before, part)), _lines(getattr(after, part))
         # The two lines at the head name files, of which there are none.
-        yield from list(difflib.unified_diff(old, new, lineterm="", n=1))[2:]
+        for number, line in enumerate(list(difflib.unified_diff(old, new, lineterm="", n=1))[2:]):
+            if line.startswith("@@"):
+                yield (GAP, "") if number else (HEAD, part)
+            else:
+                yield line[:1], line[1:]
 
 
 def _lines(source: str) -> list[str]:

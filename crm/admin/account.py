@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
@@ -225,7 +226,7 @@ class ProviderAccountAdmin(ModelAdmin):
             return gettext("none")
         return gettext("%(count)g a second") % {"count": row.per_second}
 
-    @display(description=_("order"), ordering="priority")
+    @display(description=pgettext_lazy("of several", "order"), ordering="priority")
     def place(self, row: ProviderAccount) -> SafeString:
         sooner = _button("up", row, "↑", gettext("Sooner"))
         return format_html("{} {}", sooner, _button("down", row, "↓", gettext("Later")))

@@ -20,6 +20,7 @@ from crm.choices import Channel
 from crm.models import ProviderAccount
 
 _TOLD = "told_"
+_SAID = {"yes": gettext_lazy("yes"), "no": gettext_lazy("no")}
 OWN = ("name", "channel", "sender", "lane", "per_second", "burst")
 
 
@@ -100,7 +101,7 @@ def _field(asked: Field, row: ProviderAccount | None) -> forms.Field:
             label=label,
             required=False,
             initial=before,
-            choices=[(one, one) for one in asked.choices],
+            choices=[(one, _SAID.get(one, one)) for one in asked.choices],
             widget=UnfoldAdminSelectWidget,
             help_text=help_text,
         )

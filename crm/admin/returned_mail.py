@@ -73,7 +73,7 @@ REASONS = {
 class ReturnedMailAdmin(LedgerAdmin):
     """Each mail once; what was put aside says why and can be tried again."""
 
-    list_display = ("said", "address", "about", "done", "standing", "mailbox", "taken")
+    list_display = ("said", "address", "about", "came_of_it", "taken")
     list_filter = (
         ("kind", ChoicesDropdownFilter),
         ("state", ChoicesDropdownFilter),
@@ -159,6 +159,12 @@ class ReturnedMailAdmin(LedgerAdmin):
     @display(description=_("what was done"), ordering="deed")
     def done(self, mail: ReturnedMail) -> str:
         return "–" if mail.deed == ReturnedDeed.NONE else mail.get_deed_display()
+
+    @display(description=_("what was done"), ordering="deed")
+    def came_of_it(self, mail: ReturnedMail) -> str:
+        """What was done, or why nothing was."""
+        is_aside = mail.state == ReturnedState.PUT_ASIDE
+        return self.standing(mail) if is_aside else self.done(mail)
 
     @display(description=_("state"), ordering="state")
     def standing(self, mail: ReturnedMail) -> str:

@@ -6,8 +6,17 @@ from typing import Any
 
 from django.conf import settings
 from django.utils.translation import get_language_info
+from django.utils.translation import gettext_lazy as _
 
 from crm.choices import Channel
+
+# What those that we bring are called; one that somebody added, as its folder is.
+_TITLES = {
+    "letter": _("Letter"),
+    "newsletter": _("Newsletter"),
+    "newsletter_mjml": _("Newsletter in MJML"),
+    "sms": _("SMS"),
+}
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,7 @@ class Starter:
         """What it is called in the list."""
         name, _slash, language = self.key.partition("/")
         told: dict[str, Any] = get_language_info(language)
-        words = name.upper() if name == Channel.SMS else name.replace("_", " ").capitalize()
+        words = _TITLES.get(name) or name.replace("_", " ").capitalize()
         return f"{words} · {told['name_local']}"
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
+from django.utils.translation import gettext_noop as _
+
 from crm.channels import callbacks
 from crm.channels.base import (
     BOUNCED,
@@ -17,7 +19,7 @@ from crm.channels.base import (
     Outgoing,
 )
 from crm.channels.smtp_pump import KeptWires, Pump
-from crm.channels.smtp_wire import Server
+from crm.channels.smtp_wire import Server, SmtpRefused, Wire
 
 WORDS = {"delivered": DELIVERED, "bounced": BOUNCED, "complained": COMPLAINED}
 
@@ -27,6 +29,7 @@ class EmailAdapter:
 
     channel: ClassVar[str] = "email"
     label: ClassVar[str] = "SMTP"
+    unasked: ClassVar[str] = _("A mail server has no list of what it has taken.")
     takes_bytes: ClassVar[bool] = True
 
     def __init__(self, account: Account) -> None:
@@ -37,6 +40,14 @@ class EmailAdapter:
     def send_many(self, batch: Sequence[Outgoing], *, journal: Journal) -> Iterator[Outcome]:
         """Hand every mail over; a cut connection leaves at most one mail in doubt for each."""
         return Pump(self._server, self._kept, batch, journal).outcomes()
+
+    def check(self) -> str:
+        """Greet the server and sign in; gives its words where it does not let us."""
+        try:
+            Wire(self._server).quit()
+        except SmtpRefused as refused:
+            return str(refused)
+        return ""
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check the signature and age of a callback."""

@@ -63,7 +63,7 @@ class HttpTemplateAdapter(PostingAdapter):
         ),
         Field(
             "headers",
-            _("Headers"),
+            _("Request headers"),
             help=_("One a line: “Name: value”; {secret} is the secret below."),
             default="Content-Type: application/json",
             is_needed=False,

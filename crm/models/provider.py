@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from simple_history.models import HistoricalRecords
 
 from crm import masking
@@ -40,7 +41,9 @@ class ProviderAccount(models.Model):
     secrets = EncryptedTextField(_("secrets"), blank=True, editable=False)
     is_active = models.BooleanField(_("active"), default=True)
     priority = models.PositiveSmallIntegerField(
-        _("order"), default=10, help_text=_("The smallest goes first; the next one stands in.")
+        pgettext_lazy("of several", "order"),
+        default=10,
+        help_text=_("The smallest goes first; the next one stands in.")
     )
     lane = models.CharField(_("carries"), max_length=10, choices=Lane, default=Lane.ALL)
     per_second = models.FloatField(

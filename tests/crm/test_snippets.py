@@ -149,8 +149,9 @@ def test_everything_that_uses_a_snippet_can_be_published_again(now: datetime) ->
     published = republishing.publish_again(template_ids=[spring.pk], by=None, now=now)
 
     assert (change.template, change.number, change.has_number, change.error) == (spring, 1, 1, "")
-    assert "-<p>Old</p>" in change.lines
-    assert "+<p>New</p>" in change.lines
+    assert change.lines[0] == (republishing.HEAD, "html")
+    assert ("-", "<p>Old</p>") in change.lines
+    assert ("+", "<p>New</p>") in change.lines
     assert [(one.template, one.number) for one in published] == [(spring, 2)]
     assert republishing.plan(snippet_id=footer.pk) == []
 

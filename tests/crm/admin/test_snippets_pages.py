@@ -71,8 +71,8 @@ def test_what_uses_it_is_published_again_after_a_look(admin, footer, spring, now
 
     admin.post(at(footer.snippet, "again"), {"template": [spring.pk]})
 
-    assert "-&lt;p&gt;Old&lt;/p&gt;" in page
-    assert "+&lt;p&gt;New&lt;/p&gt;" in page
+    assert "− &lt;p&gt;Old&lt;/p&gt;" in page
+    assert "+ &lt;p&gt;New&lt;/p&gt;" in page
     version = templates.latest(template_id=spring.pk)
     assert version.number == 2
     assert "<p>New</p>" in version.made["html"]

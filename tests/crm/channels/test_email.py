@@ -278,3 +278,14 @@ def test_a_mail_put_off_is_as_free_as_one_never_begun():
         send(server, outgoing(1, "gone@x.example"), outgoing(2, "busy@x.example"), journal=journal)
 
     assert journal.last() == {0: states.REFUSED, 1: states.CLAIMED}
+
+
+def test_a_server_that_is_asked_whether_it_is_there_gets_no_mail():
+    with ScriptedSmtp() as server:
+        adapter = adapter_at(server)
+        there = adapter.check()
+
+    assert there == ""
+    assert server.mails == []
+    with pytest.raises(OSError):
+        adapter.check()

@@ -74,6 +74,19 @@ def test_a_refused_password_sends_nothing_and_says_so(trusted: Certificate, sche
 
 
 @BOTH_WAYS
+def test_the_light_of_an_account_knows_a_refused_password(trusted: Certificate, scheme: str):
+    with SecureSmtp(trusted, scheme) as server:
+        said = [
+            EmailAdapter(Account("email", server.url(who))).check()
+            for who in (RIGHT, "shop%40example:wrong")
+        ]
+
+    assert said[0] == ""
+    assert "535" in said[1]
+    assert "wrong" not in said[1]
+
+
+@BOTH_WAYS
 @pytest.mark.parametrize("fault", ["not trusted", "another host", "run out"])
 def test_a_wrong_certificate_is_told_neither_password_nor_mail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str, fault: str
