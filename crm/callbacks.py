@@ -213,24 +213,29 @@ def _read(callback: Callback) -> _Read:
 def _settle(read: Sequence[_Read], now: datetime) -> None:
     news = [(one.callback.provider, each) for one in read for each in one.news]
     ids = _message_ids(news)
-    outcomes = [
-        outcome
+    known = [
+        (message_id, each)
         for provider, each in news
-        if (outcome := _settlement(each, ids.get((provider, each.provider_message_id, each.key))))
+        if (message_id := ids.get((provider, each.provider_message_id, each.key))) is not None
     ]
-    changed = messages.settle_many(outcomes=outcomes, now=now)
-    returned_mail.close_repeated(message_ids=changed, now=now)
-    _withdraw(
-        {
-            ids[provider, each.provider_message_id, each.key]: each.occurred_at
-            for provider, each in news
-            if each.kind == base.UNSUBSCRIBED
-            and (provider, each.provider_message_id, each.key) in ids
-        },
-        now,
-    )
+    heed(news=known, now=now)
     for one in read:
         _finish(one.callback, now, one.error)
+
+
+@transaction.atomic
+def heed(*, news: Sequence[tuple[int, base.CallbackNews]], now: datetime) -> list[int]:
+    """Do what news of messages ask for, whether the provider told us or was asked.
+
+    Settles the messages, closes addresses that have bounced softly too often, and ends what
+    people have unsubscribed from. Gives the messages that moved on.
+    """
+    outcomes = [outcome for pk, each in news if (outcome := _settlement(each, pk))]
+    changed = messages.settle_many(outcomes=outcomes, now=now)
+    returned_mail.close_repeated(message_ids=changed, now=now)
+    left = {pk: each.occurred_at for pk, each in news if each.kind == base.UNSUBSCRIBED}
+    _withdraw(left, now)
+    return list(changed)
 
 
 def _withdraw(left: Mapping[int, datetime], now: datetime) -> None:
@@ -255,14 +260,10 @@ def _withdraw(left: Mapping[int, datetime], now: datetime) -> None:
     consent.decide_many(decisions=decisions, now=now)
 
 
-def settlement(*, news: base.CallbackNews, message_id: int | None) -> Settlement | None:
+def _settlement(news: base.CallbackNews, message_id: int) -> Settlement | None:
     """What a provider's word means for the message that it is about, if it means anything."""
-    return _settlement(news, message_id)
-
-
-def _settlement(news: base.CallbackNews, message_id: int | None) -> Settlement | None:
     state = _STATES.get(news.kind)
-    if message_id is None or state is None:
+    if state is None:
         return None
     return Settlement(
         message_id=message_id,

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import F, Q, QuerySet, TextChoices
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from crm import accounts, audit, callbacks, consent, messages
@@ -55,6 +56,8 @@ class Fate:
 
     plan: DoubtPlan
     at: datetime | None = None
+    # Why its provider cannot be asked what became of it.
+    unasked: str = ""
 
 
 def doubtful() -> QuerySet[Message]:
@@ -73,7 +76,7 @@ def fate(*, message: Message, now: datetime) -> Fate:
         return Fate(DoubtPlan.RESEND, since + _resent_after())
     if _looks_up(adapter) and since > now - ASKED_FOR:
         return Fate(DoubtPlan.ASK, max(message.due_at or since, since + PATIENCE))
-    return Fate(DoubtPlan.NOTHING)
+    return Fate(DoubtPlan.NOTHING, unasked=_why_unasked(adapter))
 
 
 def reconcile(*, owner: str, now: datetime) -> int:
@@ -161,12 +164,8 @@ def _ask_one(provider: str, asked: Sequence[Message], now: datetime) -> int:
     if not isinstance(adapter, base.LooksUp):
         return 0
     by_key = {message.key: message.pk for message in asked}
-    outcomes = [
-        settlement
-        for news in _news(adapter, asked)
-        if (settlement := callbacks.settlement(news=news, message_id=by_key.get(news.key)))
-    ]
-    moved = messages.settle_many(outcomes=outcomes, now=now)
+    known = [(by_key[news.key], news) for news in _news(adapter, asked) if news.key in by_key]
+    moved = callbacks.heed(news=known, now=now)
     for message in asked:
         if message.pk not in moved:
             since = message.settled_at or message.created_at
@@ -183,6 +182,7 @@ def _news(adapter: base.LooksUp, asked: Sequence[Message]) -> list[base.Callback
             key=one.key,
             sender=accounts.sender_of(name=one.provider, channel=one.channel),
             recipient=one.address,
+            between=(one.created_at, one.settled_at or one.created_at),
         )
         for one in asked
     ]
@@ -302,6 +302,12 @@ def _adapter_class(provider: str) -> type[base.Adapter] | None:
 
 def _is_idempotent(adapter: type[base.Adapter] | None) -> bool:
     return bool(getattr(adapter, "is_idempotent", False))
+
+
+def _why_unasked(adapter: type[base.Adapter] | None) -> str:
+    """Why the provider cannot be asked, for staff; nothing where it can, or is not set up."""
+    told = "" if _looks_up(adapter) else str(getattr(adapter, "unasked", ""))
+    return gettext(told) if told else ""
 
 
 def _looks_up(adapter: type[base.Adapter] | None) -> bool:

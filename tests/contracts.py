@@ -24,8 +24,10 @@ from crm.channels.base import (
     CallbackRequest,
     Checks,
     Inbound,
+    LooksUp,
     Outcome,
     Outgoing,
+    ProviderAway,
 )
 from crm.channels.callbacks import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from crm.channels.http_wire import Answer
@@ -337,6 +339,33 @@ class VendorContract(SendingContract):
     def test_what_cannot_be_read_is_refused(self, adapter, body):
         with pytest.raises(CallbackRefused):
             adapter.read_callback(CallbackRequest({}, body, CALLBACK_URL, NOW))
+
+    def test_a_doubt_is_asked_for_or_staff_are_told_why_not(self, adapter):
+        told = getattr(adapter, "unasked", "")
+
+        assert isinstance(adapter, LooksUp) or told
+
+    def test_a_message_in_doubt_can_be_asked_for(self, adapter):
+        if not isinstance(adapter, LooksUp):
+            return  # the provider has no search by anything of ours
+        keys, number = (f"doubt-{self.vendor}", f"lost-{self.vendor}"), f"{self.recipient}0107"
+        outcome = self.sent(adapter, "0107", key=keys[0])
+        now = datetime.now(UTC)
+        asked = [outgoing(n, number, key=key, between=(now, now)) for n, key in enumerate(keys)]
+
+        (news,) = adapter.look_up(asked)
+
+        assert (news.key, news.kind in {"sent", "delivered"}) == (keys[0], True)
+        assert news.provider_message_id in {outcome.provider_message_id, ""}
+        assert adapter.look_up(asked[1:]) == []
+
+    def test_who_cannot_be_asked_is_away(self, account):
+        if not hasattr(self.adapter_class, "look_up"):
+            return  # the provider has no search by anything of ours
+        gone = self.adapter_class(replace(account, url="http://127.0.0.1:9"))
+
+        with pytest.raises(ProviderAway):
+            gone.look_up([outgoing(1, f"{self.recipient}0100")])
 
     def test_every_word_of_the_provider_means_one_of_ours(self):
         words = importlib.import_module(self.adapter_class.__module__).WORDS

@@ -3,7 +3,8 @@
 import hmac
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from typing import ClassVar
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
+from crm.channels.asking import Ask, find_each, rows_in
 from crm.channels.base import (
     DEFERRED,
     DELIVERED,
@@ -19,6 +21,7 @@ from crm.channels.base import (
     RATE_LIMITED,
     REJECTED,
     SENDER_REFUSED,
+    SENT_NEWS,
     UNAUTHORIZED,
     UNKNOWN,
     CallbackNews,
@@ -54,6 +57,9 @@ REFUSALS = {
 _DEAD = frozenset({"MOBILE_NOT_ON_SERVICE"})
 _CHINA = ZoneInfo("Asia/Shanghai")
 _LIMIT_WAIT = 60.0
+# `SendStatus` of a list; 1 is on its way.
+_SENT_STATUS = {"2": FAILED_NEWS, "3": DELIVERED}
+_MOST_DAYS = 2
 _VERSION = "2017-05-25"
 
 
@@ -123,6 +129,24 @@ class AliyunSmsAdapter(PostingAdapter):
         """Read a list of reports (`success`) and of messages that people sent (`content`)."""
         return [self._read(row, request) for row in proofs.objects(request)]
 
+    def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
+        """Ask for what each number got on the days in question; `OutId` is our key."""
+        return find_each(doubtful, self._find)
+
+    def _find(self, message: Outgoing, ask: Ask) -> list[CallbackNews]:
+        found = []
+        for day in _days(message):
+            known = {
+                "PhoneNumber": _national(message.recipient),
+                "SendDate": f"{day:%Y%m%d}",
+                "PageSize": "50",
+                "CurrentPage": "1",
+            }
+            answer = ask(self._call("QuerySendDetails", known))
+            listed = rows_in(answer, "SmsSendDetailDTOs", "SmsSendDetailDTO")
+            found += [_detail(one, message) for one in listed if text(one, "OutId") == message.key]
+        return found
+
     def _read(self, row: dict[str, object], request: CallbackRequest) -> CallbackNews | Inbound:
         if "content" in row:
             return Inbound(
@@ -166,6 +190,29 @@ class AliyunSmsAdapter(PostingAdapter):
         path = urlsplit(base).path.rstrip("/")
         root = base.removesuffix("/").removesuffix(path)
         return Call(f"{root}{path}/?{asked_for}", (*said, ("Authorization", proof)))
+
+
+def _days(message: Outgoing) -> list[date]:
+    """The days of China in which a message in doubt was handed over; the last ones of many."""
+    first, last = message.between or (proofs.now() - timedelta(hours=1), proofs.now())
+    latest = last.astimezone(_CHINA).date()
+    days = (latest - first.astimezone(_CHINA).date()).days
+    return [latest - timedelta(days=back) for back in range(min(days, _MOST_DAYS) + 1)]
+
+
+def _detail(row: dict[str, object], message: Outgoing) -> CallbackNews:
+    """What became of a message; the list does not say the id that sending gave."""
+    kind = _SENT_STATUS.get(text(row, "SendStatus"), SENT_NEWS)
+    told = row.get("ReceiveDate") or row.get("SendDate")
+    return CallbackNews(
+        provider_message_id="",
+        key=message.key,
+        kind=kind,
+        occurred_at=proofs.moment(told, proofs.now(), _CHINA),
+        recipient=message.recipient,
+        reason=proofs.why(kind, text(row, "ErrCode"), dead=_DEAD),
+        raw=row,
+    )
 
 
 def authorization(

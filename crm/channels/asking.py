@@ -1,6 +1,7 @@
-"""Asking a provider what became of messages in doubt, one request each, over one connection."""
+"""Asking a provider what became of messages in doubt, one after the other over one connection."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import httpx
 
@@ -8,26 +9,51 @@ from crm.channels.base import CallbackNews, Outgoing, ProviderAway
 from crm.channels.http_client import trusted_client
 from crm.channels.http_wire import Call
 
+Ask = Callable[[Call], object]
+Find = Callable[[Outgoing, Ask], list[CallbackNews]]
 Read = Callable[[Outgoing, object], list[CallbackNews]]
 
 
-def ask_each(
-    doubtful: Sequence[Outgoing], write: Callable[[Outgoing], Call], read: Read
-) -> list[CallbackNews]:
-    """What a provider knows of each message; of whom it knows nothing there is no news.
+# The provider takes the search for one message amiss, not us.
+_REFUSED = frozenset({400, 422})
 
-    Where it stops answering, what it has said so far counts; ProviderAway if that is nothing.
+
+class _NotAsked(Exception):  # noqa: N818 - it names what happened
+    """This one message cannot be searched for."""
+
+
+def find_each(doubtful: Sequence[Outgoing], find: Find) -> list[CallbackNews]:
+    """What a provider knows of each message, found in as many requests as `find` makes.
+
+    Of whom it knows nothing there is no news, nor where it refuses one search. Where it stops
+    answering, what it has said so far counts; ProviderAway if that is nothing.
     """
     found: list[CallbackNews] = []
     with trusted_client(connections=1) as client:
         for message in doubtful:
             try:
-                found += read(message, _answer(client, write(message)))
+                found += find(message, lambda call: _answer(client, call))
+            except _NotAsked:
+                continue
             except (httpx.HTTPError, ValueError) as error:
                 if found:
                     return found
                 raise ProviderAway(f"{type(error).__name__}: {error}") from error
     return found
+
+
+def ask_each(
+    doubtful: Sequence[Outgoing], write: Callable[[Outgoing], Call], read: Read
+) -> list[CallbackNews]:
+    """The same where one request for each message is enough."""
+    return find_each(doubtful, lambda message, ask: read(message, ask(write(message))))
+
+
+def rows_in(answer: object, *names: str) -> list[dict[str, Any]]:
+    """The objects of a list that lies somewhere in an answer; empty where there is none."""
+    for name in names:
+        answer = answer.get(name) if isinstance(answer, dict) else None
+    return [one for one in answer if isinstance(one, dict)] if isinstance(answer, list) else []
 
 
 def _answer(client: httpx.Client, call: Call) -> object:
@@ -36,4 +62,6 @@ def _answer(client: httpx.Client, call: Call) -> object:
     answer = client.request(call.method, call.url, headers=headers, content=call.body or None)
     if answer.status_code == httpx.codes.NOT_FOUND:
         return None
+    if answer.status_code in _REFUSED:
+        raise _NotAsked
     return answer.raise_for_status().json()

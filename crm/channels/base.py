@@ -120,6 +120,8 @@ class Outgoing(msgspec.Struct, frozen=True):
     unsubscribe_mail: str = ""
     # Who signs the mail, where we hand it to a mail server ourselves.
     signers: tuple[Signer, ...] = ()
+    # Of a message in doubt: when it was handed over, at the earliest and at the latest.
+    between: tuple[datetime, datetime] | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -225,10 +227,17 @@ class Checks(Protocol):
 
 @runtime_checkable
 class LooksUp(Protocol):
-    """An adapter that can ask its provider what became of messages in doubt."""
+    """An adapter that can ask its provider what became of messages in doubt.
+
+    One that cannot says why in `unasked`, in words for staff.
+    """
 
     def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
-        """What the provider knows of them; of whom it knows nothing there is no news."""
+        """What the provider knows of them by what is ours alone: key, Message-ID, metadata.
+
+        The same address at the same time proves nothing. Of whom the provider knows nothing there
+        is no news: lists are late, and what is missing in one may still have left.
+        """
 
 
 @runtime_checkable

@@ -1,11 +1,15 @@
 """SMS through MessageBird (Bird): the REST API of rest.messagebird.com."""
 
 import json
+from collections.abc import Sequence
+from datetime import UTC, timedelta
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
+from crm.channels.asking import ask_each, rows_in
 from crm.channels.base import (
     DELIVERED,
     FAILED_NEWS,
@@ -44,6 +48,7 @@ _PARAMETERS = {
     "originator": SENDER_REFUSED,
 }
 _DEAD = frozenset({"unknown subscriber"})
+_EARLIER = timedelta(hours=1)
 
 
 class MessageBirdAdapter(PostingAdapter):
@@ -137,11 +142,46 @@ class MessageBirdAdapter(PostingAdapter):
             )
         ]
 
+    def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
+        """Ask for the messages to each number; the reference of one is our key."""
+        return ask_each(doubtful, self._messages, _found)
+
+    def _messages(self, message: Outgoing) -> Call:
+        number = message.recipient.lstrip("+")
+        asked_for = {"recipient": number, "direction": "mt", "limit": "100"}
+        if message.between:
+            since = message.between[0].astimezone(UTC) - _EARLIER
+            asked_for["from"] = since.isoformat(timespec="seconds")
+        headers = (("Authorization", self._credentials()),)
+        return Call(f"{self._base()}/messages?{urlencode(asked_for)}", headers, method="GET")
+
     def _base(self) -> str:
         return self.account.url or "https://rest.messagebird.com"
 
     def _credentials(self) -> str:
         return f"AccessKey {self.account.secret('access_key')}"
+
+
+def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
+    """What became of a message at its one recipient; reports tell the rest."""
+    found = []
+    for one in rows_in(answer, "items"):
+        if str(one.get("reference")) != message.key:
+            continue
+        told = next(iter(rows_in(one, "recipients", "items")), {})
+        kind = WORDS.get(str(told.get("status")), SENT_NEWS)
+        found.append(
+            CallbackNews(
+                provider_message_id=str(one.get("id", "")),
+                key=message.key,
+                kind=kind,
+                occurred_at=proofs.moment(told.get("statusDatetime"), proofs.now()),
+                recipient=message.recipient,
+                reason=proofs.why(kind, str(told.get("statusReason") or ""), dead=_DEAD),
+                raw=one,
+            )
+        )
+    return found
 
 
 def _fields(request: CallbackRequest) -> dict[str, object]:

@@ -26,7 +26,13 @@ from crm.channels.base import (
 )
 from crm.channels.http_many import failed, sent
 from crm.channels.http_wire import Answer, Call
-from crm.channels.posting import VENDOR_FIELDS, PostingAdapter, asked, refused
+from crm.channels.posting import (
+    NOTHING_OF_OURS,
+    VENDOR_FIELDS,
+    PostingAdapter,
+    asked,
+    refused,
+)
 from crm.channels.sms_text import with_plus
 
 WORDS = {
@@ -47,6 +53,7 @@ class PlivoAdapter(PostingAdapter):
     """One message a request; reports and answers come as signed forms."""
 
     label: ClassVar[str] = "Plivo"
+    unasked: ClassVar[str] = NOTHING_OF_OURS
     fields = (
         Field("auth_id", _("Auth id")),
         Field(

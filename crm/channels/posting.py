@@ -41,6 +41,10 @@ ADDRESS_FIELD = Field(
 SMS_FIELDS = TEXT_FIELDS
 VENDOR_FIELDS = (*TEXT_FIELDS, ADDRESS_FIELD)
 _LONGEST_PAUSE = 3600.0
+# Why providers cannot be asked for a message in doubt.
+ONLY_BY_ITS_ID = _("It finds a message only by an id of its own, which the lost answer had.")
+NOTHING_OF_OURS = _("Its list of messages says nothing that is ours alone.")
+NO_LIST = _("It has no list of what it has taken.")
 # Statuses of a provider that may have taken the message before it failed.
 UNCLEAR = frozenset({500, 502, 504})
 
@@ -53,6 +57,8 @@ class PostingAdapter:
     fields: ClassVar[tuple[Field, ...]] = ()
     # Whether the provider takes a message of the same key once.
     is_idempotent: ClassVar[bool] = False
+    # Why the provider cannot be asked for messages in doubt, where there is no `look_up`.
+    unasked: ClassVar[str] = NO_LIST
     # What the provider wants to hear when it calls us; nothing is an empty answer.
     callback_answer: ClassVar[dict[str, object] | None] = None
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
-from crm.channels.asking import ask_each
+from crm.channels.asking import ask_each, rows_in
 from crm.channels.base import (
     DELIVERED,
     FAILED_NEWS,
@@ -157,7 +157,6 @@ class SinchAdapter(PostingAdapter):
 
 def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
     """That Sinch has a message; what became of it, it reports by itself."""
-    batches = answer.get("batches") if isinstance(answer, dict) else None
     return [
         CallbackNews(
             provider_message_id=text(one, "id"),
@@ -168,8 +167,8 @@ def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
             reason="",
             raw=one,
         )
-        for one in (batches if isinstance(batches, list) else [])
-        if isinstance(one, dict) and text(one, "client_reference") == message.key
+        for one in rows_in(answer, "batches")
+        if text(one, "client_reference") == message.key
     ]
 
 

@@ -38,6 +38,7 @@ from crm.channels.base import (
 from crm.channels.http_many import failed, sent
 from crm.channels.http_wire import Unanswered, Unreached
 from crm.channels.pace import Pace, per_second
+from crm.channels.posting import ONLY_BY_ITS_ID
 from crm.channels.smpp_session import LibraryMissing, Session, SmppRefused, library
 from crm.channels.sms_text import TEXT_FIELDS, prepared, with_plus
 
@@ -72,6 +73,7 @@ class SmppAdapter:
 
     channel: ClassVar[str] = "sms"
     label: ClassVar[str] = "SMPP 3.4"
+    unasked: ClassVar[str] = ONLY_BY_ITS_ID
     fields = (
         Field("url", _("Address"), help=_("Such as smpp://host:2775, or smpps:// under TLS.")),
         Field("system_id", _("System id")),

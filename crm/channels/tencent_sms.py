@@ -32,7 +32,13 @@ from crm.channels.callbacks import text
 from crm.channels.http_client import trusted_client
 from crm.channels.http_many import failed, sent
 from crm.channels.http_wire import Answer, Call
-from crm.channels.posting import TOKEN_FIELD, VENDOR_FIELDS, PostingAdapter, refused
+from crm.channels.posting import (
+    NOTHING_OF_OURS,
+    TOKEN_FIELD,
+    VENDOR_FIELDS,
+    PostingAdapter,
+    refused,
+)
 
 WORDS = {"SUCCESS": DELIVERED, "FAIL": FAILED_NEWS}
 # By what a code begins with; the longest that fits counts.
@@ -60,6 +66,7 @@ class TencentSmsAdapter(PostingAdapter):
     """A text goes as the one variable of an approved template; reports come in lists."""
 
     label: ClassVar[str] = "Tencent Cloud SMS"
+    unasked: ClassVar[str] = NOTHING_OF_OURS
     fields = (
         Field("secret_id", _("Secret id")),
         Field("secret_key", _("Secret key"), is_secret=True),

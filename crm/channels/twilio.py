@@ -30,7 +30,14 @@ from crm.channels.base import (
 )
 from crm.channels.http_many import failed, sent
 from crm.channels.http_wire import Answer, Call
-from crm.channels.posting import VENDOR_FIELDS, PostingAdapter, asked, refused, wait_told
+from crm.channels.posting import (
+    NOTHING_OF_OURS,
+    VENDOR_FIELDS,
+    PostingAdapter,
+    asked,
+    refused,
+    wait_told,
+)
 
 WORDS = {
     "accepted": SENT_NEWS,
@@ -68,6 +75,7 @@ class TwilioAdapter(PostingAdapter):
     """One message a request; reports and answers come as signed forms."""
 
     label: ClassVar[str] = "Twilio"
+    unasked: ClassVar[str] = NOTHING_OF_OURS
     fields = (
         Field("account_sid", _("Account SID")),
         Field(

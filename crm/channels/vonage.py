@@ -49,6 +49,7 @@ class VonageAdapter(PostingAdapter):
     """One message a request; callbacks carry a token signed with the account's signature secret."""
 
     label: ClassVar[str] = "Vonage"
+    unasked: ClassVar[str] = _("Its records are sold apart, and found by day or its own id.")
     fields = (
         Field("api_key", _("API key")),
         Field("api_secret", _("API secret"), is_secret=True, is_needed=False),

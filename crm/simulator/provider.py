@@ -7,6 +7,7 @@ Recipients ending in these digits meet these fates; everybody else gets “deliv
 import hashlib
 import hmac
 import json
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
@@ -17,8 +18,10 @@ from crm.simulator.http import Request, Response
 from crm.simulator.mailers.desk import MailDesk
 from crm.simulator.notifier import Notifier
 from crm.simulator.store import Caught, Forgetful, Store
+from crm.simulator.vendors.shapes import Searched
 
 _DELAY, _LONG_DELAY = 0.2, 5.0
+_KEPT = 1_000
 _Route = Callable[["Provider", dict[str, object], Request], Awaitable[Response]]
 
 
@@ -36,6 +39,8 @@ class Provider:
         self.api_key = api_key
         self._callback_base = callback_base.rstrip("/")
         self._put_off: set[str] = set()
+        # The last messages, for vendors that can be asked.
+        self._kept: dict[str, deque[vendors.Taken]] = defaultdict(lambda: deque(maxlen=_KEPT))
         self._vendors = vendors.all_of(key=api_key, secret=notifier.secret)
         self.mail = MailDesk(store, notifier, key=api_key, secret=notifier.secret)
 
@@ -46,7 +51,7 @@ class Provider:
         name, _, path = request.path.removeprefix("/").partition("/")
         asked = replace(request, path=f"/{path}")
         if name in self._vendors:
-            return await self.play(name, asked)
+            return self._searched(name, asked) or await self.play(name, asked)
         if name in self.mail:
             return await self.mail.play(name, asked, callback_base=self._callback_base)
         return await self._play_ours(request)
@@ -63,6 +68,11 @@ class Provider:
         if data is None:
             return Response(400, {"error": "The body is not a JSON object."})
         return await route(self, data, request)
+
+    def _searched(self, name: str, request: Request) -> Response | None:
+        """The answer of a vendor that is asked for what it has taken."""
+        vendor = self._vendors[name]
+        return vendor.found(request, self._kept[name]) if isinstance(vendor, Searched) else None
 
     async def play(self, name: str, request: Request) -> Response:
         """Answer as another provider would, and report as it does."""
@@ -85,6 +95,7 @@ class Provider:
             await self._store.keep(caught)
         except (psycopg.Error, OSError):
             return Response(503, {"error": "Nothing could be kept, try again."})
+        self._kept[name].append(taken)
         if name in vendors.TOLD_IN_CONSOLE:
             taken = replace(taken, callback_url=self._told_in_console(name))
         if taken.callback_url.startswith(("http://", "https://")):

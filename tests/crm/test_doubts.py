@@ -9,11 +9,20 @@ from pytest_django import Settings
 
 from crm import consent, conversations, doubts, messages
 from crm.channels import journal as states
-from crm.channels.base import DELIVERED, CallbackNews, Outcome, Outgoing
+from crm.channels.base import (
+    BOUNCED,
+    DELIVERED,
+    SOFT_BOUNCE,
+    UNSUBSCRIBED,
+    CallbackNews,
+    Outcome,
+    Outgoing,
+)
 from crm.channels.memory import MemoryAdapter
+from crm.channels.posting import NOTHING_OF_OURS
 from crm.doubts import DoubtPlan, NotInDoubt
 from crm.messages import Settlement, journals
-from crm.models import AccessRecord, Customer, Message
+from crm.models import AccessRecord, ConsentDecision, Customer, Message, Suppression
 from tests import making
 from tests.crm.messages.letters import draft, write
 from tests.crm.seeing import saw
@@ -181,6 +190,67 @@ def test_a_provider_that_can_be_asked_is_asked(
     assert asked == [[known.key, unknown.key]]
     assert (state(known), state(unknown)) == ("delivered", "in_doubt")
     assert doubts.fate(message=unknown, now=now).plan == DoubtPlan.ASK
+
+
+def knows(monkeypatch: pytest.MonkeyPatch, kind: str, reason: str = "") -> None:
+    """Let the fake provider know what became of every message it is asked for."""
+
+    def look_up(self: MemoryAdapter, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
+        news = [(one, one.between[1] if one.between else None) for one in doubtful]
+        return [
+            CallbackNews("", one.key, kind, at, one.recipient, reason, {}) for one, at in news if at
+        ]
+
+    monkeypatch.setattr(MemoryAdapter, "look_up", look_up, raising=False)
+
+
+def test_soft_bounces_that_a_provider_is_asked_for_count_like_those_it_tells(
+    ada: Customer, now: datetime, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    knows(monkeypatch, BOUNCED, SOFT_BOUNCE)
+
+    for number in range(settings.SOFT_BOUNCES):
+        assert not Suppression.objects.exists()
+        message = doubt(ada, now + timedelta(days=number))
+        assert reconcile(now + timedelta(days=number) + LATER) == 1
+        assert state(message) == "bounced"
+
+    assert Suppression.objects.get().expires_at is not None
+
+
+def test_who_unsubscribed_at_a_provider_that_is_asked_gets_no_more(
+    ada: Customer, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knows(monkeypatch, UNSUBSCRIBED)
+    message = doubt(ada, now)
+
+    reconcile(now + LATER)
+
+    decision = ConsentDecision.objects.filter(customer=ada, channel="email").latest("pk")
+    assert (state(message), decision.state) == ("delivered", "withdrawn")
+
+
+def test_a_doubt_that_no_provider_can_settle_says_why(
+    ada: Customer, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MemoryAdapter, "unasked", NOTHING_OF_OURS, raising=False)
+    message = doubt(ada, now)
+
+    fate = doubts.fate(message=message, now=now)
+
+    assert (fate.plan, fate.unasked) == (DoubtPlan.NOTHING, NOTHING_OF_OURS)
+
+
+def test_a_provider_that_was_asked_for_a_week_is_not_called_one_that_cannot_be(
+    ada: Customer, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knows(monkeypatch, DELIVERED)
+    monkeypatch.setattr(MemoryAdapter, "unasked", NOTHING_OF_OURS, raising=False)
+    message = doubt(ada, now)
+
+    fate = doubts.fate(message=message, now=now + timedelta(days=8))
+
+    assert (fate.plan, fate.unasked) == (DoubtPlan.NOTHING, "")
 
 
 def test_a_provider_that_cannot_be_asked_just_now_is_asked_later(

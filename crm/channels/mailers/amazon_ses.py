@@ -36,7 +36,7 @@ from crm.channels.base import (
 from crm.channels.callbacks import read_json, text
 from crm.channels.http_wire import Answer, Call
 from crm.channels.mailing import JSON_KIND, KEY, Mail, MailerAdapter, part, rows, word
-from crm.channels.posting import ADDRESS_FIELD, asked_by
+from crm.channels.posting import ADDRESS_FIELD, ONLY_BY_ITS_ID, asked_by
 from crm.channels.sigv4 import Signing, signed
 
 # `eventType` of event publishing, `notificationType` of notifications about an identity.
@@ -63,6 +63,7 @@ class AmazonSesAdapter(MailerAdapter):
     """Requests are signed; callbacks come through a topic of SNS, which signs them too."""
 
     label: ClassVar[str] = "Amazon SES"
+    unasked: ClassVar[str] = ONLY_BY_ITS_ID
     fields = (
         Field("region", _("Region"), help=_("Such as “eu-central-1”.")),
         Field("access_key_id", _("Access key id")),

@@ -2,12 +2,15 @@
 
 import json
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import ClassVar
+from urllib.parse import urlencode
 
 from django.utils.translation import gettext_noop as _
 
-from crm.channels import braces, proofs
+from crm.channels import braces, mime, proofs
+from crm.channels.asking import ask_each, rows_in
 from crm.channels.base import (
     BOUNCED,
     CLICKED,
@@ -66,6 +69,16 @@ WORDS = {
 }
 _BOUNCES = {"hard_bounce": HARD_BOUNCE, "invalid_email": HARD_BOUNCE, "soft_bounce": SOFT_BOUNCE}
 _REASONS = _BOUNCES | {"blocked": "rejected", "error": "rejected"}
+# Events of a report, in lower case and without the s at their end, where callbacks call them else.
+_REPORTED = {
+    "hardbounce": "hard_bounce",
+    "softbounce": "soft_bounce",
+    "invalid": "invalid_email",
+    "loadedbyproxy": "proxy_open",
+    "clicked": "click",
+    # Of which kind, it does not say.
+    "bounce": "sent",
+}
 # A word in the answer, and what it means; the first that is there counts.
 REFUSALS = {
     "sender": SENDER_REFUSED,
@@ -75,6 +88,8 @@ REFUSALS = {
     "email is not valid": INVALID_ADDRESS,
     "valid email": INVALID_ADDRESS,
 }
+# Of the past are asked for; today counts as one.
+_DAYS = 9
 _TAKEN_BEFORE = "duplicate_parameter"
 _CUSTOM = "X-Mailin-custom"
 # Brevo makes its own.
@@ -101,6 +116,7 @@ class BrevoAdapter(MailerAdapter):
             "to": [named(mail.recipient)],
             "subject": braces.plain(mail.subject),
             "headers": headers,
+            "tags": [mail.key],
         }
         if mail.html:
             data["htmlContent"] = braces.html(mail.html)
@@ -126,6 +142,16 @@ class BrevoAdapter(MailerAdapter):
         """Read one event, or the list of a batch."""
         return [_news(raw, request.received_at) for raw in proofs.objects(request)]
 
+    def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
+        """Ask for the events of each address; those of a mail have our key as their tag."""
+        return ask_each(doubtful, self._events, _found)
+
+    def _events(self, message: Outgoing) -> Call:
+        address = mime.parse_recipient(message.recipient).in_ascii().address
+        asked_for = urlencode({"email": address, "days": _DAYS, "limit": 2500, "sort": "desc"})
+        place = f"{self._base()}/smtp/statistics/events?{asked_for}"
+        return Call(place, (self._credentials(), ("Accept", "application/json")), method="GET")
+
     def _base(self) -> str:
         return self.base or "https://api.brevo.com/v3"
 
@@ -145,6 +171,33 @@ def _news(raw: dict[str, object], received_at: datetime) -> CallbackNews:
         raw=raw,
         detail=word(raw.get("reason")),
     )
+
+
+def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
+    found = []
+    for raw in rows_in(answer, "events"):
+        if not _is_tagged(word(raw.get("tag")), message.key):
+            continue
+        told = word(raw.get("event")).lower().rstrip("s")
+        said = _REPORTED.get(told, told)
+        found.append(
+            CallbackNews(
+                provider_message_id=word(raw.get("messageId")),
+                key=message.key,
+                kind=WORDS.get(said, UNKNOWN),
+                occurred_at=proofs.moment(raw.get("date"), proofs.now()),
+                recipient=word(raw.get("email")),
+                reason=_REASONS.get(said, ""),
+                raw=raw,
+                detail=word(raw.get("reason")),
+            )
+        )
+    return found
+
+
+def _is_tagged(told: str, key: str) -> bool:
+    """Whether a key is the tag, or one of the tags that are told as a list in JSON."""
+    return told == key or (told.startswith("[") and json.dumps(key) in told)
 
 
 def _moment(raw: dict[str, object], otherwise: datetime) -> datetime:

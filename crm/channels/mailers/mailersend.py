@@ -1,10 +1,14 @@
 """E-mail through MailerSend: its API, version 1."""
 
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import ClassVar
+from urllib.parse import quote, urlencode
 
 from django.utils.translation import gettext_noop as _
 
-from crm.channels import braces, proofs
+from crm.channels import braces, mime, proofs
+from crm.channels.asking import Ask, find_each, rows_in
 from crm.channels.base import (
     BOUNCED,
     CLICKED,
@@ -38,11 +42,13 @@ from crm.channels.mailing import (
     named,
     part,
     prove_hex,
+    since_when,
     word,
 )
 from crm.channels.posting import ADDRESS_FIELD, asked
 
 WORDS = {
+    "queued": SENT_NEWS,
     "sent": SENT_NEWS,
     "delivered": DELIVERED,
     "deferred": DEFERRED,
@@ -65,6 +71,10 @@ REFUSALS = {
     "not allowed to send": UNAUTHORIZED,
 }
 _CLOSED = "ALL_SUPPRESSED"
+# Of the past at most is asked for, in so many pages: a list has every mail of its domain.
+_ASKED_FOR = timedelta(days=1)
+_LATE = timedelta(minutes=5)
+_PAGES, _ON_A_PAGE = 20, 100
 # Our key is one of the tags of a mail, behind this.
 _TAG = "key:"
 # Headers that have a field of their own; others are for the largest plans only.
@@ -141,28 +151,69 @@ class MailerSendAdapter(MailerAdapter):
     def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
         """Read one activity; what is none, such as news of a domain, is not for us."""
         raw = read_json(request)
-        data = part(raw, "data")
-        said = word(data.get("type")) or word(raw.get("type")).rpartition(".")[2]
-        mail, morph = part(data, "email"), part(data, "morph")
-        when = data.get("created_at") or raw.get("created_at")
-        return [
-            CallbackNews(
-                provider_message_id=word(part(mail, "message").get("id")),
-                key=_key_in(mail.get("tags")),
-                kind=WORDS.get(said, UNKNOWN),
-                occurred_at=proofs.moment(when, request.received_at),
-                recipient=word(part(mail, "recipient").get("email")),
-                reason=_BOUNCES.get(said, ""),
-                raw=raw,
-                detail=word(morph.get("readable_reason") or morph.get("reason")),
-            )
-        ]
+        return [_news(part(raw, "data"), raw, request.received_at)]
+
+    def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
+        """Read what left a domain while each mail was handed over; our key is one of its tags."""
+        domains: dict[str, str] = {}
+        return find_each(doubtful, lambda message, ask: self._find(message, ask, domains))
+
+    def _find(self, message: Outgoing, ask: Ask, domains: dict[str, str]) -> list[CallbackNews]:
+        if not domains:
+            known = rows_in(ask(self._asking(f"domains?limit={_ON_A_PAGE}")), "data")
+            domains |= {word(one.get("name")).lower(): word(one.get("id")) for one in known}
+        sender = mime.parse_address(message.sender).in_ascii().address
+        domain = domains.get(sender.rpartition("@")[2].lower(), "")
+        for number in range(1, _PAGES + 1) if domain else ():
+            place = f"activity/{quote(domain, safe='')}?{_asked_for(message, number)}"
+            activities = rows_in(ask(self._asking(place)), "data")
+            for one in activities:
+                if _key_in(part(one, "email").get("tags")) == message.key:
+                    return [_news(one, one, proofs.now())]
+            if len(activities) < _ON_A_PAGE:
+                break
+        return []
+
+    def _asking(self, place: str) -> Call:
+        headers = (self._credentials(), ("Accept", "application/json"))
+        return Call(f"{self._base()}/v1/{place}", headers, method="GET")
 
     def _base(self) -> str:
         return self.base or "https://api.mailersend.com"
 
     def _credentials(self) -> tuple[str, str]:
         return "Authorization", f"Bearer {self.account.secret('api_token')}"
+
+
+def _asked_for(message: Outgoing, number: int) -> str:
+    """One page of what a domain sent in the time in which a mail was handed over."""
+    until = (message.between[1] if message.between else proofs.now()) + _LATE
+    since = max(since_when(message, before=_LATE), until - _ASKED_FOR)
+    fields = {
+        "page": number,
+        "limit": _ON_A_PAGE,
+        "date_from": int(since.timestamp()),
+        "date_to": int(until.timestamp()),
+        "event[]": ["queued", "sent"],
+    }
+    return urlencode(fields, doseq=True)
+
+
+def _news(data: dict[str, object], raw: dict[str, object], heard_at: datetime) -> CallbackNews:
+    """One activity, of a callback or of a list."""
+    said = word(data.get("type")) or word(raw.get("type")).rpartition(".")[2]
+    mail, morph = part(data, "email"), part(data, "morph")
+    when = data.get("created_at") or raw.get("created_at")
+    return CallbackNews(
+        provider_message_id=word(part(mail, "message").get("id")),
+        key=_key_in(mail.get("tags")),
+        kind=WORDS.get(said, UNKNOWN),
+        occurred_at=proofs.moment(when, heard_at),
+        recipient=word(part(mail, "recipient").get("email")),
+        reason=_BOUNCES.get(said, ""),
+        raw=raw,
+        detail=word(morph.get("readable_reason") or morph.get("reason")),
+    )
 
 
 def _key_in(tags: object) -> str:

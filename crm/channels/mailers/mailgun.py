@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import mime, proofs
-from crm.channels.asking import ask_each
+from crm.channels.asking import ask_each, rows_in
 from crm.channels.base import (
     BLOCKED,
     BOUNCED,
@@ -49,7 +49,6 @@ from crm.channels.mailing import (
     bounce_by_code,
     form_fields,
     part,
-    rows,
     since_epoch,
     word,
 )
@@ -231,8 +230,7 @@ def _news(data: dict[str, object], heard_at: datetime) -> CallbackNews:
 
 
 def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
-    events = rows(part({"found": answer}, "found").get("items"))
-    heard = [_news(event, proofs.now()) for event in events]
+    heard = [_news(event, proofs.now()) for event in rows_in(answer, "items")]
     return [one for one in heard if one.key == message.key]
 
 

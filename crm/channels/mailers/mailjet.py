@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
-from crm.channels.asking import ask_each
+from crm.channels.asking import ask_each, rows_in
 from crm.channels.base import (
     BOUNCED,
     CLICKED,
@@ -42,7 +42,6 @@ from crm.channels.mailing import (
     batch,
     json_call,
     named,
-    part,
     rows,
     since_epoch,
 )
@@ -158,7 +157,7 @@ def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
             reason=_STATE_CLASSES.get(text(one, "Status"), ""),
             raw=one,
         )
-        for one in rows(part({"found": answer}, "found").get("Data"))
+        for one in rows_in(answer, "Data")
     ]
 
 

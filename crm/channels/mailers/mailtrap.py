@@ -1,10 +1,16 @@
 """E-mail through Mailtrap: its sending API, with the streams for transactional and bulk mail."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import ClassVar
+from urllib.parse import quote, urlencode
 
 from django.utils.translation import gettext_noop as _
 
+from crm.channels import mime, proofs
+from crm.channels.asking import Ask, find_each, rows_in
 from crm.channels.base import (
     BOUNCED,
     CLICKED,
@@ -16,6 +22,7 @@ from crm.channels.base import (
     INVALID_ADDRESS,
     OPENED,
     SENDER_REFUSED,
+    SENT_NEWS,
     SOFT_BOUNCE,
     UNAUTHORIZED,
     UNKNOWN,
@@ -25,6 +32,7 @@ from crm.channels.base import (
     CallbackRequest,
     Field,
     Inbound,
+    Outgoing,
 )
 from crm.channels.http_wire import Answer, Call
 from crm.channels.mailing import (
@@ -38,6 +46,7 @@ from crm.channels.mailing import (
     prove_hex,
     rows,
     since_epoch,
+    since_when,
     word,
 )
 from crm.channels.posting import ADDRESS_FIELD, asked
@@ -65,6 +74,7 @@ _STREAMS = {
     "transactional": "https://send.api.mailtrap.io",
     "bulk": "https://bulk.api.mailtrap.io",
 }
+_HOME = "https://mailtrap.io"
 _SOFT = frozenset({"unavailable", "mailbox_full", "timeout", "connection"})
 
 
@@ -113,8 +123,7 @@ class MailtrapAdapter(MailerAdapter):
 
     def check(self) -> str:
         """Ask which accounts the token opens."""
-        base = self.base or "https://mailtrap.io"
-        return asked(f"{base}/api/accounts", headers=dict([self._credentials()]))
+        return asked(f"{self.base or _HOME}/api/accounts", headers=dict([self._credentials()]))
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check `Mailtrap-Signature`: HMAC-SHA256 over the body, in hex."""
@@ -123,7 +132,28 @@ class MailtrapAdapter(MailerAdapter):
 
     def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
         """Read the events of a batch, in either format: a list in one object, or one a line."""
-        return [_news(raw, request) for raw in _events(request)]
+        return [_news(raw, request.received_at) for raw in _events(request)]
+
+    def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
+        """Search the log for each address; the variables of a mail have our key."""
+        return find_each(doubtful, self._find)
+
+    def _find(self, message: Outgoing, ask: Ask) -> list[CallbackNews]:
+        log = f"{self.base or _HOME}/api/email_logs"
+        asked_for = {
+            "filters[sent_after]": f"{since_when(message):%Y-%m-%dT%H:%M:%SZ}",
+            "filters[to][operator]": "ci_equal",
+            "filters[to][value]": mime.parse_recipient(message.recipient).in_ascii().address,
+        }
+        for one in rows_in(ask(self._asking(f"{log}?{urlencode(asked_for)}")), "messages"):
+            if word(part(one, "custom_variables").get(KEY)) == message.key:
+                place = f"{log}/{quote(word(one.get('message_id')), safe='')}"
+                return _logged(part(ask(self._asking(place))) or one, message)
+        return []
+
+    def _asking(self, place: str) -> Call:
+        headers = (self._credentials(), ("Accept", "application/json"))
+        return Call(place, headers, method="GET")
 
     def _credentials(self) -> tuple[str, str]:
         return "Api-Token", self.account.secret("api_token")
@@ -148,14 +178,42 @@ def _documents(body: bytes) -> list[bytes]:
     return [body]
 
 
-def _news(raw: dict[str, object], request: CallbackRequest) -> CallbackNews:
+def _logged(mail: dict[str, object], message: Outgoing) -> list[CallbackNews]:
+    """What the log has of a mail: its events; without any it is on its way, or was turned down."""
+    about = {"message_id": mail.get("message_id"), "email": mail.get("to")}
+    heard_at = proofs.moment(mail.get("sent_at"), proofs.now())
+    found = []
+    for event in rows(mail.get("events")):
+        told = part(event, "details")
+        raw = about | {
+            "event": word(event.get("event_type")).replace("_", " "),
+            "response": _answer_in(told),
+            "reason": told.get("reject_reason"),
+            "bounce_category": told.get("bounce_category"),
+        }
+        happened_at = proofs.moment(event.get("created_at"), heard_at)
+        found.append(replace(_news(raw, happened_at), key=message.key))
+    if found:
+        return found
+    if mail.get("status") == "opted_out":
+        return [replace(_news(about | {"event": "reject"}, heard_at), key=message.key)]
+    return [replace(_news(about, heard_at), key=message.key, kind=SENT_NEWS)]
+
+
+def _answer_in(told: dict[str, object]) -> str:
+    """What the other server said: its code and its words."""
+    names = ("email_service_provider_status", "email_service_provider_response")
+    return " ".join(filter(None, (word(told.get(name)) for name in names)))
+
+
+def _news(raw: dict[str, object], heard_at: datetime) -> CallbackNews:
     said, detail = word(raw.get("event")), word(raw.get("response") or raw.get("reason"))
     kind = WORDS.get(said, UNKNOWN)
     return CallbackNews(
         provider_message_id=word(raw.get("message_id")),
         key=word(part(raw, "custom_variables").get(KEY)),
         kind=kind,
-        occurred_at=since_epoch(raw.get("timestamp"), request.received_at),
+        occurred_at=since_epoch(raw.get("timestamp"), heard_at),
         recipient=word(raw.get("email")),
         reason=_reason(kind, raw, detail),
         raw=raw,

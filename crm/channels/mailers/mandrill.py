@@ -10,7 +10,7 @@ from typing import ClassVar
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
-from crm.channels.asking import ask_each
+from crm.channels.asking import ask_each, rows_in
 from crm.channels.base import (
     BOUNCED,
     CLICKED,
@@ -225,7 +225,7 @@ def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
             reason=_STATE_CLASSES.get(text(one, "state"), ""),
             raw=one,
         )
-        for one in rows(answer)
+        for one in rows_in(answer)
         if text(part(one, "metadata"), KEY) == message.key
     ]
 

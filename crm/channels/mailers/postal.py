@@ -44,6 +44,7 @@ from crm.channels.mailing import (
     since_epoch,
     word,
 )
+from crm.channels.posting import ONLY_BY_ITS_ID
 
 WORDS = {
     "MessageSent": DELIVERED,
@@ -73,6 +74,7 @@ class PostalAdapter(MailerAdapter):
     """One mail a request; callbacks are signed with the server's RSA key."""
 
     label: ClassVar[str] = "Postal"
+    unasked: ClassVar[str] = ONLY_BY_ITS_ID
     fields = (
         Field("url", _("Address"), help=_("Where your Postal is reached, such as its web page.")),
         Field("api_key", _("API key"), help=_("A credential of kind API."), is_secret=True),

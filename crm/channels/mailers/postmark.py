@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
-from crm.channels.asking import ask_each
+from crm.channels.asking import ask_each, rows_in
 from crm.channels.base import (
     BLOCKED,
     BOUNCED,
@@ -35,7 +35,7 @@ from crm.channels.base import (
 )
 from crm.channels.callbacks import read_json, text
 from crm.channels.http_wire import Answer, Call
-from crm.channels.mailing import KEY, PASSWORD_FIELD, Mail, MailerAdapter, json_call, part, rows
+from crm.channels.mailing import KEY, PASSWORD_FIELD, Mail, MailerAdapter, json_call, part
 from crm.channels.posting import ADDRESS_FIELD, asked
 
 # `RecordType`, and for a bounce or a change of subscription its type or reason.
@@ -181,7 +181,7 @@ def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
             reason="",
             raw=one,
         )
-        for one in rows(part({"found": answer}, "found").get("Messages"))
+        for one in rows_in(answer, "Messages")
         if text(part(one, "Metadata"), KEY) == message.key
     ]
 

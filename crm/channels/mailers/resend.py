@@ -42,7 +42,7 @@ from crm.channels.mailing import (
     word,
 )
 from crm.channels.mime import InvalidAddress, parse_address
-from crm.channels.posting import ADDRESS_FIELD, asked_by
+from crm.channels.posting import ADDRESS_FIELD, NOTHING_OF_OURS, asked_by
 
 WORDS = {
     "email.scheduled": SENT_NEWS,
@@ -86,6 +86,7 @@ class ResendAdapter(MailerAdapter):
 
     label: ClassVar[str] = "Resend"
     is_idempotent: ClassVar[bool] = True
+    unasked: ClassVar[str] = NOTHING_OF_OURS
     fields = (
         Field("api_key", _("API key"), is_secret=True),
         Field(

@@ -41,7 +41,7 @@ from crm.channels.mailing import (
     rows,
     word,
 )
-from crm.channels.posting import ADDRESS_FIELD, asked
+from crm.channels.posting import ADDRESS_FIELD, NOTHING_OF_OURS, asked
 
 WORDS = {
     "email_queued": SENT_NEWS,
@@ -78,6 +78,7 @@ class ScalewayAdapter(MailerAdapter):
     """One mail a request; events come through a topic, in its envelope and unsigned."""
 
     label: ClassVar[str] = "Scaleway TEM"
+    unasked: ClassVar[str] = NOTHING_OF_OURS
     fields = (
         Field("secret_key", _("Secret key"), is_secret=True),
         Field("project_id", _("Project id")),

@@ -2,14 +2,19 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import ClassVar
+from urllib.parse import quote
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.utils.translation import gettext_noop as _
 
-from crm.channels import proofs
+from crm.channels import mime, proofs
+from crm.channels.asking import Ask, find_each, rows_in
 from crm.channels.base import (
     BLOCKED,
     BOUNCED,
@@ -32,6 +37,7 @@ from crm.channels.base import (
     CallbackRequest,
     Field,
     Inbound,
+    Outgoing,
 )
 from crm.channels.callbacks import text
 from crm.channels.http_wire import Answer, Call
@@ -44,7 +50,10 @@ from crm.channels.mailing import (
     bounce_by_code,
     json_call,
     named,
+    part,
+    rows,
     since_epoch,
+    since_when,
 )
 from crm.channels.posting import ADDRESS_FIELD, asked
 
@@ -67,6 +76,9 @@ _USUAL = "https://api.sendgrid.com"
 _SIGNATURE = "x-twilio-email-event-webhook-signature"
 _TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
 _OFF = {"enable": False}
+# What cannot stand between the quotes of a search, and how many mails to one address it lists.
+_QUOTABLE = frozenset("'\"\\")
+_MAILS_OF_ONE = 50
 # SendGrid writes these itself.
 _THEIRS = frozenset({"reply-to", "received", "dkim-signature"})
 
@@ -127,19 +139,44 @@ class SendGridAdapter(MailerAdapter):
 
     def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
         """Read a list of events."""
-        return [_news(raw, request) for raw in batch(request)]
+        return [_news(raw, request.received_at) for raw in batch(request)]
+
+    def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
+        """Search the mails to each address, then ask of each whether it has our key."""
+        return find_each(doubtful, self._find)
+
+    def _find(self, message: Outgoing, ask: Ask) -> list[CallbackNews]:
+        address = mime.parse_recipient(message.recipient).in_ascii().address
+        if not _QUOTABLE.isdisjoint(address):
+            return []
+        since = f"{since_when(message):%Y-%m-%dT%H:%M:%SZ}"
+        wanted = f"to_email = '{address}' AND sg_message_id_created_at > TIMESTAMP \"{since}\""
+        logs = f"{self.base or _USUAL}/v3/logs"
+        data = {"query": wanted, "limit": _MAILS_OF_ONE}
+        for one in rows_in(ask(json_call(logs, data, self._credentials())), "messages"):
+            place = f"{logs}/{quote(text(one, 'sg_message_id'), safe='')}"
+            told = part(ask(Call(place, (self._credentials(),), method="GET")))
+            if text(part(told, "custom_args"), KEY) == message.key:
+                return _logged(told, message)
+        return []
 
     def _credentials(self) -> tuple[str, str]:
         return "Authorization", f"Bearer {self.account.secret('api_key')}"
 
 
-def _news(raw: dict[str, object], request: CallbackRequest) -> CallbackNews:
+def _logged(told: dict[str, object], message: Outgoing) -> list[CallbackNews]:
+    """What the log has of a mail: its events; without any it is on its way."""
+    events = rows(told.get("events")) or [told | {"event": "processed"}]
+    return [replace(_news(event, proofs.now()), key=message.key) for event in events]
+
+
+def _news(raw: dict[str, object], heard_at: datetime) -> CallbackNews:
     kind = WORDS.get(text(raw, "event"), UNKNOWN)
     return CallbackNews(
         provider_message_id=text(raw, "sg_message_id").partition(".")[0],
         key=text(raw, KEY) or text(raw, "smtp-id").strip("<>"),
         kind=kind,
-        occurred_at=since_epoch(raw.get("timestamp"), request.received_at),
+        occurred_at=since_epoch(raw.get("timestamp"), heard_at),
         recipient=text(raw, "email"),
         reason=_why(kind, raw),
         raw=raw,

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
-from crm.channels.asking import ask_each
+from crm.channels.asking import ask_each, rows_in
 from crm.channels.base import (
     BLOCKED,
     BOUNCED,
@@ -46,7 +46,6 @@ from crm.channels.mailing import (
     batch,
     json_call,
     part,
-    rows,
     since_epoch,
 )
 from crm.channels.posting import ADDRESS_FIELD, asked_by, wait_told
@@ -161,8 +160,7 @@ class SparkPostAdapter(MailerAdapter):
 
 
 def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
-    events = rows(part({"found": answer}, "found").get("results"))
-    heard = [_news(event, event, proofs.now()) for event in events]
+    heard = [_news(event, event, proofs.now()) for event in rows_in(answer, "results")]
     return [one for one in heard if one.key == message.key]
 
 

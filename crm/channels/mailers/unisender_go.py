@@ -83,6 +83,7 @@ class UnisenderGoAdapter(MailerAdapter):
     """One mail a request; callbacks come in batches, with a fingerprint that knows the API key."""
 
     label: ClassVar[str] = "Unisender Go"
+    unasked: ClassVar[str] = _("It hands out what became of mails as files only, ten at a time.")
     fields = (
         Field(
             "api_key",

@@ -2,11 +2,12 @@
 
 import json
 import time
+from collections.abc import Sequence
 
 from crm.simulator.http import Posted, Request, Response
 from crm.simulator.mailers.boxes import first, inside, is_sendable, mailbox, rendered, said
-from crm.simulator.mailers.shapes import Fate, TakenMail, with_password
-from crm.simulator.vendors.shapes import Keys, as_json, data_of, identity_of
+from crm.simulator.mailers.shapes import Fate, TakenMail, asked_for, with_password
+from crm.simulator.vendors.shapes import Keys, as_json, data_of, identity_of, now
 
 _EVENTS: dict[Fate, dict[str, object]] = {
     Fate.DELIVERED: {"event": "delivered"},
@@ -47,6 +48,27 @@ class Brevo:
         if not is_sendable(taken):
             return _error(400, "missing_parameter", "htmlContent or textContent is missing")
         return taken
+
+    def found(self, request: Request, taken: Sequence[TakenMail]) -> Response | None:
+        """`GET /smtp/statistics/events` by an address."""
+        is_search = request.path.startswith("/smtp/statistics/events?")
+        if not is_search or request.headers.get("api-key") != self._keys.key:
+            return None
+        mails = [one for one in taken if one.recipient == asked_for(request).get("email")]
+        events = [
+            {
+                "email": one.recipient,
+                "date": now(),
+                "subject": one.subject,
+                "messageId": one.identity,
+                "event": event,
+                "tag": one.key,
+                "from": one.sender,
+            }
+            for one in mails
+            for event in ("delivered", "requests")
+        ]
+        return Response(200, {"events": events} if events else {})
 
     def accepted(self, taken: TakenMail) -> Response:
         """201 with the Message-ID."""

@@ -1,5 +1,7 @@
 """MailerSend: its API, version 1."""
 
+from collections.abc import Sequence
+
 from crm.simulator.http import Posted, Request, Response
 from crm.simulator.mailers.boxes import (
     bearer,
@@ -11,7 +13,7 @@ from crm.simulator.mailers.boxes import (
     said,
     signed,
 )
-from crm.simulator.mailers.shapes import Fate, TakenMail
+from crm.simulator.mailers.shapes import Fate, TakenMail, asked_for
 from crm.simulator.vendors.shapes import Keys, data_of, identity_of, now
 
 _ACTIVITIES: dict[Fate, tuple[str, dict[str, object] | None]] = {
@@ -24,6 +26,9 @@ _ACTIVITIES: dict[Fate, tuple[str, dict[str, object] | None]] = {
         {"object": "recipient_unsubscribe", "reason": "option_3", "readable_reason": "Too many"},
     ),
 }
+
+
+_DOMAIN = "yv69oxl5kl785kw2"
 
 
 class MailerSend:
@@ -63,6 +68,22 @@ class MailerSend:
         )
         return taken if is_sendable(taken) else _error("text", "The text field is required.")
 
+    def found(self, request: Request, taken: Sequence[TakenMail]) -> Response | None:
+        """`GET /v1/domains`, and `GET /v1/activity/<domain>` with what left it."""
+        if bearer(request) != self._keys.key or request.method != "GET":
+            return None
+        if request.path.startswith("/v1/domains?"):
+            data = [{"id": _DOMAIN, "name": "rapport.example", "is_verified": True}]
+            return Response(200, {"data": data, "links": {}, "meta": {"total": 1}})
+        if not request.path.startswith(f"/v1/activity/{_DOMAIN}?"):
+            return None
+        asked = asked_for(request)
+        if not int(asked.get("date_from", 0)) < int(asked.get("date_to", 0)):
+            return _error("date_from", "The date_from must be a date before date_to.")
+        first = (int(asked["page"]) - 1) * int(asked["limit"])
+        page = list(reversed(taken))[first : first + int(asked["limit"])]
+        return Response(200, {"data": [_activity(one) for one in page], "links": {}, "meta": {}})
+
     def accepted(self, taken: TakenMail) -> Response:
         """202 with the id in a header and an empty body."""
         return Response(202, None, (("X-Message-Id", taken.identity),))
@@ -80,7 +101,7 @@ class MailerSend:
         name, morph = _ACTIVITIES[fate]
         data: dict[str, object] = {
             "type": f"activity.{name}",
-            "domain_id": "yv69oxl5kl785kw2",
+            "domain_id": _DOMAIN,
             "created_at": now(),
             "webhook_id": "2351ndgwr4zqx8ko",
             "url": url,
@@ -105,6 +126,25 @@ class MailerSend:
             },
         }
         return signed(url, data, header="Signature", secret=self._keys.secret)
+
+
+def _activity(taken: TakenMail) -> dict[str, object]:
+    """An activity as lists have it: with the mail, and without the id of its message."""
+    return {
+        "id": taken.identity[::-1],
+        "created_at": now(),
+        "updated_at": now(),
+        "type": "sent",
+        "email": {
+            "id": taken.identity[:12],
+            "from": taken.sender,
+            "subject": taken.subject,
+            "status": "sent",
+            "tags": [f"key:{taken.key}"],
+            "created_at": now(),
+            "recipient": {"id": taken.identity[:8], "email": taken.recipient},
+        },
+    }
 
 
 def _error(field: str, message: str) -> Response:

@@ -2,11 +2,12 @@
 
 import time
 import uuid
+from collections.abc import Sequence
 
 from crm.simulator.http import Posted, Request, Response
 from crm.simulator.mailers.boxes import first, inside, is_sendable, mailbox, said, signed
-from crm.simulator.mailers.shapes import Fate, TakenMail
-from crm.simulator.vendors.shapes import Keys, data_of, identity_of
+from crm.simulator.mailers.shapes import Fate, TakenMail, asked_for
+from crm.simulator.vendors.shapes import Keys, data_of, identity_of, now
 
 _EVENTS: dict[Fate, dict[str, object]] = {
     Fate.DELIVERED: {"event": "delivery"},
@@ -53,6 +54,21 @@ class Mailtrap:
         )
         return taken if is_sendable(taken) else _error(400, "must specify either text or html body")
 
+    def found(self, request: Request, taken: Sequence[TakenMail]) -> Response | None:
+        """`GET /api/email_logs` by an address, or one mail with its events by its id."""
+        is_ours = request.headers.get("api-token") == self._keys.key
+        if not (is_ours and request.path.startswith("/api/email_logs")):
+            return None
+        wanted = request.path.removeprefix("/api/email_logs").removeprefix("/")
+        if not wanted.startswith("?"):
+            told = [_logged(one) | {"events": _events(one)} for one in taken]
+            found = [one for one in told if one["message_id"] == wanted]
+            return Response(200, found[0]) if found else _error(404, "Not Found")
+        address = asked_for(request).get("filters[to][value]")
+        mails = [_logged(one) for one in taken if one.recipient == address]
+        data = {"messages": mails, "total_count": len(mails), "next_page_cursor": None}
+        return Response(200, data)
+
     def accepted(self, taken: TakenMail) -> Response:
         """200 with an id for each recipient."""
         return Response(200, {"success": True, "message_ids": [taken.identity]})
@@ -79,6 +95,28 @@ class Mailtrap:
         }
         data = {"events": [event]}
         return signed(url, data, header="Mailtrap-Signature", secret=self._keys.secret)
+
+
+def _logged(taken: TakenMail) -> dict[str, object]:
+    """A mail as the log lists it."""
+    return {
+        "message_id": taken.identity,
+        "status": "delivered",
+        "subject": taken.subject,
+        "from": taken.sender,
+        "to": taken.recipient,
+        "sent_at": now(),
+        "custom_variables": {"rapport_key": taken.key},
+        "sending_stream": "transactional",
+        "domain_id": 3938,
+        "opens_count": 0,
+        "clicks_count": 0,
+    }
+
+
+def _events(taken: TakenMail) -> list[dict[str, object]]:
+    details = {"sending_ip": "192.0.2.1", "recipient_mx": "mx.people.example"}
+    return [{"event_type": "delivery", "created_at": now(), "details": details}]
 
 
 def _error(status: int, message: str) -> Response:

@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import re
 import time
+from collections.abc import Sequence
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -10,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from crm.simulator.http import Posted, Request, Response
 from crm.simulator.mailers.boxes import bearer, every, inside, mailbox, said
 from crm.simulator.mailers.shapes import Fate, TakenMail
-from crm.simulator.vendors.shapes import Keys, as_json, data_of, identity_of
+from crm.simulator.vendors.shapes import Keys, as_json, data_of, identity_of, now
 
 _EVENTS: dict[Fate, dict[str, object]] = {
     Fate.DELIVERED: {"event": "delivered", "response": "250 2.0.0 OK", "tls": 1},
@@ -31,6 +33,12 @@ _EVENTS: dict[Fate, dict[str, object]] = {
     Fate.COMPLAINED: {"event": "spamreport"},
     Fate.UNSUBSCRIBED: {"event": "unsubscribe"},
 }
+
+
+_QUERY = re.compile(
+    r"to_email = '([^']+)' AND sg_message_id_created_at > "
+    r'TIMESTAMP "\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"'
+)
 
 
 def signing_key(secret: str) -> ec.EllipticCurvePrivateKey:
@@ -81,6 +89,21 @@ class SendGrid:
             {name: str(value) for name, value in inside(data, "headers").items()},
         )
 
+    def found(self, request: Request, taken: Sequence[TakenMail]) -> Response | None:
+        """`POST /v3/logs` by an address, and `GET /v3/logs/<id>` with all there is."""
+        if not request.path.startswith("/v3/logs") or bearer(request) != self._keys.key:
+            return None
+        if request.method == "GET":
+            wanted = request.path.removeprefix("/v3/logs/")
+            mails = [one for one in taken if _logged(one)["sg_message_id"] == wanted]
+            told = [_logged(one) | _more(one) for one in mails]
+            return Response(200, told[0]) if told else _error(404, "not found")
+        query = _QUERY.fullmatch(said(data_of(request), "query"))
+        if query is None:
+            return _error(400, "invalid query", "query")
+        mails = [one for one in taken if one.recipient == query[1]]
+        return Response(200, {"messages": [_logged(one) for one in mails]})
+
     def accepted(self, taken: TakenMail) -> Response:
         """202 with a header and no body."""
         return Response(202, b"", (("X-Message-Id", taken.identity),))
@@ -113,6 +136,30 @@ class SendGrid:
             ("X-Twilio-Email-Event-Webhook-Timestamp", moment),
         )
         return Posted(url, body, headers)
+
+
+def _logged(taken: TakenMail) -> dict[str, object]:
+    """A mail as lists have it."""
+    return {
+        "from_email": taken.sender,
+        "sg_message_id": f"{taken.identity}.recvd-85abf8d92c-3qfgp-2-7890E356-43C.1",
+        "subject": taken.subject,
+        "to_email": taken.recipient,
+        "status": "delivered",
+        "sg_message_id_created_at": now(),
+    }
+
+
+def _more(taken: TakenMail) -> dict[str, object]:
+    """What is told of one mail alone."""
+    moment = int(time.time())
+    told = {"email": taken.recipient, "timestamp": moment, "sg_message_id": taken.identity}
+    return {
+        "api_key_id": "simulator",
+        "client_ip": "192.0.2.1",
+        "custom_args": {"rapport_key": taken.key},
+        "events": [told | _EVENTS[Fate.DELIVERED], told | {"event": "processed"}],
+    }
 
 
 def _error(status: int, message: str, field: str | None = None) -> Response:

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
@@ -38,6 +39,29 @@ class AliyunSms:
             data.get("PhoneNumbers", ""),
             text,
         )
+
+    def found(self, request: Request, taken: Sequence[Taken]) -> Response | None:
+        """`QuerySendDetails`: what a number got on one day."""
+        is_search = request.headers.get("x-acs-action") == "QuerySendDetails"
+        if not (is_search and self._is_signed(request)):
+            return None
+        asked = dict(parse_qsl(urlsplit(request.path).query))
+        is_today = asked.get("SendDate") == _china()[:10].replace("-", "")
+        rows = [
+            {
+                "PhoneNum": one.recipient,
+                "SendStatus": 3,
+                "ErrCode": "DELIVERED",
+                "Content": one.text,
+                "SendDate": _china(),
+                "ReceiveDate": _china(),
+                "OutId": one.key,
+            }
+            for one in taken
+            if is_today and one.recipient == asked.get("PhoneNumber")
+        ]
+        data = {"Code": "OK", "Message": "OK", "RequestId": "0", "TotalCount": len(rows)}
+        return Response(200, data | {"SmsSendDetailDTOs": {"SmsSendDetailDTO": rows}})
 
     def accepted(self, taken: Taken) -> Response:
         """200 with the code OK."""

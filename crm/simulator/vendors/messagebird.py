@@ -3,7 +3,8 @@
 import hashlib
 import time
 import uuid
-from urllib.parse import urlencode
+from collections.abc import Sequence
+from urllib.parse import parse_qsl, urlencode
 
 from crm.simulator.http import Posted, Request, Response
 from crm.simulator.vendors.shapes import Keys, Said, Taken, data_of, identity_of, now
@@ -30,20 +31,19 @@ class MessageBird:
         names = ("reference", "originator", "recipient", "body", "reportUrl")
         return Taken(identity_of(request)[:32], *(str(data.get(name, "")) for name in names))
 
+    def found(self, request: Request, taken: Sequence[Taken]) -> Response | None:
+        """`GET /messages?recipient=…`."""
+        is_ours = request.headers.get("authorization") == f"AccessKey {self._keys.key}"
+        if not (is_ours and request.path.startswith("/messages?")):
+            return None
+        wanted = dict(parse_qsl(request.path.partition("?")[2])).get("recipient")
+        items = [_resource(one) for one in taken if one.recipient == wanted]
+        data = {"offset": 0, "limit": 100, "count": len(items), "totalCount": len(items)}
+        return Response(200, data | {"items": items})
+
     def accepted(self, taken: Taken) -> Response:
         """201 with the message as a resource."""
-        recipient = {"recipient": int(taken.recipient), "status": "sent", "statusDatetime": now()}
-        data: dict[str, object] = {
-            "id": taken.identity,
-            "href": f"https://rest.messagebird.com/messages/{taken.identity}",
-            "direction": "mt",
-            "type": "sms",
-            "originator": taken.sender,
-            "body": taken.text,
-            "reference": taken.key,
-            "recipients": {"totalCount": 1, "totalSentCount": 1, "items": [recipient]},
-        }
-        return Response(201, data)
+        return Response(201, _resource(taken))
 
     def refused(self, taken: Taken) -> Response:
         """422 about the recipient."""
@@ -95,6 +95,20 @@ class MessageBird:
             ("MessageBird-Signature-JWT", signed_token(claims, self._keys.secret)),
         )
         return Posted(url, body, headers, method)
+
+
+def _resource(taken: Taken) -> dict[str, object]:
+    recipient = {"recipient": int(taken.recipient), "status": "sent", "statusDatetime": now()}
+    return {
+        "id": taken.identity,
+        "href": f"https://rest.messagebird.com/messages/{taken.identity}",
+        "direction": "mt",
+        "type": "sms",
+        "originator": taken.sender,
+        "body": taken.text,
+        "reference": taken.key,
+        "recipients": {"totalCount": 1, "totalSentCount": 1, "items": [recipient]},
+    }
 
 
 def _error(status: int, code: int, description: str, parameter: str) -> Response:

@@ -3,9 +3,10 @@
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from crm.simulator.http import Posted, Request, Response
 
@@ -64,6 +65,14 @@ class Vendor(Protocol):
 
     def inbound(self, said: Said) -> Posted:
         """The callback with what a person wrote."""
+
+
+@runtime_checkable
+class Searched(Protocol):
+    """A provider that can be asked for messages it has taken."""
+
+    def found(self, request: Request, taken: Sequence[Taken]) -> Response | None:
+        """The answer to a search among them; nothing where the request is none."""
 
 
 def data_of(request: Request) -> dict[str, object]:

@@ -4,13 +4,11 @@ import base64
 import hmac
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl
 
 from crm.simulator.http import Posted, Request, Response
 from crm.simulator.vendors.shapes import Keys, Said, Taken, as_json, data_of, identity_of, now
-
-_KEPT = 1_000
 
 
 class Sinch:
@@ -18,15 +16,13 @@ class Sinch:
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
-        # The last batches by their reference.
-        self._kept: dict[str, dict[str, object]] = {}
 
     def take(self, request: Request) -> Taken | Response:
         """`POST …/batches` with a token."""
         if request.headers.get("authorization") != f"Bearer {self._keys.key}":
             return Response(401, b"")
         if request.method == "GET":
-            return self._listed(request)
+            return Response(200, {"count": 0, "page": 0, "page_size": 1, "batches": []})
         data = data_of(request)
         people = data.get("to")
         if not request.path.endswith("/batches") or not isinstance(people, list):
@@ -38,29 +34,15 @@ class Sinch:
 
     def accepted(self, taken: Taken) -> Response:
         """201 with the batch as a resource."""
-        data: dict[str, object] = {
-            "id": taken.identity,
-            "to": [taken.recipient],
-            "from": taken.sender,
-            "canceled": False,
-            "body": taken.text,
-            "type": "mt_text",
-            "created_at": now(),
-            "modified_at": now(),
-            "delivery_report": "per_recipient",
-            "client_reference": taken.key,
-            "flash_message": False,
-        }
-        self._kept[taken.key] = data
-        while len(self._kept) > _KEPT:
-            del self._kept[next(iter(self._kept))]
-        return Response(201, data)
+        return Response(201, _resource(taken))
 
-    def _listed(self, request: Request) -> Response:
-        wanted = dict(parse_qsl(request.path.partition("?")[2])).get("client_reference", "")
-        found = [self._kept[wanted]] if wanted in self._kept else []
-        data = {"count": len(found), "page": 0, "page_size": 1, "batches": found}
-        return Response(200, data)
+    def found(self, request: Request, taken: Sequence[Taken]) -> Response | None:
+        """`GET …/batches` by their reference."""
+        wanted = dict(parse_qsl(request.path.partition("?")[2])).get("client_reference")
+        if not wanted or request.headers.get("authorization") != f"Bearer {self._keys.key}":
+            return None
+        found = [_resource(one) for one in taken if one.key == wanted][-1:]
+        return Response(200, {"count": len(found), "page": 0, "page_size": 1, "batches": found})
 
     def refused(self, taken: Taken) -> Response:
         """400 about the recipient."""
@@ -109,6 +91,22 @@ class Sinch:
             ("x-sinch-webhook-signature-timestamp", at),
         )
         return Posted(url, body, headers)
+
+
+def _resource(taken: Taken) -> dict[str, object]:
+    return {
+        "id": taken.identity,
+        "to": [taken.recipient],
+        "from": taken.sender,
+        "canceled": False,
+        "body": taken.text,
+        "type": "mt_text",
+        "created_at": now(),
+        "modified_at": now(),
+        "delivery_report": "per_recipient",
+        "client_reference": taken.key,
+        "flash_message": False,
+    }
 
 
 def _error(status: int, code: str, sentence: str) -> Response:

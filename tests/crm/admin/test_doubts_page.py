@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from crm import messages
 from crm.channels.memory import MemoryAdapter
+from crm.channels.posting import NOTHING_OF_OURS
 from crm.models import Message
 from tests import making
 from tests.crm.messages.letters import draft, write
@@ -50,6 +51,24 @@ def test_the_page_says_why_since_when_and_what_will_happen(message: Message, lan
     plan = {"en": "Sent again; it may arrive twice", "zh-hans": "再次发送；可能会收到两次"}
     assert plan[language] in page
     assert 'value="again"' in page
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "Its list of messages says nothing that is ours alone."),
+        ("zh-hans", "其消息列表中没有任何仅属于我们的标识。"),
+    ],
+)
+def test_the_page_says_why_a_provider_cannot_be_asked(
+    message: Message, monkeypatch: pytest.MonkeyPatch, language: str, said: str
+) -> None:
+    monkeypatch.setattr(MemoryAdapter, "unasked", NOTHING_OF_OURS, raising=False)
+    Message.objects.filter(pk=message.pk).update(purpose="marketing")
+    client = signed_in("view_message")
+    client.cookies["django_language"] = language
+
+    assert said in client.get(reverse("admin:crm_doubts")).content.decode()
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,19 @@ def test_every_provider_has_a_page_that_the_page_of_channels_leads_to(provider):
 
 
 @pytest.mark.parametrize("provider", REAL)
+def test_every_page_says_what_settles_a_doubt(provider):
+    assert "\n## In doubt\n" in documented.page(f"providers/{provider}.md")
+
+
+def test_the_page_of_reliability_names_every_provider_that_can_be_asked():
+    text = documented.page("reliability.md")
+    asked = [adapter_class(one) for one in REAL if hasattr(adapter_class(one), "look_up")]
+
+    named = {one.label.removesuffix(" SMS").partition(" (")[0] for one in asked}
+    assert {one for one in named if one not in text} == set()
+
+
+@pytest.mark.parametrize("provider", REAL)
 def test_every_field_and_every_word_is_explained(provider):
     adapter = adapter_class(provider)
     words = getattr(importlib.import_module(adapter.__module__), "WORDS", {})

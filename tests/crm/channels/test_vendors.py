@@ -12,7 +12,7 @@ from crm.channels.sinch import SinchAdapter
 from crm.channels.tencent_sms import TencentSmsAdapter
 from crm.channels.twilio import TwilioAdapter
 from crm.channels.vonage import VonageAdapter
-from tests.contracts import SECRET, VendorContract, outgoing
+from tests.contracts import SECRET, VendorContract
 
 
 class TestTwilio(VendorContract):
@@ -42,15 +42,6 @@ class TestSinch(VendorContract):
     adapter_class, vendor = SinchAdapter, "sinch"
     options: ClassVar = {"service_plan_id": "plan"}
     secrets: ClassVar = {"api_token": "simulator", "webhook_secret": SECRET}
-
-    def test_a_message_in_doubt_can_be_asked_for(self, adapter):
-        outcome = self.sent(adapter, key="doubt-sinch")
-        asked = [outgoing(n, "+441134960100", key=k) for n, k in ((1, "doubt-sinch"), (2, "no"))]
-
-        (news,) = adapter.look_up(asked)
-
-        assert (news.key, news.kind) == ("doubt-sinch", "sent")
-        assert news.provider_message_id == outcome.provider_message_id
 
 
 class TestAliyunSms(VendorContract):
