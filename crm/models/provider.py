@@ -43,7 +43,7 @@ class ProviderAccount(models.Model):
     priority = models.PositiveSmallIntegerField(
         pgettext_lazy("of several", "order"),
         default=10,
-        help_text=_("The smallest goes first; the next one stands in.")
+        help_text=_("The smallest goes first; the next one stands in."),
     )
     lane = models.CharField(_("carries"), max_length=10, choices=Lane, default=Lane.ALL)
     per_second = models.FloatField(
