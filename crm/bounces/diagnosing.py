@@ -11,26 +11,11 @@ _ENHANCED = r"[245]\.\d{1,3}\.\d{1,3}"
 _GOES_ON = re.compile(rf"\b[245]\d\d-(?:{_ENHANCED}[ :-]{{0,3}})?|\(?#{_ENHANCED}\)?")
 _BEGINS = re.compile(rf"\b[245]\d\d(?: |: )(?:{_ENHANCED}[ :-]{{0,3}})?")
 _TYPE = re.compile(r"^\s{0,9}[\w.-]{1,40};\s{0,9}")
+# Types of what another server replied; others are a server's own words (X-Postfix, X-Unix).
+_REPLIES = frozenset({"smtp", "lmtp"})
 _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "`": "'", '"': " ", "\n": " ", "\t": " "})
 # What words say that stand in every notice, or beside any refusal; codes tell more.
 _ABOUT_ADDRESSES = frozenset({Reason.USER_UNKNOWN, Reason.HOST_UNKNOWN, Reason.NO_MAIL_HOST})
-_AFTER_MAIL = ("in reply to mail from", "after mail from", "in response to mail from")
-_REFUSED_MAIL = re.compile(r">>> mail from:[^\n]{0,300}\n\s{0,9}<<< [45]")
-_AFTER_RCPT = (
-    ">>> rcpt",
-    "--> rcpt",
-    "<<< rcpt",
-    "rcpt command",
-    "does not like recipient",
-    "rcpt to:",
-    "smtp:rcpt",
-    "smtp command rcpt",
-    "in reply to rcpt to",
-    "after rcpt to",
-    "in response to rcpt to",
-    "[rcpt_to]",
-)
-_AFTER_DATA = ("smtp command data", "end of data", "text command")
 # What a server says of an address that it knows.
 _EXPLAINED = frozenset({Reason.SUSPENDED, Reason.MAILBOX_FULL, Reason.MOVED})
 _NO_HOST = frozenset({Reason.HOST_UNKNOWN, Reason.NO_MAIL_HOST})
@@ -57,24 +42,15 @@ def without_type(diagnostic: str) -> str:
     return _TYPE.sub("", diagnostic, count=1)
 
 
-def command_in(text: str) -> str:
-    """The SMTP command that was refused, MAIL, RCPT or DATA, or nothing where none is told.
+def quoted(diagnostic: str) -> str:
+    """A Diagnostic-Code field as a text: the reply of another server, unless its type says else.
 
-    A refusal of MAIL is about the sender; one of DATA is about what the mail says, as the
-    recipient was taken before.
+    By RFC 3464 (2.3.6) the field repeats what that server said, whether or not it shows its code.
     """
-    small = text[:16_000].lower()
-    single = " ".join(small.split())
-    if any(mark in single for mark in _AFTER_MAIL) or _REFUSED_MAIL.search(small):
-        return "" if ">>> rcpt" in small else "MAIL"
-    if any(mark in single for mark in _AFTER_DATA):
-        return "DATA"
-    if any(mark in single for mark in _AFTER_RCPT):
-        return "RCPT"
-    _, data, rest = small.partition(">>> data")
-    # With pipelining DATA is sent before RCPT is answered; then nobody is left for it.
-    was_rcpt = any(word in rest for word in ("<<< 503", "<<< 554", "need rcpt", "no valid"))
-    return ("RCPT" if was_rcpt else "DATA") if data else ""
+    kind, semicolon, _ = diagnostic.partition(";")
+    said = without_type(diagnostic)
+    is_reply = not semicolon or kind.strip().lower() in _REPLIES
+    return f"^ {said}" if said and is_reply else said
 
 
 def reason_for(
@@ -148,20 +124,35 @@ def _corrected(reason: Reason, code: str, action: str, command: str) -> Reason:
 def _is_proven(code: str, command: str, layers: Sequence[str]) -> bool:
     """Whether a server that says “unknown user” is to be believed.
 
-    Filters say so too, to give nothing away. What was refused in answer to RCPT is unknown; what
-    was refused after DATA was known before. Where no command is told, a code by which the mailbox
-    is there speaks against it, and without a code the bare words “user unknown”, which every
-    filter has, are to stand beside the address that they are about.
+    Filters say so too, to give nothing away. What was refused in answer to RCPT is unknown, unless
+    words as vague as “recipient rejected” stand beside a code of policy; what was refused after
+    DATA was known before. Where no command is told, a code of that class is proof. Without both,
+    the words of whoever writes the notice are, if they say more than any filter does, as it knows
+    its own mailboxes; a quoted reply only if it names the address.
     """
     if code in _NOBODY:
         return True
-    if command in {"RCPT", "DATA"}:
-        return command == "RCPT"
-    if code and code not in _SILENT | _THERE:
+    if command == "DATA":
+        return False
+    if code and code not in _SILENT and not _is_policy(code):
         return True
-    texts = [plain(layer) for layer in layers]
+    texts = (plain(layer) for layer in layers)
     closest = next((x for x in texts if phrases.reason_in(x) is Reason.USER_UNKNOWN), "")
-    # Where the code says that the mailbox is there, a name beside the words proves nothing.
-    if _says_plainly(closest.replace("@", "") if code in _THERE else closest):
-        return code not in _CLOSED
-    return code not in _THERE and any("^" in text and "@" in text for text in texts[:2])
+    if command == "RCPT":
+        return code in _SILENT | {""} or phrases.says_plainly(closest, Reason.USER_UNKNOWN)
+    own, *replies = closest.split("^")
+    if code and code not in _SILENT:
+        # Where the code says that the mailbox is there, a name beside the words proves nothing.
+        return _says_plainly(own.replace("@", "")) and code not in _CLOSED
+    return _says_plainly(own) or any(_names_nobody(reply) for reply in replies)
+
+
+def _is_policy(code: str) -> bool:
+    """Whether a code says that the mailbox is there, or that a policy does not let us in."""
+    knows_nobody = status.reason_of_status(code) is Reason.USER_UNKNOWN
+    return code in _THERE or (code.startswith("5.7.") and not knows_nobody)
+
+
+def _names_nobody(reply: str) -> bool:
+    """Whether a reply names an address and says that there is nobody."""
+    return "@" in reply and phrases.reason_in(reply) is Reason.USER_UNKNOWN

@@ -10,6 +10,7 @@ from crm.bounces import (
     mime,
     notices,
     originals,
+    phases,
     recognising,
     reports,
     status,
@@ -74,7 +75,7 @@ def _of_group(group: reports.Group, notice: Notice, is_single: bool) -> Outcome:
     reply = status.reply_in(said) or status.reply_in(about)
     reason = diagnosing.reason_for(
         layers=(
-            f"{said}\n{group.get('status')}",
+            f"{diagnosing.quoted(diagnostic)}\n{group.get('status')}",
             about,
             diagnostic.partition(";")[0][:60] + ";",
             notice.words if is_single else "",
@@ -82,7 +83,7 @@ def _of_group(group: reports.Group, notice: Notice, is_single: bool) -> Outcome:
         code=code,
         reply=reply,
         action=action,
-        command=_command(f"{said}\n{about}", notice, address, is_single),
+        command=_command(f"{said}\n{about}", reply, notice, address, is_single),
     )
     return Outcome(
         address=address,
@@ -136,7 +137,7 @@ def _of_mention(mention: notices.Mention, notice: Notice, is_single: bool) -> Ou
         code=code,
         reply=reply,
         action=action,
-        command=_command(mention.words, notice, mention.address, is_single),
+        command=_command(mention.words, reply, notice, mention.address, is_single),
     )
     return Outcome(
         address=mention.address,
@@ -155,14 +156,22 @@ def _action(notice: Notice, subject: str) -> str:
     return "delayed" if recognising.is_delay(subject, notice.words) else "failed"
 
 
-def _command(words: str, notice: Notice, address: str, is_single: bool) -> str:
+def _command(words: str, reply: str, notice: Notice, address: str, is_single: bool) -> str:
     """The command that was refused; MAIL too where only the sender's address is spoken of."""
-    found = diagnosing.command_in(f"{words}\n{notice.words}" if is_single else words)
-    small = words.lower()
-    if found or address.lower() in small:
-        return found
     senders = originals.senders(notice.original)
-    return "MAIL" if any(one.lower() in small for one in senders) else ""
+    if _is_about(senders, words.lower().split("\n"), address.lower()):
+        return "MAIL"
+    told = phases.command_in(f"{words}\n{notice.words}" if is_single else words)
+    return told or phases.command_of(reply)
+
+
+def _is_about(senders: list[str], lines: list[str], address: str) -> bool:
+    """Whether words, or a reply among them, speak of a sender and not of the recipient."""
+    small = [one.lower() for one in senders if one.lower() != address]
+    speaking = [line for line in lines if any(one in line for one in small)]
+    if not any(address in line for line in lines):
+        return bool(speaking)
+    return any(status.reply_in(line)[:1] in {"4", "5"} and address not in line for line in speaking)
 
 
 def _inside(notice: Notice, depth: int) -> Report | None:

@@ -492,7 +492,7 @@ ada@shop.example
         """Votre message n'a pas pu être remis au destinataire suivant :
 
 ada@shop.example
-550 Adresse inconnue
+550 5.1.1 Adresse inconnue
 """,
         Reason.USER_UNKNOWN,
     ),
