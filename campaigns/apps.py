@@ -23,5 +23,6 @@ class CampaignsConfig(AppConfig):
         extensions.reply_shortcuts.register("canned replies", f"{additions}.ready_replies")
         extensions.customer_overrides.register("deliveries", f"{additions}.cancelled_deliveries")
         extensions.message_sources.register("delivery", f"{additions}.delivery_source")
+        extensions.tracking_limits.register("delivery", "campaigns.tracking_limits.of_deliveries")
         conditions.register("campaign", "campaigns.conditions.HadCampaign")
         extensions.dashboard_cards.register("sending", "campaigns.admin.cards.sending")

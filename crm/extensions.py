@@ -53,3 +53,6 @@ reply_shortcuts = Registry("Reply shortcut")
 inbox_panels = Registry("Inbox panel")
 # Name = a message's source_kind; (source_id) -> (words, address): what a message belongs to.
 message_sources = Registry("Message source")
+# Name = a message's source_kind; (source_ids) -> {source_id: mode}: how much is noted at most of
+# who opens and follows what belongs to it; who is not in it sets no limit.
+tracking_limits = Registry("Tracking limit")

@@ -47,7 +47,7 @@ class CampaignAdmin(HistoryAdmin, ModelAdmin):
     fieldsets = [
         (None, {"fields": ["name", "purpose"]}),
         (_("To whom"), {"fields": ["segments", "excluded_segments", "holdout_percent"]}),
-        (_("What"), {"fields": ["channel", "template", "opt_out_text"]}),
+        (_("What"), {"fields": ["channel", "template", "tracking", "opt_out_text"]}),
         (_("When"), {"fields": ["scheduled_at"]}),
     ]
 

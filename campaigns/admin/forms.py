@@ -12,6 +12,7 @@ from crm import keywords
 from crm.channels.sms_text import by_number
 from crm.choices import Channel, Purpose
 from crm.models import Template
+from crm.tracking_choices import TrackingMode
 
 
 class TemplateSelect(UnfoldAdminSelectWidget):
@@ -35,6 +36,16 @@ class CampaignForm(forms.ModelForm):
         empty_label=_("Choose a template"),
         help_text=_("What it says, in its newest version at the moment of the launch."),
     )
+    tracking = forms.ChoiceField(
+        label=_("Tracking"),
+        choices=[("", _("As the shop and the template do")), *TrackingMode.choices],
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        help_text=_(
+            "How much is noted at most of who opens this mail and follows its links. The strictest "
+            "holds of what the shop, the template, the campaign and the person say."
+        ),
+    )
 
     class Meta:
         model = Campaign
@@ -44,6 +55,7 @@ class CampaignForm(forms.ModelForm):
             "segments",
             "excluded_segments",
             "opt_out_text",
+            "tracking",
             "scheduled_at",
             "holdout_percent",
         ]
@@ -70,10 +82,12 @@ class CampaignForm(forms.ModelForm):
         return told
 
     def clean(self) -> dict[str, Any]:
-        """Refuse a template for another channel; words that end texts are for marketing SMS."""
+        """Refuse a template for another channel, and keep nothing that only another channel has."""
         cleaned: dict[str, Any] = super().clean() or {}
         if cleaned.get("channel") != Channel.SMS:
             cleaned["opt_out_text"] = ""
+        if cleaned.get("channel") != Channel.EMAIL:
+            cleaned["tracking"] = ""
         purpose = cleaned.get("purpose")
         if cleaned.get("opt_out_text") and purpose and not Purpose(purpose).needs_consent:
             self.add_error(

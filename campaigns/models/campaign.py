@@ -9,6 +9,7 @@ from simple_history.models import HistoricalRecords
 from campaigns.choices import CampaignKind, CampaignState, CampaignVerb, StepKind
 from crm.choices import Channel, Purpose
 from crm.models import Template, TemplateVersion
+from crm.tracking_choices import TrackingMode
 from marketing.models import Segment
 
 
@@ -51,6 +52,10 @@ class Campaign(models.Model):
             "text, such as “+1 Reply STOP to end”; without a number: for all others. Empty: the "
             "text of the account that carries them."
         ),
+    )
+    # At most this is noted of whom it is sent to; empty: as the house and the template do.
+    tracking = models.CharField(
+        _("tracking"), max_length=10, choices=TrackingMode, blank=True, default="", db_default=""
     )
     scheduled_at = models.DateTimeField(
         _("send at"), null=True, blank=True, help_text=_("Empty: as soon as it is launched.")

@@ -122,7 +122,8 @@ def _leave_untracked(step: Step, claims: Sequence[Claim], links: list[LinkContex
     version = step.template_version
     assert version is not None
     ids = [claim.customer_id for claim in claims]
-    plain = tracking.untracked(template=version.template, customer_ids=ids)
+    modes = (version.template.tracking, step.campaign.tracking)
+    plain = tracking.untracked(modes=modes, customer_ids=ids)
     if plain:
         for place, customer_id in enumerate(ids):
             if customer_id in plain:

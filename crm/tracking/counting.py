@@ -24,7 +24,7 @@ from crm.tracking_choices import SightingKind, TrackingMode
 
 _LETTERS = """
     SELECT m.id, m.customer_id, m.state, m.channel, m.template_version_id, m.sent_at,
-           coalesce(t.tracking, ''),
+           m.source_kind, m.source_id, coalesce(t.tracking, ''),
            (SELECT min(mode) FROM crm_trackingrefusal WHERE customer_id = m.customer_id
             AND mode = 'off'),
            (SELECT min(mode) FROM crm_trackingrefusal WHERE customer_id = m.customer_id)
@@ -34,6 +34,8 @@ _LETTERS = """
     WHERE m.id = ANY(%s)
     ORDER BY m.id FOR NO KEY UPDATE OF m
 """
+# Where in such a row the source of the message stands.
+_SOURCE = slice(6, 8)
 _FIRST = """
     UPDATE crm_message m SET
         opened_at = coalesce(least(m.opened_at, told.opened_at), m.opened_at, told.opened_at),
@@ -124,12 +126,13 @@ def _letters(message_ids: set[int]) -> dict[int, _Letter]:
     with connection.cursor() as cursor:
         cursor.execute(_LETTERS, [sorted(message_ids)])
         rows = cursor.fetchall()
-    return {letter_id: _letter(letter_id, *rest) for letter_id, *rest in rows}
+    limits = modes.limits(sources={row[_SOURCE] for row in rows})
+    return {row[0]: _letter(row, limits.get(row[_SOURCE], "")) for row in rows}
 
 
-def _letter(letter_id: int, *row: Any) -> _Letter:
-    customer_id, state, channel, version_id, sent_at, *words = row
-    mode = modes.strictest(modes=[word or "" for word in words])
+def _letter(row: tuple[Any, ...], limit: str) -> _Letter:
+    letter_id, customer_id, state, channel, version_id, sent_at, _, _, *words = row
+    mode = modes.strictest(modes=[limit, *(word or "" for word in words)])
     return _Letter(letter_id, customer_id, state, channel, version_id, sent_at, mode)
 
 

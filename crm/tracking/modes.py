@@ -1,5 +1,6 @@
-"""Privacy modes: the strictest of what the house, the template and the person say."""
+"""Privacy modes: the strictest of what the house, the template, the source and the person say."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
@@ -8,7 +9,8 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from crm.models import Customer, Template, TrackingRefusal
+from crm import extensions
+from crm.models import Customer, TrackingRefusal
 from crm.tracking_choices import TrackingMode
 
 # The strictest first.
@@ -30,9 +32,23 @@ def house() -> str:
     return mode if mode in _ORDER else TrackingMode.OFF.value
 
 
-def untracked(*, template: Template, customer_ids: Collection[int]) -> frozenset[int]:
-    """Those who get a template without picture and with plain links."""
-    if strictest(modes=[template.tracking]) == TrackingMode.OFF:
+def limits(*, sources: Collection[tuple[str, int | None]]) -> dict[tuple[str, int | None], str]:
+    """What apps above let us note at most of messages that belong to them: one question a kind."""
+    asked: defaultdict[str, list[int]] = defaultdict(list)
+    for kind, source_id in sources:
+        if source_id is not None:
+            asked[kind].append(source_id)
+    known = asked.keys() & set(extensions.tracking_limits.names())
+    return {
+        (kind, source_id): mode
+        for kind in known
+        for source_id, mode in extensions.tracking_limits.get(kind)(asked[kind]).items()
+    }
+
+
+def untracked(*, modes: Iterable[str], customer_ids: Collection[int]) -> frozenset[int]:
+    """Those who get what is sent under some modes without picture and with plain links."""
+    if strictest(modes=modes) == TrackingMode.OFF:
         return frozenset(customer_ids)
     with connection.cursor() as cursor:
         cursor.execute(_REFUSED, [list(customer_ids)])

@@ -1,14 +1,17 @@
 """Who wants nothing noted gets the same mail without picture and with plain links."""
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Delivery
 from crm import messages, tracking
-from crm.models import Customer, Message, Template
+from crm.models import Customer, LinkDay, Message, Template
+from crm.tracking import modes
 from tests import making
 from tests.campaigns import staging
+from tests.crm.seeing import saw
 
 pytestmark = pytest.mark.django_db
 
@@ -48,19 +51,58 @@ def test_a_person_who_refused_gets_plain_links(
         assert messages.show(message=message).is_exact
 
 
-@pytest.mark.parametrize("which", ["house", "template"])
+@pytest.mark.parametrize("which", ["house", "template", "campaign"])
 def test_where_tracking_is_off_nobody_is_tracked(
     campaign: Campaign, now: datetime, settings: object, which: str
 ) -> None:
     if which == "house":
         settings.TRACKING_MODE = "off"  # type: ignore[attr-defined]
-    else:
+    elif which == "template":
         Template.objects.update(tracking="off")
+    else:
+        Campaign.objects.update(tracking="off")
 
     staging.send(campaign=campaign, now=now)
 
     assert len(mails()) == 2
     assert not [html for html in mails().values() if "/c/" in html or "/o/" in html]
+
+
+@pytest.mark.parametrize(
+    ("template", "chosen", "noted"),
+    [
+        ("", "", "personal"),
+        ("", "aggregate", "aggregate"),
+        ("aggregate", "personal", "aggregate"),
+        ("personal", "off", "off"),
+    ],
+)
+def test_the_stricter_of_campaign_and_template_holds_for_what_was_sent_too(
+    campaign: Campaign, now: datetime, template: str, chosen: str, noted: str
+) -> None:
+    staging.send(campaign=campaign, now=now)
+    Template.objects.update(tracking=template)
+    Campaign.objects.update(tracking=chosen)
+
+    for letter in Message.objects.all():
+        saw("opened", letter.pk, now=now)
+
+    opened = Message.objects.filter(opened_at__isnull=False).count()
+    assert opened == (2 if noted == "personal" else 0)
+    assert LinkDay.objects.exists() == (noted != "off")
+
+
+def test_one_question_tells_the_limits_of_a_whole_batch(
+    campaign: Campaign, now: datetime, django_assert_num_queries: Any
+) -> None:
+    Campaign.objects.update(tracking="aggregate")
+    deliveries = list(Delivery.objects.values_list("pk", flat=True))
+    sources = {("delivery", pk) for pk in deliveries} | {("", None), ("reply", 7)}
+
+    with django_assert_num_queries(1):
+        found = modes.limits(sources=sources)
+
+    assert found == {("delivery", pk): "aggregate" for pk in deliveries}
 
 
 def test_counting_without_people_sends_the_same_mail(campaign: Campaign, now: datetime) -> None:

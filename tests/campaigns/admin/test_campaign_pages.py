@@ -223,6 +223,23 @@ def test_a_mail_keeps_no_opt_out_text(admin, now):
     assert Campaign.objects.get().opt_out_text == ""
 
 
+@pytest.mark.parametrize(
+    ("channel", "kept"), [("email", "aggregate"), ("sms", "")], ids=["email", "sms"]
+)
+def test_a_mail_may_note_less_than_the_house_does(admin, now, channel, kept):
+    template = staging.template(now=now, channel=channel, html="")
+    fields = {"name": "A", "purpose": "marketing", "holdout_percent": 0, "tracking": "aggregate"}
+
+    answer = admin.post(
+        reverse("admin:campaigns_campaign_add"),
+        {**fields, "channel": channel, "template": template.pk},
+    )
+
+    assert Campaign.objects.get().tracking == kept
+    html = admin.get(answer["Location"]).content.decode()
+    assert ("Aggregate: counted for the template" in html) is bool(kept)
+
+
 def test_launched_campaigns_cannot_be_deleted(admin, running):
     url = reverse("admin:campaigns_campaign_delete", args=[running.pk])
 
