@@ -40,8 +40,11 @@ WORDS = {
 REFUSALS = {
     "1120": SENDER_REFUSED,
     "1170": INVALID_ADDRESS,
+    "1420": SENDER_REFUSED,
+    "1430": INVALID_ADDRESS,
 }
-_DEAD = frozenset({"1170"})
+# No such number, and one that is no longer in use.
+_DEAD = frozenset({"1170", "1190"})
 _TOKEN_SECONDS = 600
 
 

@@ -102,7 +102,8 @@ class SendGrid:
         if query is None:
             return _error(400, "invalid query", "query")
         mails = [one for one in taken if one.recipient == query[1]]
-        return Response(200, {"messages": [_logged(one) for one in mails]})
+        moment = {"sg_message_id_created_at": now()}
+        return Response(200, {"messages": [_logged(one) | moment for one in mails]})
 
     def accepted(self, taken: TakenMail) -> Response:
         """202 with a header and no body."""
@@ -139,26 +140,33 @@ class SendGrid:
 
 
 def _logged(taken: TakenMail) -> dict[str, object]:
-    """A mail as lists have it."""
+    """What is told of a mail in lists and alone."""
     return {
         "from_email": taken.sender,
         "sg_message_id": f"{taken.identity}.recvd-85abf8d92c-3qfgp-2-7890E356-43C.1",
         "subject": taken.subject,
         "to_email": taken.recipient,
         "status": "delivered",
-        "sg_message_id_created_at": now(),
     }
 
 
 def _more(taken: TakenMail) -> dict[str, object]:
     """What is told of one mail alone."""
-    moment = int(time.time())
-    told = {"email": taken.recipient, "timestamp": moment, "sg_message_id": taken.identity}
+    told = {
+        "email": taken.recipient,
+        "timestamp": int(time.time()),
+        "sg_message_id": taken.identity,
+        "sg_event_id": base64.urlsafe_b64encode(taken.identity.encode()).decode(),
+        "smtp-id": f"<{taken.identity}@geopod-ismtpd-1>",
+    }
     return {
         "api_key_id": "simulator",
         "client_ip": "192.0.2.1",
         "custom_args": {"rapport_key": taken.key},
-        "events": [told | _EVENTS[Fate.DELIVERED], told | {"event": "processed"}],
+        "events": [
+            told | _EVENTS[Fate.DELIVERED] | {"ip": "192.0.2.7"},
+            told | {"event": "processed"},
+        ],
     }
 
 

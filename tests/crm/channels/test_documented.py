@@ -9,6 +9,7 @@ import pytest
 
 from crm.channels import aliyun_sms, plivo, proofs, sinch, tencent_sms, twilio
 from crm.channels.base import Account, CallbackRefused, CallbackRequest, Inbound
+from crm.channels.http_wire import Answer
 from crm.channels.messagebird import MessageBirdAdapter
 from crm.channels.vonage import VonageAdapter
 from tests.contracts import NOW, outgoing
@@ -259,6 +260,30 @@ def test_a_status_of_vonage_is_read():
 
     assert (news.kind, news.reason, news.key) == ("failed", "1000", "abc123")
     assert news.occurred_at == datetime(2026, 11, 22, 11, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"), [("1170", "undeliverable"), ("1190", "undeliverable"), ("1180", "1180")]
+)
+def test_vonage_closes_numbers_that_are_dead_and_none_that_are_off(number, reason):
+    error = {"type": f"https://developer.nexmo.com/api-errors/messages-olympus#{number}"}
+
+    (news,) = read(VonageAdapter, {"message_uuid": "1", "status": "undeliverable", "error": error})
+
+    assert (news.kind, news.reason) == ("failed", reason)
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [("1120", "sender_refused"), ("1420", "sender_refused"), ("1430", "invalid_address")],
+)
+def test_refusals_of_vonage_are_read_by_their_number(number, reason):
+    said = {"type": f"https://developer.nexmo.com/api-errors/messages-olympus#{number}"}
+    answer = Answer(422, {}, json.dumps(said).encode())
+
+    outcome = VonageAdapter(account()).read(outgoing(1, "+44"), answer)
+
+    assert (outcome.state, outcome.reason) == ("failed", reason)
 
 
 def test_with_a_private_key_vonage_is_shown_a_token(rsa_key):

@@ -60,3 +60,36 @@ def test_a_name_with_one_private_address_among_public_ones_is_refused(monkeypatc
 
     with pytest.raises(http_client.AddressRefused):
         http_client.public_address("two-faced.example", 80)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "::7f00:1",  # IPv4-compatible
+        "::ffff:0:7f00:1",  # IPv4-translated
+        "64:ff9b::7f00:1",  # NAT64 …
+        "64:ff9b:1::7f00:1",  # … and its local form
+        "2002:7f00:1::",  # 6to4
+        "2001:0:4136:e378:8000:63bf:80ff:fffe",  # Teredo
+        "fec0::1",  # site-local, of old
+        "3fff::1",
+        "5f00::1",
+        "192.0.0.192",  # what clouds answer by themselves
+        "168.63.129.16",
+        "100.100.100.200",
+    ],
+)
+def test_an_address_that_leads_inside_by_another_name_is_refused(address, monkeypatch):
+    found = [(0, 0, 0, "", (address, 80))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: found)
+
+    with pytest.raises(http_client.AddressRefused):
+        http_client.public_address("subscriber.example", 80)
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "2606:4700::1111", "64:ff9b::808:808"])
+def test_a_public_address_is_connected_to(address, monkeypatch):
+    found = [(0, 0, 0, "", (address, 80))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: found)
+
+    assert http_client.public_address("subscriber.example", 80) == address

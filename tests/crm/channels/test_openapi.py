@@ -1,21 +1,25 @@
 """Requests as the official descriptions of providers' APIs ask for them, and answers as they say.
 
-What is kept of a description are the names, types and limits of one operation, with its licence;
-texts are left out. Providers whose description is not public, or has no licence, are not here.
+What is kept of a description are the names, types and limits of an operation, with its licence;
+texts are left out. Providers whose description is not public, has no licence, or one that asks the
+same of whoever copies it, are not here. `since` are fields that are younger than the description.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+import httpx
 import jsonschema
 import pytest
 
+from crm.channels import asking
 from crm.channels.base import Account
 from crm.channels.registry import adapter_class
 from crm.simulator import mailers, vendors
-from crm.simulator.http import Response
+from crm.simulator.http import Request, Response
 from tests.contracts import HARD_TEXT, outgoing
 from tests.mail_contracts import HARD_SUBJECT, HEADERS
 
@@ -23,9 +27,11 @@ HERE = Path(__file__).parent / "openapi"
 DESCRIBED = sorted(path.stem for path in HERE.glob("*.json"))
 TOLD = {
     "amazon_ses": {"region": "eu-central-1", "access_key_id": "AKID", "configuration_set": "set"},
+    "tencent_sms": {"sdk_app_id": "1400006666", "sign_name": "拉波", "template_id": "1110"},
     "twilio": {"account_sid": "AC" + "0" * 32, "messaging_service_sid": "MG" + "0" * 32},
 }
-SMS = {"twilio"}
+SMS = {"twilio", "vonage", "tencent_sms"}
+SEARCHED = [one for one in DESCRIBED if "search" in json.loads((HERE / f"{one}.json").read_text())]
 
 
 def description(provider: str) -> dict[str, Any]:
@@ -70,6 +76,7 @@ def test_a_request_is_as_the_provider_describes_it(provider: str) -> None:
     said = description(provider)
 
     place, body = request_of(provider)
+    body = {name: value for name, value in body.items() if name not in said.get("since", ())}
 
     jsonschema.Draft202012Validator(closed(said["request"])).validate(body)
     assert place == said["operation"].replace("{AccountSid}", "AC" + "0" * 32)
@@ -81,7 +88,7 @@ def test_a_misspelt_field_would_be_noticed(provider: str) -> None:
     _place, body = request_of(provider)
 
     assert not check.is_valid(body | {"Tracking_setings": {}})
-    assert not check.is_valid({})
+    assert not check.is_valid({name: 1 for name in body})
 
 
 @pytest.mark.parametrize("provider", DESCRIBED)
@@ -99,6 +106,59 @@ def test_the_simulator_answers_as_the_provider_describes_it(provider: str) -> No
 
     assert isinstance(answer.data, dict)
     jsonschema.Draft202012Validator(closed(said)).validate(answer.data)
+
+
+def exchanges(
+    provider: str, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[httpx.Request, httpx.Response]]:
+    """What we ask the simulator of a mail in doubt, and what it answers."""
+    keys, found = mailers.Keys("", "secret"), []
+    played: Any = mailers.mailer(provider, keys)
+    taken = [mailers.TakenMail("m-1", "key-1", "shop@rapport.example", "ann@people.example")]
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        place = request.url.raw_path.decode()
+        asked = Request(request.method, place, headers, request.content)
+        said = played.found(asked, taken)
+        answer = httpx.Response(said.status, json=said.data)
+        found.append((request, answer))
+        return answer
+
+    client = httpx.Client(transport=httpx.MockTransport(handle))
+    monkeypatch.setattr(asking, "trusted_client", lambda **_: client)
+    looks_up: Any = adapter_class(provider)(Account(provider, "https://api.example"))
+    (news, *_more) = looks_up.look_up([outgoing(1, "ann@people.example")])
+    assert news.key == "key-1"
+    return found
+
+
+@pytest.mark.parametrize("provider", SEARCHED)
+def test_a_search_for_a_mail_in_doubt_and_its_answer_are_as_the_provider_describes_them(
+    provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described = description(provider)["search"]
+
+    asked = exchanges(provider, monkeypatch)
+
+    assert len(asked) == len(described)
+    for (request, answer), said in zip(asked, described, strict=True):
+        pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(said["operation"]))
+        assert re.fullmatch(pattern, f"{request.method} {request.url.path}")
+        assert set(request.url.params) <= set(said.get("parameters", ()))
+        if "request" in said:
+            body = json.loads(request.content)
+            jsonschema.Draft202012Validator(closed(said["request"])).validate(body)
+        jsonschema.Draft202012Validator(closed(said["answer"])).validate(answer.json())
+
+
+@pytest.mark.parametrize("provider", SEARCHED)
+def test_an_answer_of_another_shape_would_be_noticed(provider: str) -> None:
+    for said in description(provider)["search"]:
+        check = jsonschema.Draft202012Validator(closed(said["answer"]))
+
+        assert not check.is_valid({"found": []})
+        assert not check.is_valid({name: 1 for name in said["answer"]["properties"]})
 
 
 def test_every_description_names_its_source_and_its_licence() -> None:
