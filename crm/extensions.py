@@ -41,6 +41,8 @@ class Registry:
 
 # (customer, request) -> Panel: what apps above show on the customer page.
 customer_panels = Registry("Customer panel")
+# (product, request) -> Panel: what apps above show on the page of a product.
+product_panels = Registry("Product panel")
 # (customer_ids, now) -> {customer_id: plain value}: template variables that apps above provide.
 template_variables = Registry("Template variable")
 # (request, now) -> Card: what apps above show on the dashboard.

@@ -21,6 +21,11 @@ class MarketingConfig(AppConfig):
 
         extensions.customer_panels.register("scores", "marketing.admin.panels.scores")
         extensions.customer_panels.register("segments", "marketing.admin.panels.segments")
+        extensions.customer_panels.register(
+            "recommended", "marketing.admin.recommended.of_customer"
+        )
+        extensions.product_panels.register("neighbours", "marketing.admin.recommended.of_product")
+        extensions.template_variables.register("recommended", "marketing.recommendations.show_many")
         extensions.inbox_panels.register("reading", "marketing.admin.panels.reading")
         extensions.customer_overrides.register("marketing", "marketing.admin.overrides.of_customer")
 

@@ -49,6 +49,23 @@ class RunKind(models.TextChoices):
 
     BUYS_90_DAYS = "buys_90_days", _("Buys within 90 days")
     CLUSTERS = "clusters", _("Customer clusters")
+    RECOMMENDATIONS = "recommendations", _("Recommendations")
+
+
+class RecommendationMode(models.TextChoices):
+    """Which way staff put a product among the recommendations by hand."""
+
+    FIRST = "first", _("Among the first")
+    NEVER = "never", _("Never")
+
+
+class Because(models.TextChoices):
+    """Why a product is recommended to somebody."""
+
+    BOUGHT = "bought", _("Bought")
+    VIEWED = "viewed", _("Looked at")
+    CHOSEN = "chosen", _("Chosen by staff")
+    BESTSELLER = "bestseller", _("Bestseller")
 
 
 class RunState(models.TextChoices):

@@ -156,6 +156,12 @@ SIDEBAR: dict[str, Any] = {
                     "marketing.view_cluster",
                 ),
                 _page(
+                    _("Recommendations"),
+                    "auto_awesome",
+                    "marketing_recommendationoverride_changelist",
+                    "marketing.view_recommendationoverride",
+                ),
+                _page(
                     _("Intents"),
                     "psychology",
                     "marketing_intent_changelist",

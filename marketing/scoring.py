@@ -101,7 +101,8 @@ def score_all(*, kind: str, now: datetime) -> int:
 def stale_kinds(*, now: datetime) -> list[str]:
     """The kinds in use that were computed too long ago."""
     old = (now - RESCORE_AFTER).isoformat()
-    used = TrainingRun.objects.filter(state=RunState.USED).values_list("kind", "parameters")
+    fitted = TrainingRun.objects.filter(state=RunState.USED, artifact__isnull=False)
+    used = fitted.values_list("kind", "parameters")
     return [kind for kind, parameters in used if parameters.get("scored_at", "") < old]
 
 

@@ -74,6 +74,9 @@ DEMANDS: Mapping[str, Any] = {
     "test_customers": gettext_lazy("Customers to test on"),
     "test_buyers": gettext_lazy("… of whom bought again"),
     "test_others": gettext_lazy("… of whom did not"),
+    "several_products": gettext_lazy("Customers who bought two products or more"),
+    "products_bought": gettext_lazy("Products that were bought"),
+    "tested_buyers": gettext_lazy("Customers who bought something new since, to test on"),
 }
 
 

@@ -33,7 +33,7 @@ from marketing.rules.conditions import (
 )
 from marketing.rules.registry import conditions
 from marketing.rules.tree import GROUPS
-from marketing.training import buying, clustering
+from marketing.training import buying, clustering, recommending
 from tests import documented, making
 from tests.documented import ROOT
 
@@ -184,6 +184,9 @@ def test_the_demands_of_the_gate_are_those_in_the_code():
         "test_customers": buying.MIN_CUSTOMERS,
         "test_buyers": buying.MIN_OF_EACH,
         "test_others": buying.MIN_OF_EACH,
+        "several_products": recommending.MIN_BUYERS_OF_SEVERAL,
+        "products_bought": recommending.MIN_PRODUCTS,
+        "tested_buyers": recommending.MIN_TESTED,
     }
 
 

@@ -167,6 +167,7 @@ def test_every_model_has_a_page_or_is_a_part_of_one():
         "crm.Note",
         "marketing.ClusterMembership",
         "marketing.ListEntry",
+        "marketing.ProductNeighbour",
         "marketing.SegmentMove",
         "marketing.SegmentRecheck",
         "marketing.SegmentSize",

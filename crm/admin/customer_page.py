@@ -9,7 +9,6 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -22,7 +21,7 @@ from crm.admin import (
     reach,
     timeline,
 )
-from crm.admin.parts import Panel, staff_of
+from crm.admin.parts import Panel, drawn, staff_of
 from crm.admin.veiling import words_for
 from crm.choices import AccessKind, Channel, ConversationState, Purpose
 from crm.models import Conversation, Customer, MarketingPause
@@ -44,7 +43,7 @@ def overview(request: HttpRequest, object_id: str | int) -> HttpResponse:
     context = header_of(request, object_id=object_id, tab="overview")
     customer: Customer = context["customer"]
     show = _chosen(request)
-    panels = [_drawn(panel, request) for panel in _panels(customer, request)]
+    panels = [drawn(panel, request) for panel in _panels(customer, request)]
     now = timezone.now()
     context |= customer_desk.panel(customer=customer, request=request, now=now)
     context |= {
@@ -154,8 +153,3 @@ def _chosen(request: HttpRequest) -> str:
 
 def _panels(customer: Customer, request: HttpRequest) -> list[Panel]:
     return [panel(customer, request) for panel in extensions.customer_panels.all()]
-
-
-def _drawn(panel: Panel, request: HttpRequest) -> dict[str, Any]:
-    html = render_to_string(panel.template, dict(panel.context), request=request)
-    return {"title": panel.title, "html": html, "is_wide": panel.is_wide}

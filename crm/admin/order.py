@@ -4,8 +4,10 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.db.models import DecimalField, F, QuerySet, Sum
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.admin import SimpleHistoryAdmin
@@ -13,8 +15,8 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
-from crm import products
-from crm.admin.parts import LedgerAdmin
+from crm import extensions, products
+from crm.admin.parts import LedgerAdmin, drawn
 from crm.admin.tags import moment, money, state
 from crm.models import Order, OrderLine, Product
 
@@ -85,6 +87,7 @@ class ProductAdmin(SimpleHistoryAdmin, ModelAdmin):
     list_filter = ("is_active", "category")
     search_fields = ("name", "sku", "category", "brand")
     list_per_page = 50
+    change_form_outer_after_template = "admin/crm/product_panels.html"
     fieldsets = (
         (None, {"fields": (("sku", "name"), "description", ("category", "brand"))}),
         (_("Price"), {"fields": (("price", "currency"), "is_active")}),
@@ -94,6 +97,14 @@ class ProductAdmin(SimpleHistoryAdmin, ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Product | None = None) -> bool:
         return False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        product = get_object_or_404(Product, pk=unquote(object_id))
+        found = (panel(product, request) for panel in extensions.product_panels.all())
+        context = {**(extra_context or {}), "panels": [drawn(panel, request) for panel in found]}
+        return super().change_view(request, object_id, form_url, context)
 
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

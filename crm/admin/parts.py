@@ -16,6 +16,7 @@ from django.http import (
     HttpResponseNotAllowed,
     HttpResponseRedirect,
 )
+from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
@@ -29,6 +30,12 @@ class Panel:
     template: str
     context: Mapping[str, Any] = field(default_factory=dict)
     is_wide: bool = False
+
+
+def drawn(panel: Panel, request: HttpRequest) -> dict[str, Any]:
+    """A panel with its HTML, as pages put it in place."""
+    html = render_to_string(panel.template, dict(panel.context), request=request)
+    return {"title": panel.title, "html": html, "is_wide": panel.is_wide}
 
 
 @dataclass(frozen=True)

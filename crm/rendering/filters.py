@@ -32,13 +32,15 @@ _OF_TEXTS = frozenset(
 )
 _OF_LISTS = frozenset(
     {"batch", "dictsort", "list", "map", "max", "min", "reject", "rejectattr", "select"}
-    | {"selectattr", "sort", "sum", "unique"}
+    | {"recommend", "selectattr", "sort", "sum", "unique"}
 )
 _LAZY = frozenset({"map", "reject", "rejectattr", "select", "selectattr"})
 _DIRECTIVE = re.compile(r"%(?:\([^)]{0,100}\))?(?P<flags>[#0\- +]{0,10})(?P<width>[\d*.]{0,20})")
 _MAX_DIRECTIVES = 1_000
 _MAX_FORMATTED = 500  # characters of the longest number
 _MAX_STRIPPED = 50_000
+MAX_RECOMMENDED = 100
+_NO_PRODUCTS = "recommend takes a list of products, such as recommended."
 
 
 def guarded(function: Filter, name: str = "") -> Filter:
@@ -190,6 +192,46 @@ def sum_(value: Iterable[Any], attribute: str | None = None, start: float = 0) -
     return sum((entry[attribute] if attribute else entry for entry in value), start)
 
 
+def recommend(
+    value: Iterable[Any],
+    count: int = MAX_RECOMMENDED,
+    category: str = "",
+    below: float | None = None,
+    above: float | None = None,
+) -> list[Any]:
+    """The first products of a list, each once: of a category, and between two prices."""
+    if type(count) is not int or not 1 <= count <= MAX_RECOMMENDED:
+        raise RenderError(FORBIDDEN, f"recommend shows 1 to {MAX_RECOMMENDED} products.")
+    if not all(bound is None or _is_number(bound) for bound in (below, above)):
+        raise RenderError(FORBIDDEN, "recommend compares prices with numbers only.")
+    if not isinstance(value, Iterable) or isinstance(value, str | dict):
+        raise RenderError(FORBIDDEN, _NO_PRODUCTS)
+    wanted, found = str(category).casefold(), dict[object, Any]()
+    for product in value:
+        if not _is_product(product):
+            raise RenderError(FORBIDDEN, _NO_PRODUCTS)
+        is_of_it = not wanted or str(product["category"]).casefold() == wanted
+        if is_of_it and _is_between(product["price"], above, below):
+            found.setdefault(product["sku"], product)
+    return list(found.values())[:count]
+
+
+def _is_product(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and {"sku", "category", "price"} <= value.keys()
+        and _is_number(value["price"])
+    )
+
+
+def _is_between(price: float, above: float | None, below: float | None) -> bool:
+    return (above is None or price > above) and (below is None or price < below)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
 def striptags(value: str) -> str:
     """Drop HTML tags from a text of bounded length."""
     if len(value) > _MAX_STRIPPED:
@@ -254,6 +296,7 @@ def build() -> dict[str, Filter]:
         "money": money,
         "plural": plural,
         "portion_": portion,
+        "recommend": recommend,
         "replace": replace,
         "round": round_,
         "striptags": striptags,

@@ -5,14 +5,17 @@ from crm.admin import pages
 from . import ledgers, scores
 from .cluster import ClusterAdmin
 from .intent import IntentAdmin
+from .recommendation import BestsellerAdmin, RecommendationOverrideAdmin
 from .segment import SegmentAdmin
 from .staff import GroupAdmin, UserAdmin
 from .training import TrainingRunAdmin
 
 __all__ = [
+    "BestsellerAdmin",
     "ClusterAdmin",
     "GroupAdmin",
     "IntentAdmin",
+    "RecommendationOverrideAdmin",
     "SegmentAdmin",
     "TrainingRunAdmin",
     "UserAdmin",

@@ -17,6 +17,8 @@ NAMES: dict[str, Any] = {
     "brier": gettext_lazy("Mean squared error of the probability (Brier)"),
     "average_precision": gettext_lazy("Finds buyers first (average precision)"),
     "top_decile_lift": gettext_lazy("Buyers among the best tenth, times the average"),
+    "ndcg": gettext_lazy("How far up the ten shown are what was bought next (NDCG)"),
+    "hit_rate": gettext_lazy("Share who bought one of the ten shown"),
     "silhouette": gettext_lazy("How well the clusters stand apart (silhouette)"),
     "stability": gettext_lazy("Agreement with a second fit"),
     "positive_rate": gettext_lazy("Share who bought"),
@@ -74,6 +76,12 @@ def verdict(run: TrainingRun) -> str:
             "auc": _three(auc),
             "baseline": _three(baseline),
         }
+    hits, baseline = run.metrics.get("hit_rate"), run.baseline.get("hit_rate")
+    if isinstance(hits, int | float) and isinstance(baseline, int | float):
+        return _("%(hits)s bought one of ten shown, %(baseline)s one of ten bestsellers") % {
+            "hits": _percent(hits),
+            "baseline": _percent(baseline),
+        }
     silhouette = run.metrics.get("silhouette")
     if isinstance(silhouette, int | float):
         return _("silhouette %(value)s") % {"value": _three(silhouette)}
@@ -96,6 +104,10 @@ def _said(value: Any) -> Any:
     if isinstance(value, float):
         return _three(value)
     return "–" if value is None else intcomma(value)
+
+
+def _percent(share: float) -> str:
+    return f"{formats.number_format(100 * share, decimal_pos=1)} %"
 
 
 def _three(value: float) -> str:

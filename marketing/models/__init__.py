@@ -3,11 +3,13 @@
 from .feature import Feature
 from .insight import Insight, Intent
 from .movement import SegmentMove, SegmentRecheck, SegmentSize
+from .recommendation import Bestseller, ProductNeighbour, RecommendationOverride
 from .score import Score, ScoreOverride
 from .segment import ListEntry, Membership, Segment, SegmentOverride
 from .training import Cluster, ClusterMembership, TrainingRun
 
 __all__ = [
+    "Bestseller",
     "Cluster",
     "ClusterMembership",
     "Feature",
@@ -15,6 +17,8 @@ __all__ = [
     "Intent",
     "ListEntry",
     "Membership",
+    "ProductNeighbour",
+    "RecommendationOverride",
     "Score",
     "ScoreOverride",
     "Segment",

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.module_loading import import_string
 
+from crm.models import Order
 from marketing import features, scoring
 from marketing.choices import RunKind, RunState
 from marketing.models import TrainingRun
@@ -16,11 +17,14 @@ from .outcome import Outcome
 
 # A run that is still “running” after this belongs to a worker that is gone.
 LOST_AFTER = timedelta(minutes=45)
+# The bell rings by the hour: this comes to once a day.
+RECOMMEND_AFTER = timedelta(hours=23)
 
 # Loaded by the worker that fits: whoever only asks for a run stays light.
 _FIT: Mapping[str, str] = {
     RunKind.BUYS_90_DAYS: "marketing.training.buying.fit",
     RunKind.CLUSTERS: "marketing.training.clustering.fit",
+    RunKind.RECOMMENDATIONS: "marketing.training.recommending.fit",
 }
 
 logger = logging.getLogger(__name__)
@@ -78,20 +82,27 @@ def _keep(run: TrainingRun, outcome: Outcome, now: datetime) -> None:
     run.parameters = dict(outcome.parameters)
     run.finished_at = now
     run.state = outcome.state
-    if outcome.state == RunState.USED:
+    if outcome.estimator is not None:
         from marketing.estimators import keeping
 
         run.artifact, run.artifact_sha256 = keeping.dump(outcome.estimator, key=settings.SECRET_KEY)
+    # What recommendations are made from is replaced in any case: bestsellers are the answer then.
+    is_replacing = outcome.state == RunState.USED or run.kind == RunKind.RECOMMENDATIONS
     with transaction.atomic():
-        if outcome.state == RunState.USED:
+        if is_replacing:
             in_use = TrainingRun.objects.filter(kind=run.kind, state=RunState.USED)
             in_use.update(state=RunState.REPLACED)
         run.save()
-        if outcome.state == RunState.USED:
+        if is_replacing:
             _put_in_use(run, outcome, now)
 
 
 def _put_in_use(run: TrainingRun, outcome: Outcome, now: datetime) -> None:
+    if run.kind == RunKind.RECOMMENDATIONS:
+        from . import recommending
+
+        recommending.keep(run=run, now=now)
+        return
     if run.kind == RunKind.CLUSTERS:
         from . import clustering
 
@@ -106,6 +117,12 @@ def _give_up_lost(now: datetime) -> None:
 
 
 def _has_grown_old(kind: str, now: datetime) -> bool:
-    young = now - timedelta(days=settings.TRAINING_REFRESH_DAYS)
     runs = TrainingRun.objects.filter(kind=kind)
-    return runs.exists() and not runs.filter(requested_at__gt=young).exists()
+    if kind == RunKind.RECOMMENDATIONS:
+        # What sells changes by the day, and there are bestsellers from the first order on.
+        is_wanted = runs.exists() or Order.objects.exists()
+        young = now - RECOMMEND_AFTER
+    else:
+        is_wanted = runs.exists()
+        young = now - timedelta(days=settings.TRAINING_REFRESH_DAYS)
+    return is_wanted and not runs.filter(requested_at__gt=young).exists()

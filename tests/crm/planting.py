@@ -33,6 +33,7 @@ _OURS = frozenset(
         *("Step", "CampaignAction", "Answer", "CannedReply", "TrainingRun", "Score"),
         *("EventBatch", "Change", "AccessRecord", "Company", "PrivacyRequest"),
         *("ProviderAccount", "AccountStanding", "SendingDomain", "Notice", "Mailbox", "MailboxUid"),
+        *("ProductNeighbour", "Bestseller", "RecommendationOverride"),
         *("Snippet", "SnippetVersion", "SnippetUse"),
         *("SigningKey", "DomainStanding", "SharedValue", "LinkDay", "SpoolMark"),
     }

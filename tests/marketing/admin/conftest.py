@@ -12,7 +12,14 @@ from django.utils import timezone
 
 from crm.models import Customer
 from marketing import segments
-from marketing.admin import cluster, segment, segment_lists, segment_verbs, training
+from marketing.admin import (
+    cluster,
+    recommendation,
+    segment,
+    segment_lists,
+    segment_verbs,
+    training,
+)
 from marketing.models import Segment
 from tests import making
 
@@ -35,7 +42,7 @@ def _nothing_kept() -> None:
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """What was rung; no worker listens in these tests."""
     rings: list[object] = []
-    for module in (cluster, segment, segment_lists, segment_verbs, training):
+    for module in (cluster, recommendation, segment, segment_lists, segment_verbs, training):
         monkeypatch.setattr(module, "ring", lambda task, *ids: rings.append((task.__name__, *ids)))
     return rings
 
