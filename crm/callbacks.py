@@ -28,6 +28,8 @@ from crm.models import Callback, Message, ProviderAccount
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
+# A provider may be away for hours before it gives what it holds: once a minute it is asked.
+MAX_FETCHES = 600
 # Between two tries at a callback that could not be taken in.
 PAUSE = timedelta(minutes=1)
 _BATCH = 500
@@ -58,6 +60,7 @@ class _Read:
     callback: Callback
     news: Sequence[base.CallbackNews] = ()
     inbound: Sequence[base.Inbound] = ()
+    held: Sequence[base.HeldMail] = ()
     error: str = ""
 
 
@@ -157,9 +160,12 @@ def process_due(*, now: datetime) -> int:
     """
     with transaction.atomic():
         due = [_read(callback) for callback in _lock(Callback.objects.all(), now)]
-        _settle([one for one in due if not one.inbound], now)
+        _settle([one for one in due if not (one.inbound or one.held)], now)
+    away = set()
     for one in due:
-        if one.inbound:
+        if one.held and one.callback.provider not in away and not _fetch_held(one, now):
+            away.add(one.callback.provider)
+        elif one.inbound:
             _receive(one.callback.pk, now)
     return len(due)
 
@@ -207,6 +213,7 @@ def _read(callback: Callback) -> _Read:
         callback,
         news=[one for one in found if isinstance(one, base.CallbackNews)],
         inbound=[one for one in found if isinstance(one, base.Inbound)],
+        held=[one for one in found if isinstance(one, base.HeldMail)],
     )
 
 
@@ -317,6 +324,24 @@ def _plain_keys(key: str) -> list[str]:
     return [one for one in (plain, plain.rpartition("@")[0]) if one]
 
 
+def _fetch_held(read: _Read, now: datetime) -> bool:
+    """Take in what the provider holds for us, while nothing is locked; whether it gave it."""
+    account = accounts.for_provider(provider=read.callback.provider)
+    adapter: object = registry.adapter_for(account) if account else None
+    error, is_away = "", False
+    try:
+        returned_mail.take_held(adapter=adapter, held=read.held, now=now)
+    except (base.ProviderAway, base.CallbackRefused) as why:
+        error, is_away = str(why), isinstance(why, base.ProviderAway)
+    with transaction.atomic():
+        for callback in _lock(Callback.objects.filter(pk=read.callback.pk), now):
+            if is_away:
+                _strike(callback, now, error, most=MAX_FETCHES)
+            else:
+                _finish(callback, now, error)
+    return not is_away
+
+
 def _receive(callback_id: int, now: datetime) -> None:
     with transaction.atomic():
         for callback in _lock(Callback.objects.filter(pk=callback_id), now):
@@ -326,7 +351,8 @@ def _receive(callback_id: int, now: datetime) -> None:
                     _take_in(read, now)
             # Whatever it is: it is kept on the row, tried again, and shown in the end.
             except Exception as error:
-                _strike(callback, now, error)
+                # The error without the values it may quote: they are what a person wrote.
+                _strike(callback, now, f"{type(error).__name__} while it was taken in")
             else:
                 _finish(callback, now)
 
@@ -362,12 +388,11 @@ def _finish(callback: Callback, now: datetime, error: str = "") -> None:
     callback.save(update_fields=["attempts", "state", "error", "processed_at"])
 
 
-def _strike(callback: Callback, now: datetime, error: Exception) -> None:
-    # The error without the values it may quote: they are what a person wrote.
+def _strike(callback: Callback, now: datetime, error: str, *, most: int = MAX_ATTEMPTS) -> None:
     callback.attempts += 1
-    callback.error = f"{type(error).__name__} while it was taken in"
+    callback.error = error[:500]
     callback.processed_at = now
-    if callback.attempts >= MAX_ATTEMPTS:
+    if callback.attempts >= most:
         callback.state = CallbackState.FAILED
-    logger.error("Callback %s could not be taken in: %s", callback.pk, type(error).__name__)
+    logger.error("Callback %s could not be taken in: %s", callback.pk, error)
     callback.save(update_fields=["attempts", "state", "error", "processed_at"])

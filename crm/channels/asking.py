@@ -49,6 +49,17 @@ def ask_each(
     return find_each(doubtful, lambda message, ask: read(message, ask(write(message))))
 
 
+def ask_once(call: Call) -> object:
+    """The JSON of one answer, nothing where there is no such thing; ProviderAway otherwise."""
+    try:
+        with trusted_client(connections=1) as client:
+            return _answer(client, call)
+    except httpx.HTTPStatusError as error:
+        raise ProviderAway(f"The provider answers {error.response.status_code}.") from error
+    except (httpx.HTTPError, ValueError, _NotAsked) as error:
+        raise ProviderAway(f"The provider cannot be asked: {type(error).__name__}") from error
+
+
 def rows_in(answer: object, *names: str) -> list[dict[str, Any]]:
     """The objects of a list that lies somewhere in an answer; empty where there is none."""
     for name in names:

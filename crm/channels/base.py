@@ -176,6 +176,14 @@ class Inbound:
     in_reply_to: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class HeldMail:
+    """A mail that somebody sent to us and that the provider keeps until we fetch it."""
+
+    identity: str
+    recipient: str
+
+
 class CallbackRefused(Exception):  # noqa: N818 - it names what happened, as the views say it
     """The callback is not proven to come from the provider, or cannot be read."""
 
@@ -210,7 +218,9 @@ class Adapter(Protocol):
     def verify_callback(self, request: CallbackRequest) -> None:
         """Return if the callback is proven genuine and fresh, raise CallbackRefused otherwise."""
 
-    def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
+    def read_callback(
+        self, request: CallbackRequest
+    ) -> Sequence[CallbackNews | Inbound | HeldMail]:
         """Translate the callback into our words."""
 
     def close(self) -> None:
@@ -237,6 +247,17 @@ class LooksUp(Protocol):
 
         The same address at the same time proves nothing. Of whom the provider knows nothing there
         is no news: lists are late, and what is missing in one may still have left.
+        """
+
+
+@runtime_checkable
+class HoldsMail(Protocol):
+    """An adapter whose provider tells of mails that came in, and keeps them to be fetched."""
+
+    def fetch_mail(self, held: HeldMail) -> bytes:
+        """The mail, or its beginning where it is long.
+
+        CallbackRefused where there is none any more, ProviderAway where it cannot be had now.
         """
 
 

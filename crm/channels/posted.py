@@ -70,14 +70,14 @@ def _of_form(fields: Mapping[str, bytes]) -> Iterator[PostedMail]:
         listed = _listed(_json(fields["message-headers"]))
         pairs = [(word(one[0]), word(one[1])) for one in listed if len(one) == 2]
         texts = _said(fields, "body-plain"), _said(fields, "body-html")
-        yield PostedMail(_together(pairs, *texts), _said(fields, "recipient"))
+        yield PostedMail(together(pairs, *texts), _said(fields, "recipient"))
     elif "email" in fields:
         yield PostedMail(fields["email"], _envelope(fields))
     elif "headers" in fields:
         lines = message_from_bytes(fields["headers"], policy=policy.compat32).items()
         codes = part(_json(fields.get("charsets", b"{}")))
         texts = _coded(fields, "text", codes), _coded(fields, "html", codes)
-        made = _together([(name, str(said)) for name, said in lines], *texts)
+        made = together([(name, str(said)) for name, said in lines], *texts)
         yield PostedMail(made, _envelope(fields))
     for event in rows(_json(fields.get("mandrill_events", b"[]"))):
         told = part(event, "msg")
@@ -100,7 +100,7 @@ def _postmark(told: Mapping[str, object]) -> Iterator[PostedMail]:
         given.append(("From", word(told.get("From") or part(told, "FromFull").get("Email"))))
         others = ("To", "Cc", "Subject", "Date")
         given += [(name, word(told.get(name))) for name in others if told.get(name)]
-        raw = _together(given, word(told.get("TextBody")), word(told.get("HtmlBody")))
+        raw = together(given, word(told.get("TextBody")), word(told.get("HtmlBody")))
     yield PostedMail(raw, word(told.get("OriginalRecipient")))
 
 
@@ -141,14 +141,14 @@ def _postal(told: Mapping[str, object]) -> Iterator[PostedMail]:
 def _mailjet(told: Mapping[str, object]) -> Iterator[PostedMail]:
     texts = word(told.get("Text-part")), word(told.get("Html-part"))
     headers = _every(part(told, "Headers"))
-    yield PostedMail(_together(headers, *texts), word(told.get("Recipient")))
+    yield PostedMail(together(headers, *texts), word(told.get("Recipient")))
 
 
 def _brevo(told: Mapping[str, object]) -> Iterator[PostedMail]:
     for one in rows(told["items"]):
         texts = word(one.get("RawTextBody")), word(one.get("RawHtmlBody"))
         headers = part(one, "Headers")
-        yield PostedMail(_together(_every(headers), *texts), word(headers.get("Delivered-To")))
+        yield PostedMail(together(_every(headers), *texts), word(headers.get("Delivered-To")))
 
 
 def _plain(told: Mapping[str, object]) -> Iterator[PostedMail]:
@@ -170,7 +170,7 @@ _SHAPES: dict[tuple[str, ...], Callable[[Mapping[str, object]], Iterator[PostedM
 }
 
 
-def _together(headers: Iterable[tuple[str, str]], text: str, html: str) -> bytes:
+def together(headers: Iterable[tuple[str, str]], text: str, html: str) -> bytes:
     """A mail made of its headers and its texts; attachments are left out."""
     text, html = (one.encode("utf-8", "replace").decode() for one in (text, html))
     mail = EmailMessage(policy=policy.SMTP)

@@ -5,7 +5,7 @@ several come in a row within some days; a block does not, as it is about us, unl
 theirs made it. An answer to a mail of ours goes into the conversation, an automatic one nowhere.
 """
 
-from crm.returned_mail.posting import take_posted
+from crm.returned_mail.posting import take_held, take_posted
 from crm.returned_mail.repeated import CLOSED_FOR, close_repeated
 from crm.returned_mail.taking import (
     PROVIDER,
@@ -26,6 +26,7 @@ __all__ = [
     "put_aside",
     "retry",
     "take",
+    "take_held",
     "take_or_put_aside",
     "take_posted",
 ]

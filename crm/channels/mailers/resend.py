@@ -4,10 +4,12 @@ import base64
 import hmac
 import re
 from typing import ClassVar
+from urllib.parse import quote
 
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
+from crm.channels.asking import ask_once
 from crm.channels.base import (
     BLOCKED,
     BOUNCED,
@@ -25,11 +27,14 @@ from crm.channels.base import (
     UNAUTHORIZED,
     UNKNOWN,
     CallbackNews,
+    CallbackRefused,
     CallbackRequest,
     Field,
+    HeldMail,
     Inbound,
 )
 from crm.channels.callbacks import read_json
+from crm.channels.fetching import fetch
 from crm.channels.http_wire import Call
 from crm.channels.mailing import (
     KEY,
@@ -42,6 +47,7 @@ from crm.channels.mailing import (
     word,
 )
 from crm.channels.mime import InvalidAddress, parse_address
+from crm.channels.posted import together
 from crm.channels.posting import ADDRESS_FIELD, NOTHING_OF_OURS, asked_by
 
 WORDS = {
@@ -77,6 +83,8 @@ _CLASSES = {
     "general bounce": SOFT_BOUNCE,
 }
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
+# A mail that somebody sent to us.
+_CAME_IN = "email.received"
 # Resend makes its own.
 _THEIRS = frozenset({"message-id"})
 
@@ -86,6 +94,8 @@ class ResendAdapter(MailerAdapter):
 
     label: ClassVar[str] = "Resend"
     is_idempotent: ClassVar[bool] = True
+    # Private hosts that mails may be fetched from; for tests.
+    allowed_hosts: ClassVar[tuple[str, ...]] = ()
     unasked: ClassVar[str] = NOTHING_OF_OURS
     fields = (
         Field("api_key", _("API key"), is_secret=True),
@@ -127,9 +137,12 @@ class ResendAdapter(MailerAdapter):
         proofs.prove(any([proofs.same(one, wanted, secret=secret) for one in given]))
         proofs.prove_fresh(proofs.unix(told[1]), request)
 
-    def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
-        """Read one event."""
+    def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound | HeldMail]:
+        """Read one event; of a mail that came in it tells the id alone."""
         raw = read_json(request)
+        if raw.get("type") == _CAME_IN:
+            told = part(raw, "data")
+            return [HeldMail(word(told.get("email_id")), _recipient_in(told.get("to")))]
         data, kind = part(raw, "data"), WORDS.get(word(raw.get("type")), UNKNOWN)
         why = part(data, "bounce") or part(data, "failed") or part(data, "suppressed")
         detail = word(why.get("message") or why.get("reason"))
@@ -145,6 +158,22 @@ class ResendAdapter(MailerAdapter):
                 detail=detail,
             )
         ]
+
+    def fetch_mail(self, held: HeldMail) -> bytes:
+        """The mail as it came, from the address that Resend tells; else made of its parts."""
+        place = f"{self._base()}/emails/receiving/{quote(held.identity, safe='')}"
+        told = part(ask_once(Call(place, (self._credentials(),), method="GET")))
+        if not told:
+            raise CallbackRefused("Resend has no such mail any more.")
+        if address := word(part(told, "raw").get("download_url")):
+            return fetch(address, allowed_hosts=self.allowed_hosts)
+        headers = part(told, "headers") | {
+            "From": told.get("from"),
+            "Subject": told.get("subject"),
+            "Message-ID": told.get("message_id"),
+        }
+        given = [(name, word(value)) for name, value in headers.items() if value]
+        return together(given, word(told.get("text")), word(told.get("html")))
 
     def _base(self) -> str:
         return self.base or "https://api.resend.com"

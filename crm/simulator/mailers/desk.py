@@ -13,8 +13,10 @@ import psycopg
 
 from crm.simulator import mailers
 from crm.simulator.http import Posted, Request, Response
-from crm.simulator.mailers.shapes import Fate, Searched, TakenMail
+from crm.simulator.mailers.boxes import bearer
+from crm.simulator.mailers.shapes import Fate, Receives, Searched, TakenMail
 from crm.simulator.store import Caught, Forgetful, Store
+from crm.simulator.vendors.shapes import data_of
 
 _DELAY = 0.2
 _KEPT = 1_000
@@ -58,8 +60,9 @@ class MailDesk:
     async def play(self, name: str, request: Request, *, callback_base: str) -> Response:
         """Answer as a provider would, and report as it does."""
         mailer = self._mailer(name)
-        if isinstance(mailer, Searched) and (found := mailer.found(request, self._kept[name])):
-            return found
+        back = f"{callback_base}/callbacks/{name}/"
+        if answer := self._asked(mailer, name, request, back):
+            return answer
         taken = mailer.take(request)
         if isinstance(taken, Response):
             return taken
@@ -75,9 +78,25 @@ class MailDesk:
             return Response(503, {"error": "Nothing could be kept, try again."})
         self._kept[name].append(taken)
         fate = Fate(wish) if wish in set(Fate) else Fate.DELIVERED
-        url = taken.callback_url or f"{callback_base}/callbacks/{name}/"
+        url = taken.callback_url or back
         self._notifier.fire_as(lambda: mailer.report(taken, fate, url), after=_DELAY)
         return mailer.accepted(taken)
+
+    def _asked(
+        self, mailer: mailers.Mailer, name: str, request: Request, back: str
+    ) -> Response | None:
+        """The answer to what is no mail of ours: a search, or a mail of somebody else."""
+        if request.path == "/inbound" and isinstance(mailer, Receives):
+            return self._let_in(mailer, request, back)
+        return mailer.found(request, self._kept[name]) if isinstance(mailer, Searched) else None
+
+    def _let_in(self, mailer: Receives, request: Request, url: str) -> Response:
+        """Play a person who writes a mail to us."""
+        if bearer(request) != self._keys.key:
+            return Response(401, {"error": "The API key is wrong."})
+        data = data_of(request)
+        self._notifier.fire_as(lambda: mailer.received(data, url))
+        return Response(202, {"status": "queued"})
 
 
 def _wish(address: str) -> str:

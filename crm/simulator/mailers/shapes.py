@@ -68,6 +68,14 @@ class Searched(Protocol):
         """The answer to a search among them; nothing where the request is none."""
 
 
+@runtime_checkable
+class Receives(Protocol):
+    """A provider that tells of mails that come in, and keeps them."""
+
+    def received(self, data: dict[str, object], url: str) -> Posted:
+        """The callback about a mail that somebody sent."""
+
+
 def read_raw(raw: bytes, *, identity: str, recipient: str, key: str = "") -> TakenMail:
     """A mail that came in MIME."""
     mail = message_from_bytes(raw, policy=policy.default)
