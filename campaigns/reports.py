@@ -10,6 +10,7 @@ from django.db.models import Count
 
 from campaigns.choices import CampaignState, DeliveryState, Reason
 from campaigns.models import Campaign, Delivery
+from campaigns.sending import retries
 from crm.choices import MessageState
 
 RATE_SECONDS = 30
@@ -31,6 +32,8 @@ SELECT count(*)
  WHERE delivery.campaign_id = %(campaign)s
    AND message.created_at >= %(since)s - interval '30 seconds'
    AND message.settled_at >= %(since)s AND message.state NOT IN ('sending', 'queued')
+   -- What goes back to the plan has come no further.
+   AND NOT (message.state = 'failed' AND message.reason = ANY(%(again)s))
 """
 # By the customer first, who has an index; the proof then names the very message.
 _UNSUBSCRIBED = """
@@ -156,7 +159,8 @@ def _rate(campaign: Campaign, now: datetime) -> float:
     seconds = min(max(age, 1.0), RATE_SECONDS)
     since = now - timedelta(seconds=seconds)
     with connection.cursor() as cursor:
-        cursor.execute(_SETTLED_LATELY, {"campaign": campaign.pk, "since": since})
+        again = [reason.value for reason in retries.RETRYABLE]
+        cursor.execute(_SETTLED_LATELY, {"campaign": campaign.pk, "since": since, "again": again})
         return float(cursor.fetchone()[0]) / seconds
 
 

@@ -9,6 +9,13 @@ import httpx
 
 # IPv6 addresses that stand for the IPv4 address in their last four bytes.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# All of IPv6 that is given to anybody; beside it are old and local forms that hide IPv4.
+_IPV6_IN_USE = ipaddress.ip_network("2000::/3")
+# Public by their number, but answered by the host of a cloud, and told its secrets.
+_OF_CLOUDS = tuple(
+    map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32"))
+)
+_DOCUMENTATION = ipaddress.ip_network("3fff::/20")
 
 
 class AddressRefused(httpx.RequestError):
@@ -73,4 +80,7 @@ def _is_public(address: str) -> bool:
         mapped = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
     if mapped is not None:
         parsed = mapped
-    return parsed.is_global and not parsed.is_multicast
+    elif parsed.version == 6 and (parsed not in _IPV6_IN_USE or parsed in _DOCUMENTATION):
+        return False
+    is_local = any(parsed in network for network in _OF_CLOUDS)
+    return parsed.is_global and not parsed.is_multicast and not is_local

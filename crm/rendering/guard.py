@@ -7,7 +7,7 @@ from jinja2 import Environment, TemplateError, nodes
 from jinja2.meta import TrackingCodeGenerator
 
 from crm.rendering.errors import FAILED, FORBIDDEN, SYNTAX, TOO_BIG, RenderError
-from crm.rendering.limits import MAX_NODES, MAX_SOURCE, check_compiling
+from crm.rendering.limits import MAX_INT_BITS, MAX_NODES, MAX_SOURCE, check_compiling
 
 _REFUSED: dict[type[nodes.Node], str] = {
     nodes.EvalContextModifier: "Escaping cannot be switched off.",
@@ -121,10 +121,16 @@ def _refuse(node: nodes.Node) -> None:
         raise RenderError(FORBIDDEN, message, node.lineno)
     if isinstance(node, nodes.Name) and node.name in _MACRO_NAMES:
         raise RenderError(FORBIDDEN, f"“{node.name}” is not available.", node.lineno)
+    if isinstance(node, nodes.Const) and _is_huge(node.value):
+        raise RenderError(TOO_BIG, "A number is too large.", node.lineno)
     if isinstance(node, nodes.Call) and (node.dyn_args or node.dyn_kwargs):
         raise RenderError(FORBIDDEN, "Arguments cannot be unpacked.", node.lineno)
     if _attribute(node).startswith("_"):
         raise RenderError(FORBIDDEN, "Names that begin with “_” are private.", node.lineno)
+
+
+def _is_huge(value: object) -> bool:
+    return isinstance(value, int) and value.bit_length() > MAX_INT_BITS
 
 
 def _attribute(node: nodes.Node) -> str:

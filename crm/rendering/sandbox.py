@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from jinja2 import StrictUndefined, Undefined, nodes
-from jinja2.compiler import CodeGenerator, Frame
+from jinja2.compiler import CodeGenerator, Frame, operators
 from jinja2.runtime import Context, LoopContext, Macro, markup_join, str_join
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS as JINJA_TESTS
 from markupsafe import Markup, escape
 
-from crm.rendering import filters, fragments, names
+from crm.rendering import filters, fragments, names, weighing
 from crm.rendering.errors import FORBIDDEN, RenderError
 from crm.rendering.limits import MAX_INT_BITS, check_compiling, check_time, spend, spend_value
 from crm.rendering.slots import Hop
@@ -66,10 +66,10 @@ class _LimitedGenerator(CodeGenerator):
             self.write(", ")
         self.write(")")
 
-    def visit_Compare(self, node: nodes.Compare, frame: Frame) -> None:  # noqa: N802
-        self.write("(environment.tick, ")
-        super().visit_Compare(node, frame)
-        self.write(")[1]")
+    def visit_Operand(self, node: nodes.Operand, frame: Frame) -> None:  # noqa: N802
+        self.write(f" {operators[node.op]} environment.weighed(")
+        self.visit(node.expr, frame)
+        self.write(")")
 
     def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802
         is_piece = isinstance(node.arg, nodes.Slice)
@@ -101,9 +101,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
             keep_trailing_newline=True,
             cache_size=0,
         )
-        self.filters = filters.build()
+        heavy = {name: filters.guarded(each, name) for name, each in weighing.FILTERS.items()}
+        self.filters = filters.build() | heavy
         tests: Any = JINJA_TESTS
-        self.tests = {name: filters.guarded(tests[name]) for name in names.TESTS}
+        self.tests = {
+            name: filters.guarded(weighing.comparing(name, tests[name])) for name in names.TESTS
+        }
         self.globals = {"range": filters.limited_range}
 
     @property
@@ -139,6 +142,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         pieces = list(parts)
         spend(sum(map(len, pieces)))
         return "".join(pieces)
+
+    weighed = staticmethod(weighing.weighed)
 
     @staticmethod
     def piece(value: Any) -> Any:
@@ -180,6 +185,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if getattr(obj, "__name__", "") in _STRIPPING:
             for argument in args:
                 filters.check_trimmed(argument)
+        if isinstance(getattr(obj, "__self__", None), LoopContext):
+            weighing.weigh(args)
         result = context.call(obj, *args, **kwargs)
         spend_value(result)
         return result

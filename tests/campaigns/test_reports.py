@@ -91,6 +91,19 @@ def test_progress_says_how_fast_and_how_long(now: datetime) -> None:
     assert progress.seconds_left == pytest.approx(3.0)
 
 
+def test_what_goes_back_to_the_plan_makes_no_campaign_faster(now: datetime) -> None:
+    people = [making.subscriber(now=now) for _ in range(6)]
+    campaign = staging.running(customers=people, now=now)
+    started_at = now + LONG_ENOUGH
+    staging.send(campaign=campaign, now=started_at, size=4)
+    refused = Message.objects.order_by("pk")[:2].values("pk")
+    Message.objects.filter(pk__in=refused).update(state="failed", reason="unreachable")
+
+    progress = reports.progress(campaign_id=campaign.pk, now=started_at + timedelta(seconds=2))
+
+    assert progress.per_second == pytest.approx(1.0)
+
+
 def test_a_paused_campaign_has_no_time_left(now: datetime) -> None:
     people = [making.subscriber(now=now) for _ in range(2)]
     campaign = staging.running(customers=people, now=now)

@@ -17,6 +17,14 @@ LINKS = LinkContext(
 TEXT = "é" * 10_000
 # A text of the greatest length, and a list of a thousand times that very text.
 LONG = "{% set a %}{% for i in range(100) %}{{ s }}{% endfor %}{% endset %}{% set a = a[:990000] %}"
+# Texts that are alike to their end, of letters that take four bytes each, and lists full of them.
+ALIKE = LONG.replace("{{ s }}", "{{ s|replace(s[0], '😀') }}") + (
+    "{% set b = 'y' ~ a[1:] %}{% set c = 'y' ~ a[1:] %}"
+    "{% set l = ([1]|batch(100, b)|list)[0][1:] %}{% set m = ([1]|batch(100, c)|list)[0][1:] %}"
+    "{% set o = [b] %}{% set p = [c] %}"
+)
+MANY = "[" + "{0}, " * 1500 + "]|map(attribute=0)"
+SIXTEEN = LONG + "{% set h = a|replace(s[0], 'f') %}"
 EACH = "{% for i in items %}"
 END = "{% endfor %}"
 
@@ -87,6 +95,26 @@ BOMBS: dict[str, str] = {
     + "{% if l == m %}1{% endif %}" * 400,
     "loop that picks nothing": LONG + "{% for c in a if false %}x{% endfor %}" * 60,
     "letters one by one": LONG + "{% for c in a %}{% if c == 'y' %}z{% endif %}{% endfor %}" * 60,
+    "lists compared in a row": ALIKE + "{{ " + " == ".join(["l", "m"] * 1000) + " }}",
+    "texts compared in a row": ALIKE + "{{ " + " == ".join(["b", "c"] * 2000) + " }}",
+    "lists of one text compared": ALIKE
+    + f"{{% set x = {MANY.format('o')}|list %}}{{{{ x == {MANY.format('p')}|list }}}}",
+    "rows of one text compared": ALIKE
+    + "{% set rows = range(1000)|batch(1) %}"
+    + "{{ rows|map('batch', 100, b)|list == rows|map('batch', 100, c)|list }}",
+    "lists looked for": ALIKE + "{{ [l]|select('in', [m, m, m])|list|length }}" * 30,
+    "small letters of many long texts": ALIKE + "{{ l|sort|length }}",
+    "small letters of one text": ALIKE + f"{{{{ {MANY.format('o')}|sort|length }}}}",
+    "greatest of one text": ALIKE + f"{{{{ {MANY.format('o')}|max|length }}}}",
+    "values that changed": ALIKE
+    + "{% for i in range(1000) %}{{ loop.changed(l if i is odd else m) }}{% endfor %}",
+    "number of a million digits divided": SIXTEEN
+    + "{{ (h|int(0, 16) // h[:400000]|int(0, 16)) > 1 }}",
+    "number of a million digits tested": SIXTEEN
+    + "{{ h|int(0, 16) is divisibleby(h[:400000]|int(0, 16)) }}",
+    "number written out and divided": "{{ "
+    + "//".join(["0x" + "f" * 4000, "0x" + "e" * 1400] * 30)
+    + " }}",
     "squaring": "{% set a = 99999999 %}" + "{% set a = a * a %}" * 40,
     "squaring money": "{% set a = price %}"
     + "{% set a = a * a %}" * 18

@@ -89,6 +89,12 @@ BOMBS = {
     "doubling by default": "{% set a = [1] %}"
     + "{% set a = [none, none]|map('default', a, true)|list %}" * 40
     + "{{ a|string }}",
+    "million digits": "{% set a = s|replace('x', 'ffffff') %}{{ a|int(0, 16) // 7 > 1 }}",
+    "written digits": "{{ 0x" + "f" * 2_000 + " // 7 > 1 }}",
+    "sorting one text": "{% set a %}" + "{{ s }}" * 80 + "{% endset %}"
+    "{{ ([1]|batch(100, a)|list)[0][1:]|sort|length }}",
+    "comparing one text": "{% set a %}" + "{{ s }}" * 80 + "{% endset %}"
+    "{% set l = ([1]|batch(100, a)|list)[0] %}" + "{{ l == l == l }}",
     "squaring number": "{% set a = 99999999 %}" + "{% set a = a * a %}" * 40,
     "replacing": "{% set a = 'xxxxxxxx' %}" + "{% set a = a|replace('x', a) %}" * 10,
     "padding": "{{ '%1000000000d'|format(1) }}",
@@ -336,6 +342,28 @@ def test_filters_write_as_the_reader_does(source, english, chinese):
 
     assert render(source, **data, language="en").html == english
     assert render(source, **data, language="zh-hans").html == chinese
+
+
+@pytest.mark.parametrize(
+    ("source", "printed"),
+    [
+        ("{{ words|sort|join(' ') }}", "apple Pear plum"),
+        ("{{ words|sort(reverse=true, case_sensitive=true)|join(' ') }}", "plum apple Pear"),
+        ("{{ rows|sort(attribute='n,name')|map(attribute='name')|join }}", "cab"),
+        ("{{ words|min }} {{ words|max }} {{ (rows|max(attribute='n')).name }}", "apple plum b"),
+        ("{{ {'b': 1, 'A': 2}|dictsort|join('', 0) }}", "Ab"),
+        ("{{ {'b': 1, 'A': 2}|dictsort(by='value')|join('', 0) }}", "bA"),
+        ("{{ '12'|int + '0x1f'|int(0, 16) + 'no'|int(7) }}", "50"),
+        ("{{ 'plum' in words }} {{ 'fig' not in words }} {{ 1 < 2 <= 2 != 3 }}", "True True True"),
+        ("{{ words == ['plum'] }} {{ [] == [] }} {{ rows == rows }}", "False True True"),
+        ("{{ words|select('in', ['plum', 'fig'])|list|length }}", "1"),
+        ("{{ 2 in {'a': 2}.values() }}", "True"),
+    ],
+)
+def test_what_is_weighed_before_it_is_compared_comes_out_as_ever(source, printed):
+    rows = [{"n": 2, "name": "b"}, {"n": 1, "name": "c"}, {"n": 2, "name": "a"}]
+
+    assert render(source, words=["plum", "apple", "Pear"], rows=rows).html == printed
 
 
 def test_the_same_template_is_compiled_once():
