@@ -1,10 +1,12 @@
 """Asking a provider what became of messages in doubt, one after the other over one connection."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 
+from crm.channels import proofs
 from crm.channels.base import CallbackNews, Outgoing, ProviderAway
 from crm.channels.http_client import trusted_client
 from crm.channels.http_wire import Call
@@ -14,6 +16,8 @@ Find = Callable[[Outgoing, Ask], list[CallbackNews]]
 Read = Callable[[Outgoing, object], list[CallbackNews]]
 
 
+# So long a message may be in doubt and be asked for.
+_REMEMBERED = timedelta(days=8)
 # The provider takes the search for one message amiss, not us.
 _REFUSED = frozenset({400, 422})
 
@@ -58,6 +62,13 @@ def ask_once(call: Call) -> object:
         raise ProviderAway(f"The provider answers {error.response.status_code}.") from error
     except (httpx.HTTPError, ValueError, _NotAsked) as error:
         raise ProviderAway(f"The provider cannot be asked: {type(error).__name__}") from error
+
+
+def since_when(message: Outgoing, *, before: timedelta = timedelta(hours=1)) -> datetime:
+    """From when on a search for a message in doubt has to look; clocks differ a little."""
+    if message.between is None:
+        return proofs.now() - _REMEMBERED
+    return message.between[0].astimezone(UTC) - before
 
 
 def rows_in(answer: object, *names: str) -> list[dict[str, Any]]:

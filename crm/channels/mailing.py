@@ -47,8 +47,6 @@ PASSWORD_FIELD = Field(
 JSON_KIND = ("Content-Type", "application/json")
 # Providers that cannot reach us try for so long, some without signing anew.
 RETRIED_FOR = timedelta(hours=25)
-# So long a mail may be in doubt and be asked for.
-_REMEMBERED = timedelta(days=8)
 # Codes of RFC 3463 that say there is nobody, now and later; other permanent ones are about us.
 _NOBODY = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1", "5.4.4"})
 _FULL = frozenset({"5.2.2", "5.2.3", "5.3.4"})
@@ -233,13 +231,6 @@ def since_epoch(seconds: object, otherwise: datetime) -> datetime:
         return datetime.fromtimestamp(float(str(seconds)), UTC)
     except (ValueError, OverflowError, OSError):
         return otherwise
-
-
-def since_when(message: Outgoing, *, before: timedelta = timedelta(hours=1)) -> datetime:
-    """From when on a search for a message in doubt has to look; clocks differ a little."""
-    if message.between is None:
-        return proofs.now() - _REMEMBERED
-    return message.between[0].astimezone(UTC) - before
 
 
 def part(raw: object, *names: str) -> dict[str, object]:

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
-from crm.channels.asking import ask_each, rows_in
+from crm.channels.asking import ask_each, rows_in, since_when
 from crm.channels.base import (
     DELIVERED,
     FAILED_NEWS,
@@ -48,7 +47,6 @@ _PARAMETERS = {
     "originator": SENDER_REFUSED,
 }
 _DEAD = frozenset({"unknown subscriber"})
-_EARLIER = timedelta(hours=1)
 
 
 class MessageBirdAdapter(PostingAdapter):
@@ -149,9 +147,7 @@ class MessageBirdAdapter(PostingAdapter):
     def _messages(self, message: Outgoing) -> Call:
         number = message.recipient.lstrip("+")
         asked_for = {"recipient": number, "direction": "mt", "limit": "100"}
-        if message.between:
-            since = message.between[0].astimezone(UTC) - _EARLIER
-            asked_for["from"] = since.isoformat(timespec="seconds")
+        asked_for["from"] = since_when(message).isoformat(timespec="seconds")
         headers = (("Authorization", self._credentials()),)
         return Call(f"{self._base()}/messages?{urlencode(asked_for)}", headers, method="GET")
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
-from crm.channels.asking import ask_each, rows_in
+from crm.channels.asking import ask_each, rows_in, since_when
 from crm.channels.base import (
     DELIVERED,
     FAILED_NEWS,
@@ -142,9 +142,11 @@ class SinchAdapter(PostingAdapter):
         return ask_each(doubtful, self._batches, _found)
 
     def _batches(self, message: Outgoing) -> Call:
-        asked_for = urlencode({"client_reference": message.key, "page_size": 1})
+        # Of earlier than a day ago Sinch tells only if it is asked so.
+        since = f"{since_when(message):%Y-%m-%dT%H:%M:%S.000Z}"
+        asked_for = {"client_reference": message.key, "start_date": since, "page_size": 1}
         headers = (("Authorization", self._credentials()),)
-        return Call(f"{self._address()}/batches?{asked_for}", headers, method="GET")
+        return Call(f"{self._address()}/batches?{urlencode(asked_for)}", headers, method="GET")
 
     def _address(self) -> str:
         region = self.account.option("region", "us")

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import braces, mime, proofs
-from crm.channels.asking import Ask, find_each, rows_in
+from crm.channels.asking import Ask, find_each, rows_in, since_when
 from crm.channels.base import (
     BOUNCED,
     CLICKED,
@@ -42,7 +42,6 @@ from crm.channels.mailing import (
     named,
     part,
     prove_hex,
-    since_when,
     word,
 )
 from crm.channels.posting import ADDRESS_FIELD, asked

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import mime, proofs
-from crm.channels.asking import ask_each, rows_in
+from crm.channels.asking import ask_each, rows_in, since_when
 from crm.channels.base import (
     BLOCKED,
     BOUNCED,
@@ -163,8 +163,15 @@ class MailgunAdapter(MailerAdapter):
 
     def _events(self, message: Outgoing) -> Call:
         sender = mime.parse_address(message.sender).in_ascii().address
-        asked_for = urlencode({"message-id": mime.message_id(message), "limit": 25})
-        place = f"{self._api()}/v3/{quote(self._domain(sender), safe='')}/events?{asked_for}"
+        # Without an end of the time Mailgun has to be told in which order.
+        asked_for = {
+            "message-id": mime.message_id(message),
+            "begin": int(since_when(message).timestamp()),
+            "ascending": "yes",
+            "limit": 100,
+        }
+        domain = quote(self._domain(sender), safe="")
+        place = f"{self._api()}/v3/{domain}/events?{urlencode(asked_for)}"
         return Call(place, (self._credentials(),), method="GET")
 
     def _api(self) -> str:

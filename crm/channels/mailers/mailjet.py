@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
-from crm.channels.asking import ask_each, rows_in
+from crm.channels.asking import ask_each, rows_in, since_when
 from crm.channels.base import (
     BOUNCED,
     CLICKED,
@@ -137,8 +137,14 @@ class MailjetAdapter(MailerAdapter):
         return ask_each(doubtful, self._search, _found)
 
     def _search(self, message: Outgoing) -> Call:
-        asked_for = urlencode({"CustomID": message.key, "Limit": 1})
-        place = f"{self.base or _USUAL}/v3/REST/message?{asked_for}"
+        # A filter that a provider does not know is passed over: each mail has to show our id.
+        asked_for = {
+            "CustomID": message.key,
+            "ShowCustomID": "true",
+            "FromTS": int(since_when(message).timestamp()),
+            "Limit": 10,
+        }
+        place = f"{self.base or _USUAL}/v3/REST/message?{urlencode(asked_for)}"
         return Call(place, (self._credentials(),), method="GET")
 
     def _credentials(self) -> tuple[str, str]:
@@ -158,6 +164,7 @@ def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
             raw=one,
         )
         for one in rows_in(answer, "Data")
+        if text(one, "CustomID") == message.key
     ]
 
 

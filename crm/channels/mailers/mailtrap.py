@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import mime, proofs
-from crm.channels.asking import Ask, find_each, rows_in
+from crm.channels.asking import Ask, find_each, rows_in, since_when
 from crm.channels.base import (
     BOUNCED,
     CLICKED,
@@ -46,7 +46,6 @@ from crm.channels.mailing import (
     prove_hex,
     rows,
     since_epoch,
-    since_when,
     word,
 )
 from crm.channels.posting import ADDRESS_FIELD, asked

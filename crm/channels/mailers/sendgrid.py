@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import mime, proofs
-from crm.channels.asking import Ask, find_each, rows_in
+from crm.channels.asking import Ask, find_each, rows_in, since_when
 from crm.channels.base import (
     BLOCKED,
     BOUNCED,
@@ -53,7 +53,6 @@ from crm.channels.mailing import (
     part,
     rows,
     since_epoch,
-    since_when,
 )
 from crm.channels.posting import ADDRESS_FIELD, asked
 

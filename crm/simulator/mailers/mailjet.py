@@ -67,9 +67,11 @@ class Mailjet:
         """`GET /v3/REST/message` by the custom id."""
         if not request.path.startswith("/v3/REST/message?"):
             return None
-        wanted = asked_for(request).get("CustomID")
+        asked = asked_for(request)
+        wanted, is_shown = asked.get("CustomID"), asked.get("ShowCustomID") == "true"
         rows = [
             {"ID": int(one.identity), "Status": "sent", "ArrivedAt": now()}
+            | ({"CustomID": one.key} if is_shown else {})
             for one in taken
             if one.key == wanted
         ]

@@ -14,10 +14,13 @@ from crm.channels.aliyun_sms import AliyunSmsAdapter
 from crm.channels.base import Account, CallbackNews
 from crm.channels.mailers.brevo import BrevoAdapter
 from crm.channels.mailers.mailersend import MailerSendAdapter
+from crm.channels.mailers.mailgun import MailgunAdapter
+from crm.channels.mailers.mailjet import MailjetAdapter
 from crm.channels.mailers.mailtrap import MailtrapAdapter
 from crm.channels.mailers.sendgrid import SendGridAdapter
 from crm.channels.messagebird import MessageBirdAdapter
 from crm.channels.registry import PROVIDERS, adapter_class
+from crm.channels.sinch import SinchAdapter
 from tests.contracts import NOW, outgoing
 
 KEY = {"rapport_key": "key-1"}
@@ -223,6 +226,30 @@ def test_a_domain_that_mailersend_does_not_know_is_not_asked_for(ask: Asked) -> 
     assert (found, len(requests)) == ([], 1)
 
 
+# --- Mailgun and Mailjet ------------------------------------------------------------------------
+
+
+def test_mailgun_is_told_from_when_on_and_in_which_order(ask: Asked) -> None:
+    told = {"event": "delivered", "user-variables": KEY}
+    other = {"event": "delivered", "user-variables": {"rapport_key": "key-2"}}
+
+    found, requests = ask(MailgunAdapter, lambda _: {"items": [other, told]}, between=(NOW, NOW))
+
+    assert kinds(found) == [("delivered", "")]
+    asked = query(requests[0])
+    assert asked["message-id"] == ["key-1@rapport.example"]
+    assert (asked["begin"], asked["ascending"]) == ([str(int(NOW.timestamp()) - 3600)], ["yes"])
+
+
+def test_of_mailjet_only_a_mail_that_shows_our_id_counts(ask: Asked) -> None:
+    rows = [{"ID": number, "Status": "sent", "CustomID": f"key-{number}"} for number in (2, 1)]
+
+    found, requests = ask(MailjetAdapter, lambda _: {"Data": [{"ID": 3, "Status": "sent"}, *rows]})
+
+    assert [one.provider_message_id for one in found] == ["1"]
+    assert query(requests[0])["ShowCustomID"] == ["true"]
+
+
 # --- SMS ----------------------------------------------------------------------------------------
 
 
@@ -239,6 +266,16 @@ def test_messagebird_tells_what_became_of_the_message_with_our_reference(ask: As
     assert found[0].provider_message_id == "1"
     assert query(requests[0])["recipient"] == ["31612345678"]
     assert query(requests[0])["from"] == ["2026-11-22T11:00:00+00:00"]
+
+
+def test_sinch_is_asked_for_more_than_its_last_day(ask: Asked) -> None:
+    batches = [{"id": "1", "client_reference": "key-1"}, {"id": "2", "client_reference": "key-2"}]
+    between = (NOW - timedelta(days=3), NOW)
+
+    found, requests = ask(SinchAdapter, lambda _: {"batches": batches}, "+44113", between=between)
+
+    assert [one.provider_message_id for one in found] == ["1"]
+    assert query(requests[0])["start_date"] == ["2026-11-19T11:00:00.000Z"]
 
 
 def test_aliyun_is_asked_for_each_day_of_china_that_a_doubt_touches(ask: Asked) -> None:
