@@ -25,6 +25,9 @@ _KEPT_SECONDS = 300
 _VERSIONS = "SELECT id, template_version_id FROM crm_message WHERE id BETWEEN %s AND %s"
 # What follows the host may be anything: it is quoted before it becomes a header.
 _WEB = re.compile(r"https?://([^/?#\s\x00-\x20\x7f]+)(?:[/?#][\s\S]*)?\Z", re.IGNORECASE)
+_OPEN_HOST = re.compile(
+    r"https?://[^/?#\s{]*(?:\{\{[^{}]*\}\}[^/?#\s{]*?)+([.-][^/?#\s{}]+)(?:[/?#]|\Z)", re.I
+)
 _WRITTEN = re.compile(r"https?://([^/?#{\s]+)(.?)", re.IGNORECASE)
 
 _blocks: "dict[int, tuple[float, array[int]]]" = {}
@@ -118,7 +121,16 @@ def _checked(url: str, written: str) -> str:
     fixed = _WRITTEN.match(written)
     if fixed and _is_whole(fixed[1]) and authority != fixed[1].lower():
         raise NotFound("The link was led to another host.")
+    end = _end_of_host(written)
+    if end and not authority.endswith(end):
+        raise NotFound("The link was led to another host.")
     return url
+
+
+def _end_of_host(written: str) -> str:
+    """How a host ends of which staff left the beginning open: `.shop.example`, or nothing."""
+    found = _OPEN_HOST.match(written)
+    return found[1].lower() if found else ""
 
 
 def _is_whole(host: str) -> bool:

@@ -85,6 +85,29 @@ def test_a_part_of_a_host_may_be_filled_in_where_staff_left_it_open(
     assert tracking.leads_to(message_id=letter.pk, position=1) == "https://uk.shop.example/"
 
 
+@pytest.mark.parametrize("host", ["{{ n }}.shop.example", "a.{{ n }}.b-{{ n }}.shop.example:8080"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "evil.example/",
+        "evil.example?",
+        "evil.example#",
+        "u@evil.example/",
+        "evil.example\\@",
+        "evil\t/",
+    ],
+)
+def test_what_is_filled_in_before_a_host_leads_to_no_other(
+    ada: Customer, now: datetime, host: str, name: str
+) -> None:
+    ada.first_name = name
+    html = f'<a href="https://{host}/x">x</a>'.replace("{{ n }}", "{{ customer.first_name }}")
+    letter = sent(ada, html, now)
+
+    with pytest.raises(tracking.NotFound):
+        tracking.leads_to(message_id=letter.pk, position=1)
+
+
 def test_no_known_attack_turns_the_redirect(
     ada: Customer, now: datetime, door: object, shared_corpora: Path, settings: object
 ) -> None:
