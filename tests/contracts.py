@@ -340,6 +340,16 @@ class VendorContract(SendingContract):
         with pytest.raises(CallbackRefused):
             adapter.read_callback(CallbackRequest({}, body, CALLBACK_URL, NOW))
 
+    def test_a_slash_at_the_end_of_an_address_makes_no_difference(self, account):
+        plain, slashed = account, replace(account, url=f"{account.url}/")
+        made = [self.adapter_class(one) for one in (plain, slashed)]
+        if not made[0].usual_address():
+            return  # the address is one that staff write down whole
+        calls = [one.write(outgoing(1, f"{self.recipient}0100")) for one in made]
+
+        assert calls[0].url.partition("?")[0] == calls[1].url.partition("?")[0]
+        assert "//" not in calls[1].url.partition("://")[2].partition("?")[0]
+
     def test_a_doubt_is_asked_for_or_staff_are_told_why_not(self, adapter):
         told = getattr(adapter, "unasked", "")
 

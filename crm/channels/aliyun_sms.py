@@ -67,6 +67,7 @@ class AliyunSmsAdapter(PostingAdapter):
     """A text goes as the one variable of an approved template; reports come in lists."""
 
     label: ClassVar[str] = "Aliyun SMS"
+    usual: ClassVar[str] = "https://dysmsapi.aliyuncs.com"
     fields = (
         Field("access_key_id", _("Access key id")),
         Field("access_key_secret", _("Access key secret"), is_secret=True),
@@ -170,10 +171,9 @@ class AliyunSmsAdapter(PostingAdapter):
         )
 
     def _call(self, action: str, parameters: Mapping[str, str]) -> Call:
-        base = self.account.url or "https://dysmsapi.aliyuncs.com"
         asked_for = _query(parameters)
         headers = {
-            "host": urlsplit(base).netloc,
+            "host": urlsplit(self.base).netloc,
             "x-acs-action": action,
             "x-acs-content-sha256": proofs.sha256(b""),
             "x-acs-date": proofs.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -187,9 +187,7 @@ class AliyunSmsAdapter(PostingAdapter):
             secret=self.account.secret("access_key_secret"),
         )
         said = [(name, value) for name, value in headers.items() if name != "host"]
-        path = urlsplit(base).path.rstrip("/")
-        root = base.removesuffix("/").removesuffix(path)
-        return Call(f"{root}{path}/?{asked_for}", (*said, ("Authorization", proof)))
+        return Call(f"{self.base}/?{asked_for}", (*said, ("Authorization", proof)))
 
 
 def _days(message: Outgoing) -> list[date]:

@@ -168,11 +168,6 @@ class MailerAdapter(PostingAdapter):
         return self.write(message)
 
     @property
-    def base(self) -> str:
-        """The provider's address without a slash at its end; empty is its usual one."""
-        return self.account.url.rstrip("/")
-
-    @property
     def password(self) -> str:
         """What callbacks that are not signed carry."""
         return self.account.secret(PASSWORD_FIELD.name) or self.account.callback_secret

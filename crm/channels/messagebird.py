@@ -53,6 +53,7 @@ class MessageBirdAdapter(PostingAdapter):
     """One message a request; reports come by GET, proven by a token about their address."""
 
     label: ClassVar[str] = "MessageBird"
+    usual: ClassVar[str] = "https://rest.messagebird.com"
     fields = (
         Field("access_key", _("Access key"), is_secret=True),
         Field(
@@ -76,7 +77,7 @@ class MessageBirdAdapter(PostingAdapter):
         if self.account.callback_url:
             data["reportUrl"] = self.account.callback_url
         headers = (("Authorization", self._credentials()), ("Content-Type", "application/json"))
-        return Call(f"{self._base()}/messages", headers, json.dumps(data).encode())
+        return Call(f"{self.base}/messages", headers, json.dumps(data).encode())
 
     def read(self, message: Outgoing, answer: Answer) -> Outcome:
         """Success has an id; errors are a list with codes and the parameter they are about."""
@@ -94,7 +95,7 @@ class MessageBirdAdapter(PostingAdapter):
 
     def check(self) -> str:
         """Ask for the balance."""
-        return asked(f"{self._base()}/balance", headers={"Authorization": self._credentials()})
+        return asked(f"{self.base}/balance", headers={"Authorization": self._credentials()})
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check the signed token: its key, its time, the address and the body it is about."""
@@ -149,10 +150,7 @@ class MessageBirdAdapter(PostingAdapter):
         asked_for = {"recipient": number, "direction": "mt", "limit": "100"}
         asked_for["from"] = since_when(message).isoformat(timespec="seconds")
         headers = (("Authorization", self._credentials()),)
-        return Call(f"{self._base()}/messages?{urlencode(asked_for)}", headers, method="GET")
-
-    def _base(self) -> str:
-        return self.account.url or "https://rest.messagebird.com"
+        return Call(f"{self.base}/messages?{urlencode(asked_for)}", headers, method="GET")
 
     def _credentials(self) -> str:
         return f"AccessKey {self.account.secret('access_key')}"

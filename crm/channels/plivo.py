@@ -53,6 +53,7 @@ class PlivoAdapter(PostingAdapter):
     """One message a request; reports and answers come as signed forms."""
 
     label: ClassVar[str] = "Plivo"
+    usual: ClassVar[str] = "https://api.plivo.com"
     unasked: ClassVar[str] = NOTHING_OF_OURS
     fields = (
         Field("auth_id", _("Auth id")),
@@ -138,8 +139,7 @@ class PlivoAdapter(PostingAdapter):
         ]
 
     def _address(self) -> str:
-        base = self.account.url or "https://api.plivo.com"
-        return f"{base}/v1/Account/{self.account.option('auth_id')}"
+        return f"{self.base}/v1/Account/{self.account.option('auth_id')}"
 
     def _credentials(self) -> str:
         return proofs.basic(self.account.option("auth_id"), self.account.secret("auth_token"))

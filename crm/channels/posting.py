@@ -55,6 +55,8 @@ class PostingAdapter:
     channel: ClassVar[str] = "sms"
     label: ClassVar[str] = ""
     fields: ClassVar[tuple[Field, ...]] = ()
+    # Where the provider is usually reached.
+    usual: ClassVar[str] = ""
     # Whether the provider takes a message of the same key once.
     is_idempotent: ClassVar[bool] = False
     # Why the provider cannot be asked for messages in doubt, where there is no `look_up`.
@@ -66,6 +68,15 @@ class PostingAdapter:
         self.account = account
         prices(account)
         self._requests = ManyRequests(per_second=per_second(account.option("per_second")))
+
+    @property
+    def base(self) -> str:
+        """The account's address without a slash at its end, else the provider's usual one."""
+        return (self.account.url or self.usual_address()).rstrip("/")
+
+    def usual_address(self) -> str:
+        """Where the provider is reached if the account does not say."""
+        return self.usual
 
     def write(self, message: Outgoing) -> Call | Outcome:
         """The request for a message, made as it leaves, or why there can be none."""

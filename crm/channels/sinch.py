@@ -148,10 +148,12 @@ class SinchAdapter(PostingAdapter):
         headers = (("Authorization", self._credentials()),)
         return Call(f"{self._address()}/batches?{urlencode(asked_for)}", headers, method="GET")
 
+    def usual_address(self) -> str:
+        """By region."""
+        return f"https://{self.account.option('region', 'us')}.sms.api.sinch.com"
+
     def _address(self) -> str:
-        region = self.account.option("region", "us")
-        base = self.account.url or f"https://{region}.sms.api.sinch.com"
-        return f"{base}/xms/v1/{self.account.option('service_plan_id')}"
+        return f"{self.base}/xms/v1/{self.account.option('service_plan_id')}"
 
     def _credentials(self) -> str:
         return f"Bearer {self.account.secret('api_token')}"

@@ -66,6 +66,7 @@ class TencentSmsAdapter(PostingAdapter):
     """A text goes as the one variable of an approved template; reports come in lists."""
 
     label: ClassVar[str] = "Tencent Cloud SMS"
+    usual: ClassVar[str] = "https://sms.tencentcloudapi.com"
     unasked: ClassVar[str] = NOTHING_OF_OURS
     fields = (
         Field("secret_id", _("Secret id")),
@@ -161,11 +162,10 @@ class TencentSmsAdapter(PostingAdapter):
         )
 
     def _call(self, action: str, data: Mapping[str, object]) -> Call:
-        url = self.account.url or "https://sms.tencentcloudapi.com"
         body, now = json.dumps(data).encode(), proofs.now()
         proof = authorization(
             body,
-            host=urlsplit(url).netloc,
+            host=urlsplit(self.base).netloc,
             action=action,
             at=now,
             key_id=self.account.option("secret_id"),
@@ -179,7 +179,7 @@ class TencentSmsAdapter(PostingAdapter):
             ("X-TC-Region", self.account.option("region", "ap-guangzhou")),
             ("X-TC-Timestamp", str(int(now.timestamp()))),
         )
-        return Call(f"{url.rstrip('/')}/", headers, body)
+        return Call(f"{self.base}/", headers, body)
 
 
 def authorization(

@@ -75,6 +75,7 @@ class TwilioAdapter(PostingAdapter):
     """One message a request; reports and answers come as signed forms."""
 
     label: ClassVar[str] = "Twilio"
+    usual: ClassVar[str] = "https://api.twilio.com"
     unasked: ClassVar[str] = NOTHING_OF_OURS
     fields = (
         Field("account_sid", _("Account SID")),
@@ -175,8 +176,7 @@ class TwilioAdapter(PostingAdapter):
         ]
 
     def _address(self) -> str:
-        base = self.account.url or "https://api.twilio.com"
-        return f"{base}/2010-04-01/Accounts/{self.account.option('account_sid')}"
+        return f"{self.base}/2010-04-01/Accounts/{self.account.option('account_sid')}"
 
     def _credentials(self) -> str:
         user, secret = self.account.option("api_key_sid"), self.account.secret("api_key_secret")

@@ -52,6 +52,7 @@ class VonageAdapter(PostingAdapter):
     """One message a request; callbacks carry a token signed with the account's signature secret."""
 
     label: ClassVar[str] = "Vonage"
+    usual: ClassVar[str] = "https://api.nexmo.com"
     unasked: ClassVar[str] = _("Its records are sold apart, and found by day or its own id.")
     fields = (
         Field("api_key", _("API key")),
@@ -89,7 +90,7 @@ class VonageAdapter(PostingAdapter):
             ("Content-Type", "application/json"),
             ("Accept", "application/json"),
         )
-        return Call(f"{self._base()}/v1/messages", headers, json.dumps(data).encode())
+        return Call(f"{self.base}/v1/messages", headers, json.dumps(data).encode())
 
     def read(self, message: Outgoing, answer: Answer) -> Outcome:
         """Success has a `message_uuid`; an error names its type by an address."""
@@ -105,7 +106,7 @@ class VonageAdapter(PostingAdapter):
 
     def check(self) -> str:
         """Ask for the balance."""
-        base = self.account.url or "https://rest.nexmo.com"
+        base = self.account.url.rstrip("/") or "https://rest.nexmo.com"
         known = {
             "api_key": self.account.option("api_key"),
             "api_secret": self.account.secret("api_secret"),
@@ -150,9 +151,6 @@ class VonageAdapter(PostingAdapter):
                 raw=raw,
             )
         ]
-
-    def _base(self) -> str:
-        return self.account.url or "https://api.nexmo.com"
 
     def _credentials(self) -> str:
         application, key = self.account.option("application_id"), self.account.secret("private_key")

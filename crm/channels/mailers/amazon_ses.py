@@ -106,7 +106,7 @@ class AmazonSesAdapter(MailerAdapter):
             data["EmailTags"] = [{"Name": KEY, "Value": mail.key}]
         if said := self.account.option("configuration_set"):
             data["ConfigurationSetName"] = said
-        place = f"{self._api()}/v2/email/outbound-emails"
+        place = f"{self.base}/v2/email/outbound-emails"
         return self._signed(Call(place, (JSON_KIND,), json.dumps(data).encode()))
 
     def identity(self, answer: Answer) -> object:
@@ -119,15 +119,15 @@ class AmazonSesAdapter(MailerAdapter):
 
     def check(self) -> str:
         """Ask for the account."""
-        return asked_by(self._signed(Call(f"{self._api()}/v2/email/account", method="GET")))
+        return asked_by(self._signed(Call(f"{self.base}/v2/email/account", method="GET")))
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check the signature of SNS, its age, and that it is our topic that speaks."""
-        sns.prove(request, topic=self.account.option("topic_arn"), trusted=self.base)
+        sns.prove(request, topic=self.account.option("topic_arn"), trusted=self._trusted)
 
     def confirm(self, request: CallbackRequest) -> None:
         """Tell SNS that its topic may call us."""
-        sns.confirm(request, trusted=self.base)
+        sns.confirm(request, trusted=self._trusted)
 
     def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
         """Read a notification; what SNS says of itself is no news."""
@@ -142,8 +142,14 @@ class AmazonSesAdapter(MailerAdapter):
             return []
         return list(_all_news(event, request, text(raw, "Timestamp")))
 
-    def _api(self) -> str:
-        return self.base or f"https://email.{self.account.option('region')}.amazonaws.com"
+    @property
+    def _trusted(self) -> str:
+        """Whose certificates are taken besides Amazon's: those of the address that staff gave."""
+        return self.account.url.rstrip("/")
+
+    def usual_address(self) -> str:
+        """By region."""
+        return f"https://email.{self.account.option('region')}.amazonaws.com"
 
     def _signed(self, call: Call) -> Call:
         key = self.account.secret("secret_access_key")

@@ -100,6 +100,7 @@ class BrevoAdapter(MailerAdapter):
     """One mail a request; Brevo signs no callback, so that its caller shows a password."""
 
     label: ClassVar[str] = "Brevo"
+    usual: ClassVar[str] = "https://api.brevo.com/v3"
     fields = (
         Field("api_key", _("API key"), is_secret=True),
         PASSWORD_FIELD,
@@ -122,7 +123,7 @@ class BrevoAdapter(MailerAdapter):
             data["htmlContent"] = braces.html(mail.html)
         if mail.text:
             data["textContent"] = braces.plain(mail.text)
-        return json_call(f"{self._base()}/smtp/email", data, self._credentials())
+        return json_call(f"{self.base}/smtp/email", data, self._credentials())
 
     def identity(self, answer: Answer) -> object:
         """The `messageId`, which is the Message-ID."""
@@ -136,7 +137,7 @@ class BrevoAdapter(MailerAdapter):
 
     def check(self) -> str:
         """Ask for the account."""
-        return asked(f"{self._base()}/account", headers=dict([self._credentials()]))
+        return asked(f"{self.base}/account", headers=dict([self._credentials()]))
 
     def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
         """Read one event, or the list of a batch."""
@@ -149,11 +150,8 @@ class BrevoAdapter(MailerAdapter):
     def _events(self, message: Outgoing) -> Call:
         address = mime.parse_recipient(message.recipient).in_ascii().address
         asked_for = urlencode({"email": address, "days": _DAYS, "limit": 2500, "sort": "desc"})
-        place = f"{self._base()}/smtp/statistics/events?{asked_for}"
+        place = f"{self.base}/smtp/statistics/events?{asked_for}"
         return Call(place, (self._credentials(), ("Accept", "application/json")), method="GET")
-
-    def _base(self) -> str:
-        return self.base or "https://api.brevo.com/v3"
 
     def _credentials(self) -> tuple[str, str]:
         return "api-key", self.account.secret("api_key")

@@ -84,6 +84,7 @@ class MailerSendAdapter(MailerAdapter):
     """One mail a request; callbacks are signed over their body."""
 
     label: ClassVar[str] = "MailerSend"
+    usual: ClassVar[str] = "https://api.mailersend.com"
     fields = (
         Field("api_token", _("API token"), is_secret=True),
         Field(
@@ -126,7 +127,7 @@ class MailerSendAdapter(MailerAdapter):
         if self.account.option("plan_headers") == "yes":
             others = mail.headers(without=_OWN_FIELDS)
             data["headers"] = [{"name": name, "value": value} for name, value in others]
-        return json_call(f"{self._base()}/v1/email", data, self._credentials())
+        return json_call(f"{self.base}/v1/email", data, self._credentials())
 
     def identity(self, answer: Answer) -> object:
         """The id, which is in a header."""
@@ -140,7 +141,7 @@ class MailerSendAdapter(MailerAdapter):
 
     def check(self) -> str:
         """Ask what is left of the quota."""
-        return asked(f"{self._base()}/v1/api-quota", headers=dict([self._credentials()]))
+        return asked(f"{self.base}/v1/api-quota", headers=dict([self._credentials()]))
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check `Signature`: HMAC-SHA256 over the body, in hex."""
@@ -175,10 +176,7 @@ class MailerSendAdapter(MailerAdapter):
 
     def _asking(self, place: str) -> Call:
         headers = (self._credentials(), ("Accept", "application/json"))
-        return Call(f"{self._base()}/v1/{place}", headers, method="GET")
-
-    def _base(self) -> str:
-        return self.base or "https://api.mailersend.com"
+        return Call(f"{self.base}/v1/{place}", headers, method="GET")
 
     def _credentials(self) -> tuple[str, str]:
         return "Authorization", f"Bearer {self.account.secret('api_token')}"

@@ -117,7 +117,7 @@ class MailgunAdapter(MailerAdapter):
         boundary = f"rapport{secrets.token_hex(12)}"
         kind = ("Content-Type", f"multipart/form-data; boundary={boundary}")
         return Call(
-            f"{self._api()}/v3/{quote(self._domain(mail.sender.address), safe='')}/messages.mime",
+            f"{self.base}/v3/{quote(self._domain(mail.sender.address), safe='')}/messages.mime",
             (self._credentials(), kind),
             _form(fields, mail.raw(), boundary),
         )
@@ -136,7 +136,7 @@ class MailgunAdapter(MailerAdapter):
         """Ask for the domain, or for any of them."""
         domain = self.account.option("domain")
         place = f"/v4/domains/{quote(domain, safe='')}" if domain else "/v4/domains?limit=1"
-        return asked(f"{self._api()}{place}", headers=dict([self._credentials()]))
+        return asked(f"{self.base}{place}", headers=dict([self._credentials()]))
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check the signature over time and token."""
@@ -171,11 +171,12 @@ class MailgunAdapter(MailerAdapter):
             "limit": 100,
         }
         domain = quote(self._domain(sender), safe="")
-        place = f"{self._api()}/v3/{domain}/events?{urlencode(asked_for)}"
+        place = f"{self.base}/v3/{domain}/events?{urlencode(asked_for)}"
         return Call(place, (self._credentials(),), method="GET")
 
-    def _api(self) -> str:
-        return self.base or _REGIONS[self.account.option("region", "us")]
+    def usual_address(self) -> str:
+        """By region."""
+        return _REGIONS[self.account.option("region", "us")]
 
     def _domain(self, sender: str) -> str:
         return self.account.option("domain") or sender.rpartition("@")[2]

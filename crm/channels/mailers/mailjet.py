@@ -78,7 +78,6 @@ _STATE_CLASSES = {
     "softbounced": SOFT_BOUNCE,
     "blocked": REJECTED,
 }
-_USUAL = "https://api.mailjet.com"
 # Mailjet refuses a mail that brings these; it writes its own.
 _THEIRS = frozenset({"list-id", "message-id", "x-feedback-id", "date", "user-agent", "x-mailer"})
 
@@ -87,6 +86,7 @@ class MailjetAdapter(MailerAdapter):
     """JSON both ways; callbacks are lists of events and carry a password."""
 
     label: ClassVar[str] = "Mailjet"
+    usual: ClassVar[str] = "https://api.mailjet.com"
     fields = (
         Field("api_key", _("API key")),
         Field("api_secret", _("API secret"), is_secret=True),
@@ -112,7 +112,7 @@ class MailjetAdapter(MailerAdapter):
         }
         parts = {"TextPart": mail.text, "HTMLPart": mail.html}
         data |= {name: body for name, body in parts.items() if body}
-        place = f"{self.base or _USUAL}/v3.1/send"
+        place = f"{self.base}/v3.1/send"
         return json_call(place, {"Messages": [data]}, self._credentials())
 
     def read(self, message: Outgoing, answer: Answer) -> Outcome:
@@ -126,7 +126,7 @@ class MailjetAdapter(MailerAdapter):
     def check(self) -> str:
         """Ask for the account's own profile."""
         headers = dict([self._credentials()])
-        return asked(f"{self.base or _USUAL}/v3/REST/myprofile", headers=headers)
+        return asked(f"{self.base}/v3/REST/myprofile", headers=headers)
 
     def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
         """Read one event or a list of them."""
@@ -144,7 +144,7 @@ class MailjetAdapter(MailerAdapter):
             "FromTS": int(since_when(message).timestamp()),
             "Limit": 10,
         }
-        place = f"{self.base or _USUAL}/v3/REST/message?{urlencode(asked_for)}"
+        place = f"{self.base}/v3/REST/message?{urlencode(asked_for)}"
         return Call(place, (self._credentials(),), method="GET")
 
     def _credentials(self) -> tuple[str, str]:

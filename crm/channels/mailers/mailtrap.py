@@ -112,8 +112,7 @@ class MailtrapAdapter(MailerAdapter):
         }
         data |= {"html": mail.html} if mail.html else {}
         data |= {"text": mail.text} if mail.text else {}
-        stream = _STREAMS[self.account.option("stream", "transactional")]
-        return json_call(f"{self.base or stream}/api/send", data, self._credentials())
+        return json_call(f"{self.base}/api/send", data, self._credentials())
 
     def identity(self, answer: Answer) -> object:
         """The one id for our one recipient."""
@@ -122,7 +121,7 @@ class MailtrapAdapter(MailerAdapter):
 
     def check(self) -> str:
         """Ask which accounts the token opens."""
-        return asked(f"{self.base or _HOME}/api/accounts", headers=dict([self._credentials()]))
+        return asked(f"{self._home()}/api/accounts", headers=dict([self._credentials()]))
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check `Mailtrap-Signature`: HMAC-SHA256 over the body, in hex."""
@@ -138,7 +137,7 @@ class MailtrapAdapter(MailerAdapter):
         return find_each(doubtful, self._find)
 
     def _find(self, message: Outgoing, ask: Ask) -> list[CallbackNews]:
-        log = f"{self.base or _HOME}/api/email_logs"
+        log = f"{self._home()}/api/email_logs"
         asked_for = {
             "filters[sent_after]": f"{since_when(message):%Y-%m-%dT%H:%M:%SZ}",
             "filters[to][operator]": "ci_equal",
@@ -149,6 +148,13 @@ class MailtrapAdapter(MailerAdapter):
                 place = f"{log}/{quote(word(one.get('message_id')), safe='')}"
                 return _logged(part(ask(self._asking(place))) or one, message)
         return []
+
+    def usual_address(self) -> str:
+        """By stream."""
+        return _STREAMS[self.account.option("stream", "transactional")]
+
+    def _home(self) -> str:
+        return self.account.url.rstrip("/") or _HOME
 
     def _asking(self, place: str) -> Call:
         headers = (self._credentials(), ("Accept", "application/json"))

@@ -100,7 +100,6 @@ _STATES = {
 }
 _STATE_CLASSES = {"bounced": HARD_BOUNCE, "soft-bounced": SOFT_BOUNCE, "rejected": REJECTED}
 _REMEMBERED = timedelta(days=8)
-_USUAL = "https://mandrillapp.com"
 _TAKEN = frozenset({"sent", "queued", "scheduled"})
 # Mandrill tries an address with nothing in it before it hands out the key of a webhook.
 _TRIAL_KEY = "test-webhook"
@@ -120,6 +119,7 @@ class MandrillAdapter(MailerAdapter):
     """JSON out; callbacks are signed forms with a list of events in JSON."""
 
     label: ClassVar[str] = "Mandrill (Mailchimp Transactional)"
+    usual: ClassVar[str] = "https://mandrillapp.com"
     fields = (
         Field("api_key", _("API key"), is_secret=True),
         Field(
@@ -194,7 +194,7 @@ class MandrillAdapter(MailerAdapter):
         return self._call("messages/search", asked_for | {"limit": 1000})
 
     def _call(self, what: str, data: dict[str, object]) -> Call:
-        place = f"{self.base or _USUAL}/api/1.0/{what}"
+        place = f"{self.base}/api/1.0/{what}"
         return json_call(place, {"key": self.account.secret("api_key")} | data)
 
 

@@ -73,7 +73,6 @@ _CLASSES = {
     "SpamNotification": BLOCKED,
     "VirusNotification": BLOCKED,
 }
-_USUAL = "https://api.postmarkapp.com"
 _MOMENTS = ("DeliveredAt", "BouncedAt", "ReceivedAt", "ChangedAt")
 
 
@@ -81,6 +80,7 @@ class PostmarkAdapter(MailerAdapter):
     """JSON both ways; callbacks carry a password."""
 
     label: ClassVar[str] = "Postmark"
+    usual: ClassVar[str] = "https://api.postmarkapp.com"
     fields = (
         Field("server_token", _("Server token"), is_secret=True),
         Field(
@@ -119,7 +119,7 @@ class PostmarkAdapter(MailerAdapter):
         }
         parts = {"TextBody": mail.text, "HtmlBody": mail.html}
         data |= {name: body for name, body in parts.items() if body}
-        return json_call(f"{self.base or _USUAL}/email", data, self._credentials())
+        return json_call(f"{self.base}/email", data, self._credentials())
 
     def identity(self, answer: Answer) -> object:
         """The `MessageID`."""
@@ -128,7 +128,7 @@ class PostmarkAdapter(MailerAdapter):
     def check(self) -> str:
         """Ask for the server that the token is for."""
         headers = dict([self._credentials(), ("Accept", "application/json")])
-        return asked(f"{self.base or _USUAL}/server", headers=headers)
+        return asked(f"{self.base}/server", headers=headers)
 
     def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
         """Read one record; a bounce says its type."""
@@ -162,7 +162,7 @@ class PostmarkAdapter(MailerAdapter):
 
     def _search(self, message: Outgoing) -> Call:
         asked_for = urlencode({"count": 1, "offset": 0, f"metadata_{KEY}": message.key})
-        place = f"{self.base or _USUAL}/messages/outbound?{asked_for}"
+        place = f"{self.base}/messages/outbound?{asked_for}"
         return Call(place, (self._credentials(), ("Accept", "application/json")), method="GET")
 
     def _credentials(self) -> tuple[str, str]:

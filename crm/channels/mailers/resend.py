@@ -93,6 +93,7 @@ class ResendAdapter(MailerAdapter):
     """One mail a request, once for each key; callbacks are signed by Standard Webhooks."""
 
     label: ClassVar[str] = "Resend"
+    usual: ClassVar[str] = "https://api.resend.com"
     is_idempotent: ClassVar[bool] = True
     # Private hosts that mails may be fetched from; for tests.
     allowed_hosts: ClassVar[tuple[str, ...]] = ()
@@ -122,11 +123,11 @@ class ResendAdapter(MailerAdapter):
         data |= {"html": mail.html} if mail.html else {}
         data |= {"text": mail.text} if mail.text else {}
         once = ("Idempotency-Key", mail.key[:256])
-        return json_call(f"{self._base()}/emails", data, self._credentials(), once)
+        return json_call(f"{self.base}/emails", data, self._credentials(), once)
 
     def check(self) -> str:
         """Hand over a mail of nothing: a key that may only send may do no more than that."""
-        return asked_by(json_call(f"{self._base()}/emails", {}, self._credentials()), fine=(422,))
+        return asked_by(json_call(f"{self.base}/emails", {}, self._credentials()), fine=(422,))
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check `svix-signature`, which may hold several, over id, moment and body."""
@@ -161,7 +162,7 @@ class ResendAdapter(MailerAdapter):
 
     def fetch_mail(self, held: HeldMail) -> bytes:
         """The mail as it came, from the address that Resend tells; else made of its parts."""
-        place = f"{self._base()}/emails/receiving/{quote(held.identity, safe='')}"
+        place = f"{self.base}/emails/receiving/{quote(held.identity, safe='')}"
         told = part(ask_once(Call(place, (self._credentials(),), method="GET")))
         if not told:
             raise CallbackRefused("Resend has no such mail any more.")
@@ -174,9 +175,6 @@ class ResendAdapter(MailerAdapter):
         }
         given = [(name, word(value)) for name, value in headers.items() if value]
         return together(given, word(told.get("text")), word(told.get("html")))
-
-    def _base(self) -> str:
-        return self.base or "https://api.resend.com"
 
     def _credentials(self) -> tuple[str, str]:
         return "Authorization", f"Bearer {self.account.secret('api_key')}"

@@ -78,6 +78,7 @@ class ScalewayAdapter(MailerAdapter):
     """One mail a request; events come through a topic, in its envelope and unsigned."""
 
     label: ClassVar[str] = "Scaleway TEM"
+    usual: ClassVar[str] = "https://api.scaleway.com"
     unasked: ClassVar[str] = NOTHING_OF_OURS
     fields = (
         Field("secret_key", _("Secret key"), is_secret=True),
@@ -147,8 +148,7 @@ class ScalewayAdapter(MailerAdapter):
 
     def _base(self) -> str:
         region = self.account.option("region", "fr-par")
-        host = self.base or "https://api.scaleway.com"
-        return f"{host}/transactional-email/v1alpha1/regions/{region}"
+        return f"{self.base}/transactional-email/v1alpha1/regions/{region}"
 
     def _credentials(self) -> tuple[str, str]:
         return "X-Auth-Token", self.account.secret("secret_key")

@@ -71,7 +71,6 @@ WORDS = {
 }
 # Reasons of `dropped` that say the address is dead.
 _DEAD = frozenset({"bounced address", "bounce", "invalid"})
-_USUAL = "https://api.sendgrid.com"
 _SIGNATURE = "x-twilio-email-event-webhook-signature"
 _TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
 _OFF = {"enable": False}
@@ -86,6 +85,7 @@ class SendGridAdapter(MailerAdapter):
     """JSON out; callbacks are lists of events, signed with an elliptic curve."""
 
     label: ClassVar[str] = "SendGrid"
+    usual: ClassVar[str] = "https://api.sendgrid.com"
     fields = (
         Field("api_key", _("API key"), is_secret=True),
         Field(
@@ -118,7 +118,7 @@ class SendGridAdapter(MailerAdapter):
                 "ganalytics": _OFF,
             },
         }
-        return json_call(f"{self.base or _USUAL}/v3/mail/send", data, self._credentials())
+        return json_call(f"{self.base}/v3/mail/send", data, self._credentials())
 
     def identity(self, answer: Answer) -> object:
         """The header `X-Message-Id`; the body is empty."""
@@ -126,7 +126,7 @@ class SendGridAdapter(MailerAdapter):
 
     def check(self) -> str:
         """Ask for what the key may do."""
-        return asked(f"{self.base or _USUAL}/v3/scopes", headers=dict([self._credentials()]))
+        return asked(f"{self.base}/v3/scopes", headers=dict([self._credentials()]))
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check the signature over time and body."""
@@ -150,7 +150,7 @@ class SendGridAdapter(MailerAdapter):
             return []
         since = f"{since_when(message):%Y-%m-%dT%H:%M:%SZ}"
         wanted = f"to_email = '{address}' AND sg_message_id_created_at > TIMESTAMP \"{since}\""
-        logs = f"{self.base or _USUAL}/v3/logs"
+        logs = f"{self.base}/v3/logs"
         data = {"query": wanted, "limit": _MAILS_OF_ONE}
         for one in rows_in(ask(json_call(logs, data, self._credentials())), "messages"):
             place = f"{logs}/{quote(text(one, 'sg_message_id'), safe='')}"

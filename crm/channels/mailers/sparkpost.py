@@ -114,7 +114,7 @@ class SparkPostAdapter(MailerAdapter):
                 "perform_substitutions": False,
             },
         }
-        place = f"{self._api()}/api/v1/transmissions?num_rcpt_errors=1"
+        place = f"{self.base}/api/v1/transmissions?num_rcpt_errors=1"
         return json_call(place, data, self._credentials())
 
     def identity(self, answer: Answer) -> object:
@@ -130,7 +130,7 @@ class SparkPostAdapter(MailerAdapter):
 
     def check(self) -> str:
         """Ask for the account; a key that may only send gets 403, and that will do."""
-        call = Call(f"{self._api()}/api/v1/account", (self._credentials(),), method="GET")
+        call = Call(f"{self.base}/api/v1/account", (self._credentials(),), method="GET")
         return asked_by(call, wrong=(401,), fine=(403,))
 
     def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
@@ -149,11 +149,12 @@ class SparkPostAdapter(MailerAdapter):
     def _events(self, message: Outgoing) -> Call:
         since = f"{proofs.now() - _REMEMBERED:%Y-%m-%dT%H:%M:%SZ}"
         asked_for = {"recipients": message.recipient, "from": since, "per_page": 1000}
-        place = f"{self._api()}/api/v1/events/message?{urlencode(asked_for)}"
+        place = f"{self.base}/api/v1/events/message?{urlencode(asked_for)}"
         return Call(place, (self._credentials(),), method="GET")
 
-    def _api(self) -> str:
-        return self.base or _REGIONS[self.account.option("region", "us")]
+    def usual_address(self) -> str:
+        """By region."""
+        return _REGIONS[self.account.option("region", "us")]
 
     def _credentials(self) -> tuple[str, str]:
         return "Authorization", self.account.secret("api_key")

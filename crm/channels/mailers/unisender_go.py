@@ -83,6 +83,7 @@ class UnisenderGoAdapter(MailerAdapter):
     """One mail a request; callbacks come in batches, with a fingerprint that knows the API key."""
 
     label: ClassVar[str] = "Unisender Go"
+    usual: ClassVar[str] = "https://goapi.unisender.ru/ru/transactional/api/v1"
     unasked: ClassVar[str] = _("It hands out what became of mails as files only, ten at a time.")
     fields = (
         Field(
@@ -119,7 +120,7 @@ class UnisenderGoAdapter(MailerAdapter):
         data |= named(mail.sender, name="from_name", email="from_email")
         if self.account.option("skip_unsubscribe") == "yes":
             data["skip_unsubscribe"] = 1
-        return json_call(f"{self._base()}/email/send.json", {"message": data}, self._credentials())
+        return json_call(f"{self.base}/email/send.json", {"message": data}, self._credentials())
 
     def identity(self, answer: Answer) -> object:
         """The id of the job, which is this one mail."""
@@ -133,7 +134,7 @@ class UnisenderGoAdapter(MailerAdapter):
 
     def check(self) -> str:
         """Ask for the account."""
-        return asked_by(json_call(f"{self._base()}/system/info.json", {}, self._credentials()))
+        return asked_by(json_call(f"{self.base}/system/info.json", {}, self._credentials()))
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check `auth`: the MD5 of the body as it is with the API key in place of it."""
@@ -155,9 +156,6 @@ class UnisenderGoAdapter(MailerAdapter):
             for one in every
             if one.get("event_name") == _STATUS
         ]
-
-    def _base(self) -> str:
-        return self.base or "https://goapi.unisender.ru/ru/transactional/api/v1"
 
     def _credentials(self) -> tuple[str, str]:
         return "X-API-KEY", self.account.secret("api_key")
