@@ -62,6 +62,7 @@ class CampaignForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["opt_out_text"].widget.attrs["rows"] = 3
         step = self.instance.steps.first() if self.instance.pk else None
         if step is not None:
             self.initial.setdefault("channel", step.channel)

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
@@ -25,13 +26,13 @@ class SendingDomainForm(forms.ModelForm):
     """Numbers with commas between, and one recipient domain a line."""
 
     warm_up_plan = forms.CharField(
-        label=_("allowed per day"),
+        label=capfirst(_("allowed per day")),
         required=False,
         widget=UnfoldAdminTextInputWidget,
         help_text=_("How many on the first day, the second …: 50, 100, 500. Afterwards no limit."),
     )
     recipient_limits = forms.CharField(
-        label=_("limits by recipient domain"),
+        label=capfirst(_("limits by recipient domain")),
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 4}),
         help_text=_("A domain and messages a second on each line: gmail.com 20"),
