@@ -7,14 +7,16 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
-from crm import accounts, callbacks
+from crm import accounts, callbacks, doubts, messages
 from crm.channels import registry
+from crm.doubts import DoubtPlan
 from crm.models import Callback, ConsentDecision, Message, Suppression
 from crm.simulator.mailers import MAILERS
 from tests import making
 from tests.crm.channels import test_mailers, test_mailers_brevo_to_unisender
-from tests.crm.messages.letters import draft, send
+from tests.crm.messages.letters import draft, send, write
 from tests.mail_contracts import MailerContract
 
 pytestmark = pytest.mark.django_db
@@ -92,6 +94,33 @@ def test_what_becomes_of_mails_comes_back_to_their_rows(contract, account, simul
         last = ConsentDecision.objects.filter(customer=people["leave"], channel="email")
         assert last.latest("pk").state == "withdrawn"
     assert Callback.objects.filter(state="processed").count() == len(FATES)
+
+
+def test_a_doubt_is_settled_by_asking_the_provider_that_can_be_asked(contract, account, simulator):
+    at = timezone.now()  # as the simulator says when it took a mail
+    taken, lost = (
+        draft(making.subscriber(now=at, email=f"doubt+{n}@people.example")) for n in range(2)
+    )
+    send(taken, now=at)
+    write(lost, now=at)
+    # As a worker leaves them that was lost before it read the answers.
+    facts = {"state": "in_doubt", "reason": "worker_lost", "provider": "mails", "settled_at": at}
+    Message.objects.update(**facts, provider_message_id="", sent_at=None)
+    first = Message.objects.get(pk=taken.message_id)
+    plan = doubts.fate(message=first, now=at).plan
+
+    doubts.reconcile(owner=messages.owner(), now=at + doubts.PATIENCE)
+
+    states = [Message.objects.get(pk=one.message_id).state for one in (taken, lost)]
+    if hasattr(contract.adapter_class, "look_up"):
+        assert plan == DoubtPlan.ASK
+        assert states in (["sent", "in_doubt"], ["delivered", "in_doubt"])
+    elif contract.adapter_class.is_idempotent:
+        # Resend is handed both again; it takes the first one once.
+        assert (plan, states) == (DoubtPlan.SAME_KEY, ["sent", "sent"])
+        assert len({one.provider_message_id for one in simulator.caught}) == 2
+    else:
+        assert (plan, states) == (DoubtPlan.NOTHING, ["in_doubt", "in_doubt"])
 
 
 def test_no_secret_of_an_account_is_kept_in_the_clear(contract, account, simulator):
