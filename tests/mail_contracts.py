@@ -1,6 +1,5 @@
 """What every adapter that hands mails to a provider's API must keep, and how it is tried."""
 
-import importlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,27 +12,19 @@ import pytest
 from crm.channels.base import (
     FAILED,
     IN_DOUBT,
-    NEWS_KINDS,
     REASONS,
     SENT,
-    Account,
     CallbackNews,
     CallbackRefused,
-    CallbackRequest,
-    Checks,
     LooksUp,
-    ProviderAway,
 )
 from crm.channels.http_wire import Answer, Call
 from tests.contracts import (
-    CALLBACK_URL,
     HARD_TEXT,
-    NOW,
-    SECRET,
     RememberingJournal,
-    SendingContract,
     outgoing,
 )
+from tests.provider_contracts import ProviderContract
 
 HARD_SUBJECT = "Grüße “ja” & 50 % {{to}} 你好 😀"
 WAY_OUT = "https://shop.example/u/abc?x=1&y=2"
@@ -46,55 +37,29 @@ HEADERS = (
 )
 
 
-class MailerContract(SendingContract):
-    """For providers of e-mail that the simulator plays: give `adapter_class` and the rest."""
+class MailerContract(ProviderContract):
+    """For providers of e-mail: `mailer` is what the simulator knows one by."""
 
-    adapter_class: Any
     mailer: str
-    path = ""
-    options: ClassVar[Mapping[str, str]] = {}
-    secrets: ClassVar[Mapping[str, str]] = {}
-    # How an address that is none is refused, and whether the provider signs what is in a callback.
-    refusal = "invalid_address"
+    somebody = "ann@people.example"
+    nobody, put_off = "refuse+ann@people.example", "defer+ann@people.example"
     is_content_signed = False
-    # Whether the proof of a callback stands in its body, not in a header.
-    is_proof_inside = False
+    unreadable = (b'"x"',)
     # Headers of ours that the provider does not let through, in lower case.
     kept_back: ClassVar[frozenset[str]] = frozenset()
-    # Secrets that are proofs of callbacks or keys: another value is no wrong password.
-    not_sent: ClassVar[frozenset[str]] = frozenset()
     # Fates that the provider does not tell of.
     untold: ClassVar[frozenset[str]] = frozenset()
     # Where in the JSON of a request tracking is switched off: dotted places and their values.
     says: ClassVar[Mapping[str, object]] = {}
 
-    @pytest.fixture
-    def account(self, simulator):
-        return Account(
-            self.mailer,
-            f"{simulator.url}/{self.mailer}{self.path}",
-            callback_url=CALLBACK_URL,
-            callback_secret=SECRET,
-            name="mine",
-            options=tuple(self.options.items()),
-            secrets=tuple(self.secrets.items()),
-        )
+    @property
+    def played(self):
+        return self.mailer
 
-    @pytest.fixture
-    def adapter(self, account):
-        adapter = self.adapter_class(account)
-        yield adapter
-        adapter.close()
-
-    def sent(self, adapter, recipient="ann@people.example", **changes):
-        message = outgoing(1, recipient, **changes)
+    def sent(self, adapter, recipient="", **changes):
+        message = outgoing(1, recipient or self.somebody, **changes)
         (outcome,) = adapter.send_many([message], journal=RememberingJournal())
         return outcome
-
-    def wrong(self, account):
-        keys = set(self.secrets) - self.not_sent
-        secrets = dict(account.secrets) | dict.fromkeys(keys, "wrong")
-        return self.adapter_class(replace(account, secrets=tuple(secrets.items())))
 
     def test_a_mail_is_taken_with_both_parts_and_has_the_providers_id(self, adapter, simulator):
         html = f"<p>{HARD_TEXT}</p>"
@@ -145,11 +110,6 @@ class MailerContract(SendingContract):
         said = json.loads(call.body) if self.says else {}
         assert {place: _at(said, place) for place in self.says} == dict(self.says)
 
-    def test_an_address_that_is_none_is_refused_in_our_words(self, adapter):
-        outcome = self.sent(adapter, "refuse+ann@people.example")
-
-        assert (outcome.state, outcome.reason, outcome.retry_after) == (FAILED, self.refusal, None)
-
     @pytest.mark.parametrize(
         "address", ["nobody", "a@b.example\nBcc: c@d.example", "grün@x.example"]
     )
@@ -163,12 +123,6 @@ class MailerContract(SendingContract):
         self.sent(adapter, "ann@bücher.example")
 
         assert simulator.caught[0].recipient == "ann@xn--bcher-kva.example"
-
-    def test_one_request_too_many_is_put_off(self, adapter):
-        outcome = self.sent(adapter, "defer+ann@people.example")
-
-        assert (outcome.state, outcome.reason) == (FAILED, "rate_limited")
-        assert 1 <= outcome.retry_after <= 2
 
     @pytest.mark.parametrize("status", [500, 502, 504])
     def test_a_provider_that_breaks_down_may_have_taken_the_mail(self, adapter, status):
@@ -186,21 +140,6 @@ class MailerContract(SendingContract):
             assert outcome.state in {SENT, FAILED, IN_DOUBT}
             assert outcome.state == SENT or outcome.reason in REASONS
             assert outcome.provider_message_id or outcome.state != SENT
-
-    def test_wrong_credentials_are_told_from_everything_else(self, account):
-        adapter = self.wrong(account)
-
-        outcome = self.sent(adapter)
-        adapter.close()
-
-        assert (outcome.state, outcome.reason) == (FAILED, "unauthorized")
-
-    def test_an_account_can_be_checked(self, adapter, account):
-        if not isinstance(adapter, Checks):
-            return  # the provider has nothing that is free to ask
-
-        assert adapter.check() == ""
-        assert self.wrong(account).check()
 
     @pytest.mark.parametrize(
         ("wish", "kind", "reason"),
@@ -233,7 +172,7 @@ class MailerContract(SendingContract):
     def test_a_mail_in_doubt_can_be_asked_for(self, adapter):
         if not isinstance(adapter, LooksUp):
             return  # the provider has no search by anything of ours
-        key = f"doubt-{self.mailer}"
+        key = f"doubt-{self.played}"
         outcome = self.sent(adapter, "doubt+x@people.example", key=key)
         asked = [outgoing(n, "doubt+x@people.example", key=k) for n, k in ((1, key), (2, "other"))]
 
@@ -244,53 +183,15 @@ class MailerContract(SendingContract):
         assert {one.kind for one in found} <= {"sent", "delivered"}
         assert adapter.look_up(asked[1:]) == []
 
-    def test_a_slash_at_the_end_of_an_address_makes_no_difference(self, account):
-        plain, slashed = account, replace(account, url=f"{account.url}/")
-        made = [self.adapter_class(one) for one in (plain, slashed)]
-        if not made[0].usual_address():
-            return  # the address is one that staff write down whole
-        calls = [one.write(outgoing(1, "ann@people.example")) for one in made]
-
-        assert calls[0].url.partition("?")[0] == calls[1].url.partition("?")[0]
-        assert "//" not in calls[1].url.partition("://")[2].partition("?")[0]
-
-    def test_a_doubt_is_asked_for_or_staff_are_told_why_not(self, adapter):
-        told = getattr(adapter, "unasked", "")
-
-        assert isinstance(adapter, LooksUp) or told
-
     def test_another_mail_to_the_same_address_at_the_same_time_proves_nothing(self, adapter):
         if not isinstance(adapter, LooksUp):
             return  # the provider has no search by anything of ours
-        address = f"alone+{self.mailer}@people.example"
-        self.sent(adapter, address, key=f"known-{self.mailer}")
+        address = f"alone+{self.played}@people.example"
+        self.sent(adapter, address, key=f"known-{self.played}")
         now = datetime.now(UTC)
-        asked = outgoing(2, address, key=f"lost-{self.mailer}", between=(now, now))
+        asked = outgoing(2, address, key=f"lost-{self.played}", between=(now, now))
 
         assert adapter.look_up([asked]) == []
-
-    def test_who_cannot_be_asked_is_away(self, account):
-        if not hasattr(self.adapter_class, "look_up"):
-            return  # the provider has no search by anything of ours
-        gone = self.adapter_class(replace(account, url="http://127.0.0.1:9"))
-
-        with pytest.raises(ProviderAway):
-            gone.look_up([outgoing(1)])
-
-    def test_a_callback_of_somebody_else_is_refused(self, adapter, account, simulator):
-        self.sent(adapter)
-        request = simulator.callback()
-        others = dict.fromkeys(self.secrets, "other")
-        stranger = self.adapter_class(
-            replace(account, callback_secret="other", secrets=tuple(others.items()))
-        )
-        nobody = self.adapter_class(replace(account, callback_secret="", secrets=()))
-        bare = CallbackRequest({}, request.body, CALLBACK_URL, request.received_at)
-
-        unproven = [] if self.is_proof_inside else [(adapter, bare)]
-        for adapter_, asked in ((stranger, request), (nobody, request), *unproven):
-            with pytest.raises(CallbackRefused):
-                adapter_.verify_callback(asked)
 
     def test_a_changed_callback_is_refused(self, adapter, simulator):
         if not self.is_content_signed:
@@ -302,26 +203,6 @@ class MailerContract(SendingContract):
 
         with pytest.raises(CallbackRefused):
             adapter.verify_callback(replace(request, body=request.body.replace(b"ann", b"eve")))
-
-    @pytest.mark.parametrize("body", [b"", b"\xff", b"null", b"[1]", b'"x"'])
-    def test_what_cannot_be_read_is_refused(self, adapter, body):
-        with pytest.raises(CallbackRefused):
-            adapter.read_callback(CallbackRequest({}, body, CALLBACK_URL, NOW))
-
-    def test_every_word_of_the_provider_means_one_of_ours(self):
-        words = importlib.import_module(self.adapter_class.__module__).WORDS
-
-        assert words
-        assert set(words.values()) <= NEWS_KINDS
-        assert set(self.adapter_class.refusals.values()) <= REASONS
-
-    def test_staff_are_asked_for_what_is_needed(self):
-        fields = {field.name: field for field in self.adapter_class.fields}
-
-        assert self.adapter_class.label
-        assert set(self.options) | set(self.secrets) <= set(fields)
-        assert {name for name, one in fields.items() if one.is_secret} >= set(self.secrets)
-        assert all(field.label for field in fields.values())
 
 
 def _at(data: Any, place: str) -> object:

@@ -12,40 +12,41 @@ from crm.channels.sinch import SinchAdapter
 from crm.channels.tencent_sms import TencentSmsAdapter
 from crm.channels.twilio import TwilioAdapter
 from crm.channels.vonage import VonageAdapter
-from tests.contracts import SECRET, VendorContract
+from tests.contracts import SECRET
+from tests.text_contracts import TextContract
 
 
-class TestTwilio(VendorContract):
-    adapter_class, vendor = TwilioAdapter, "twilio"
+class TestTwilio(TextContract):
+    adapter_class, played = TwilioAdapter, "twilio"
     options: ClassVar = {"account_sid": "AC0123456789abcdef0123456789abcdef"}
     secrets: ClassVar = {"auth_token": SECRET}
 
 
-class TestVonage(VendorContract):
-    adapter_class, vendor = VonageAdapter, "vonage"
+class TestVonage(TextContract):
+    adapter_class, played = VonageAdapter, "vonage"
     options: ClassVar = {"api_key": "abcd1234"}
     secrets: ClassVar = {"api_secret": "simulator", "signature_secret": SECRET}
 
 
-class TestMessageBird(VendorContract):
-    adapter_class, vendor = MessageBirdAdapter, "messagebird"
+class TestMessageBird(TextContract):
+    adapter_class, played = MessageBirdAdapter, "messagebird"
     secrets: ClassVar = {"access_key": "simulator", "signing_key": SECRET}
 
 
-class TestPlivo(VendorContract):
-    adapter_class, vendor = PlivoAdapter, "plivo"
+class TestPlivo(TextContract):
+    adapter_class, played = PlivoAdapter, "plivo"
     options: ClassVar = {"auth_id": "MA2025RK4E639VJFZAGV"}
     secrets: ClassVar = {"auth_token": SECRET}
 
 
-class TestSinch(VendorContract):
-    adapter_class, vendor = SinchAdapter, "sinch"
+class TestSinch(TextContract):
+    adapter_class, played = SinchAdapter, "sinch"
     options: ClassVar = {"service_plan_id": "plan"}
     secrets: ClassVar = {"api_token": "simulator", "webhook_secret": SECRET}
 
 
-class TestAliyunSms(VendorContract):
-    adapter_class, vendor, recipient = AliyunSmsAdapter, "aliyun_sms", "+861390000"
+class TestAliyunSms(TextContract):
+    adapter_class, played, recipient = AliyunSmsAdapter, "aliyun_sms", "+861390000"
     person = "+8613900001234"
     is_content_signed = False
     options: ClassVar = {
@@ -57,8 +58,8 @@ class TestAliyunSms(VendorContract):
     secrets: ClassVar = {"access_key_secret": "simulator", "callback_token": SECRET}
 
 
-class TestTencentSms(VendorContract):
-    adapter_class, vendor, recipient = TencentSmsAdapter, "tencent_sms", "+861390000"
+class TestTencentSms(TextContract):
+    adapter_class, played, recipient = TencentSmsAdapter, "tencent_sms", "+861390000"
     person = "+8613900001234"
     is_content_signed = False
     options: ClassVar = {
@@ -70,8 +71,8 @@ class TestTencentSms(VendorContract):
     secrets: ClassVar = {"secret_key": "simulator", "callback_token": SECRET}
 
 
-class TestHttpTemplate(VendorContract):
-    adapter_class, vendor = HttpTemplateAdapter, "http_template"
+class TestHttpTemplate(TextContract):
+    adapter_class, played = HttpTemplateAdapter, "http_template"
     path = "/send"
     is_content_signed, refusal = False, "rejected"
     options: ClassVar = {
