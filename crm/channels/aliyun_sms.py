@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
-from crm.channels.asking import Ask, find_each, rows_in
+from crm.channels.asking import Ask, find_each, news_of, rows_in
 from crm.channels.base import (
     DEFERRED,
     DELIVERED,
@@ -202,14 +202,13 @@ def _detail(row: dict[str, object], message: Outgoing) -> CallbackNews:
     """What became of a message; the list does not say the id that sending gave."""
     kind = _SENT_STATUS.get(text(row, "SendStatus"), SENT_NEWS)
     told = row.get("ReceiveDate") or row.get("SendDate")
-    return CallbackNews(
-        provider_message_id="",
-        key=message.key,
+    return news_of(
+        message,
+        row,
         kind=kind,
-        occurred_at=proofs.moment(told, proofs.now(), _CHINA),
-        recipient=message.recipient,
+        identity=None,
+        at=proofs.moment(told, proofs.now(), _CHINA),
         reason=proofs.why(kind, text(row, "ErrCode"), dead=_DEAD),
-        raw=row,
     )
 
 

@@ -1,6 +1,6 @@
 """Asking a provider what became of messages in doubt, one after the other over one connection."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -62,6 +62,27 @@ def ask_once(call: Call) -> object:
         raise ProviderAway(f"The provider answers {error.response.status_code}.") from error
     except (httpx.HTTPError, ValueError, _NotAsked) as error:
         raise ProviderAway(f"The provider cannot be asked: {type(error).__name__}") from error
+
+
+def news_of(
+    message: Outgoing,
+    raw: Mapping[str, Any],
+    *,
+    kind: str,
+    identity: object,
+    at: datetime,
+    reason: str = "",
+) -> CallbackNews:
+    """What a provider's list says of a message, under our key."""
+    return CallbackNews(
+        provider_message_id="" if identity is None else str(identity),
+        key=message.key,
+        kind=kind,
+        occurred_at=at,
+        recipient=message.recipient,
+        reason=reason,
+        raw=raw,
+    )
 
 
 def since_when(message: Outgoing, *, before: timedelta = timedelta(hours=1)) -> datetime:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
-from crm.channels.asking import ask_each, rows_in, since_when
+from crm.channels.asking import ask_each, news_of, rows_in, since_when
 from crm.channels.base import (
     DELIVERED,
     FAILED_NEWS,
@@ -165,14 +165,13 @@ def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
         told = next(iter(rows_in(one, "recipients", "items")), {})
         kind = WORDS.get(str(told.get("status")), SENT_NEWS)
         found.append(
-            CallbackNews(
-                provider_message_id=str(one.get("id", "")),
-                key=message.key,
+            news_of(
+                message,
+                one,
                 kind=kind,
-                occurred_at=proofs.moment(told.get("statusDatetime"), proofs.now()),
-                recipient=message.recipient,
+                identity=one.get("id"),
+                at=proofs.moment(told.get("statusDatetime"), proofs.now()),
                 reason=proofs.why(kind, str(told.get("statusReason") or ""), dead=_DEAD),
-                raw=one,
             )
         )
     return found

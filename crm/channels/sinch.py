@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
-from crm.channels.asking import ask_each, rows_in, since_when
+from crm.channels.asking import ask_each, news_of, rows_in, since_when
 from crm.channels.base import (
     DELIVERED,
     FAILED_NEWS,
@@ -162,14 +162,12 @@ class SinchAdapter(PostingAdapter):
 def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
     """That Sinch has a message; what became of it, it reports by itself."""
     return [
-        CallbackNews(
-            provider_message_id=text(one, "id"),
-            key=message.key,
+        news_of(
+            message,
+            one,
             kind=SENT_NEWS,
-            occurred_at=proofs.moment(one.get("created_at"), proofs.now()),
-            recipient=message.recipient,
-            reason="",
-            raw=one,
+            identity=one.get("id"),
+            at=proofs.moment(one.get("created_at"), proofs.now()),
         )
         for one in rows_in(answer, "batches")
         if text(one, "client_reference") == message.key

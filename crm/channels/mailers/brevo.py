@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import ClassVar
 from urllib.parse import urlencode
@@ -10,7 +11,7 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import braces, mime, proofs
-from crm.channels.asking import ask_each, rows_in
+from crm.channels.asking import ask_each, news_of, rows_in
 from crm.channels.base import (
     BOUNCED,
     CLICKED,
@@ -178,18 +179,15 @@ def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
             continue
         told = word(raw.get("event")).lower().rstrip("s")
         said = _REPORTED.get(told, told)
-        found.append(
-            CallbackNews(
-                provider_message_id=word(raw.get("messageId")),
-                key=message.key,
-                kind=WORDS.get(said, UNKNOWN),
-                occurred_at=proofs.moment(raw.get("date"), proofs.now()),
-                recipient=word(raw.get("email")),
-                reason=_REASONS.get(said, ""),
-                raw=raw,
-                detail=word(raw.get("reason")),
-            )
+        news = news_of(
+            message,
+            raw,
+            kind=WORDS.get(said, UNKNOWN),
+            identity=raw.get("messageId"),
+            at=proofs.moment(raw.get("date"), proofs.now()),
+            reason=_REASONS.get(said, ""),
         )
+        found.append(replace(news, detail=word(raw.get("reason"))))
     return found
 
 

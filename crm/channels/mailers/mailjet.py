@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
-from crm.channels.asking import ask_each, rows_in, since_when
+from crm.channels.asking import ask_each, news_of, rows_in, since_when
 from crm.channels.base import (
     BOUNCED,
     CLICKED,
@@ -154,14 +154,13 @@ class MailjetAdapter(MailerAdapter):
 
 def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
     return [
-        CallbackNews(
-            provider_message_id=text(one, "ID"),
-            key=message.key,
+        news_of(
+            message,
+            one,
             kind=_STATES.get(text(one, "Status"), UNKNOWN),
-            occurred_at=proofs.moment(text(one, "ArrivedAt"), proofs.now()),
-            recipient=message.recipient,
+            identity=one.get("ID"),
+            at=proofs.moment(one.get("ArrivedAt"), proofs.now()),
             reason=_STATE_CLASSES.get(text(one, "Status"), ""),
-            raw=one,
         )
         for one in rows_in(answer, "Data")
         if text(one, "CustomID") == message.key

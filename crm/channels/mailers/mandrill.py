@@ -10,7 +10,7 @@ from typing import ClassVar
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
-from crm.channels.asking import ask_each, rows_in
+from crm.channels.asking import ask_each, news_of, rows_in
 from crm.channels.base import (
     BOUNCED,
     CLICKED,
@@ -216,14 +216,13 @@ def _of_recipient(message: Outgoing, told: dict[str, object], answer: Answer) ->
 
 def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
     return [
-        CallbackNews(
-            provider_message_id=text(one, "_id"),
-            key=message.key,
+        news_of(
+            message,
+            one,
             kind=_STATES.get(text(one, "state"), SENT_NEWS),
-            occurred_at=since_epoch(one.get("ts"), proofs.now()),
-            recipient=message.recipient,
+            identity=one.get("_id"),
+            at=since_epoch(one.get("ts"), proofs.now()),
             reason=_STATE_CLASSES.get(text(one, "state"), ""),
-            raw=one,
         )
         for one in rows_in(answer)
         if text(part(one, "metadata"), KEY) == message.key

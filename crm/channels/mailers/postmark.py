@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext_noop as _
 
 from crm.channels import proofs
-from crm.channels.asking import ask_each, rows_in
+from crm.channels.asking import ask_each, news_of, rows_in
 from crm.channels.base import (
     BLOCKED,
     BOUNCED,
@@ -172,14 +172,12 @@ class PostmarkAdapter(MailerAdapter):
 def _found(message: Outgoing, answer: object) -> list[CallbackNews]:
     """That Postmark has a mail; what became of it, it tells by itself."""
     return [
-        CallbackNews(
-            provider_message_id=text(one, "MessageID"),
-            key=message.key,
+        news_of(
+            message,
+            one,
             kind=SENT_NEWS,
-            occurred_at=proofs.moment(text(one, "ReceivedAt"), proofs.now()),
-            recipient=message.recipient,
-            reason="",
-            raw=one,
+            identity=one.get("MessageID"),
+            at=proofs.moment(one.get("ReceivedAt"), proofs.now()),
         )
         for one in rows_in(answer, "Messages")
         if text(part(one, "Metadata"), KEY) == message.key
