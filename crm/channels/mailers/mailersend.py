@@ -1,8 +1,8 @@
 """E-mail through MailerSend: its API, version 1."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from django.utils.translation import gettext_noop as _
@@ -155,18 +155,29 @@ class MailerSendAdapter(MailerAdapter):
 
     def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
         """Read what left a domain while each mail was handed over; our key is one of its tags."""
-        domains: dict[str, str] = {}
-        return find_each(doubtful, lambda message, ask: self._find(message, ask, domains))
+        # Mails of one batch were handed over together: their lists are read once.
+        lists: dict[str, list[dict[str, Any]]] = {}
 
-    def _find(self, message: Outgoing, ask: Ask, domains: dict[str, str]) -> list[CallbackNews]:
-        if not domains:
-            known = rows_in(ask(self._asking(f"domains?limit={_ON_A_PAGE}")), "data")
-            domains |= {word(one.get("name")).lower(): word(one.get("id")) for one in known}
+        def find(message: Outgoing, ask: Ask) -> list[CallbackNews]:
+            def listed(place: str) -> list[dict[str, Any]]:
+                if place not in lists:
+                    lists[place] = rows_in(ask(self._asking(place)), "data")
+                return lists[place]
+
+            return self._find(message, listed)
+
+        return find_each(doubtful, find)
+
+    def _find(
+        self, message: Outgoing, listed: Callable[[str], list[dict[str, Any]]]
+    ) -> list[CallbackNews]:
+        known = listed(f"domains?limit={_ON_A_PAGE}")
+        domains = {word(one.get("name")).lower(): word(one.get("id")) for one in known}
         sender = mime.parse_address(message.sender).in_ascii().address
         domain = domains.get(sender.rpartition("@")[2].lower(), "")
         for number in range(1, _PAGES + 1) if domain else ():
             place = f"activity/{quote(domain, safe='')}?{_asked_for(message, number)}"
-            activities = rows_in(ask(self._asking(place)), "data")
+            activities = listed(place)
             for one in activities:
                 if _key_in(part(one, "email").get("tags")) == message.key:
                     return [_news(one, one, proofs.now())]

@@ -220,6 +220,25 @@ def test_mailersend_is_asked_page_by_page_for_the_time_of_the_doubt(ask: Asked) 
     assert until - NOW.timestamp() == 300
 
 
+def test_mails_of_one_batch_are_looked_for_in_the_same_pages_of_mailersend(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    places: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        places.append(str(request.url))
+        return httpx.Response(200, json=activities(request))
+
+    client = httpx.Client(transport=httpx.MockTransport(answer))
+    monkeypatch.setattr(asking, "trusted_client", lambda **_: client)
+    asked = [outgoing(number, between=(NOW, NOW)) for number in (1, 2, 10)]
+
+    found = MailerSendAdapter(Account("x")).look_up(asked)
+
+    assert [one.key for one in found] == ["key-1", "key-10"]
+    assert len(places) == len(set(places)) == 3
+
+
 def test_a_domain_that_mailersend_does_not_know_is_not_asked_for(ask: Asked) -> None:
     found, requests = ask(MailerSendAdapter, activities, sender="a@elsewhere.example")
 
