@@ -59,7 +59,7 @@ TEXT_FIELDS = (
     ),
 )
 # What a text says that tells how to end it: nothing is added to that.
-_SAYS_HOW = re.compile(r"\bSTOP\b|退订|退訂|拒收|(?i:\b(?:reply|text|send)\W{1,3}stop\b)")
+_SAYS_HOW = re.compile(r"\bSTOPP?\b|退订|退訂|拒收|(?i:\b(?:reply|text|send)\W{1,3}stop\b)")
 _MOST = Decimal(1000)
 _NUMBER = re.compile(r"\+\d{1,15}")
 

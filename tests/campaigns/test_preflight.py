@@ -116,6 +116,7 @@ def test_marketing_mail_without_an_unsubscribe_link_is_warned_of(now: datetime) 
         ("Tea is here. Out: {{ unsubscribe_url }}", []),
         ("Stop by and have a tea", ["no_opt_out_words"]),
         ("Tea! Reply stop to end", []),
+        ("Tee! Antworte STOPP", []),
         ("Tea{% if customer.city == 'Oslo' %} STOP{% endif %}", ["no_opt_out_words"]),
     ],
 )
