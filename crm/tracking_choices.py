@@ -26,4 +26,5 @@ class SightingReason(models.TextChoices):
     PREFETCH = "prefetch", _("Loaded ahead, before anybody looked")
     CRAWLER = "crawler", _("A known program")
     NAMELESS = "nameless", _("Says nothing of what it is")
+    TRAPPED = "trapped", _("Followed the link that nobody sees")
     SCANNER = "scanner", _("A scanner of mail: too soon or too many at once")

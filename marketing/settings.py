@@ -292,6 +292,8 @@ INGEST_FSYNC = env.bool("INGEST_FSYNC", default=True)
 TRACK_RATE = env.str("TRACK_RATE", default="600000/min")
 # How much is noted of who opens a message and follows its links: personal, aggregate or off.
 TRACKING_MODE = env.str("TRACKING_MODE", default="personal")
+# Whether tracked mails have a link that nobody sees, by which machines that follow it are known.
+TRAP_LINK = env.bool("TRAP_LINK", default=True)
 # Whether List-Unsubscribe names an address too: auto is where a mailbox of ours is read.
 UNSUBSCRIBE_BY_MAIL = env.str("UNSUBSCRIBE_BY_MAIL", default="auto")
 # How long a request to the API may be, uploads of imports aside; in bytes.

@@ -9,6 +9,7 @@ from django.utils.encoding import iri_to_uri
 
 from crm import accounts, links, tracking
 from crm.rendering import RenderError
+from crm.rendering.slots import TRAP
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -58,14 +59,18 @@ def _opened(token: str, environ: Environ, start_response: StartResponse) -> list
 def _clicked(
     token: str, position: int, environ: Environ, start_response: StartResponse
 ) -> list[bytes] | None:
-    """Lead on to where the link goes; None where it goes nowhere."""
+    """Lead on to where the link goes; None where it goes nowhere.
+
+    The link that nobody sees leads nowhere either: whoever follows it stays where they are.
+    """
+    look, now = tracking.look_of(environ=environ), timezone.now()
     try:
-        url = tracking.follow(
-            message_id=links.unsign(purpose=links.CLICK, token=token, keys=accounts.link_keys()),
-            position=position,
-            look=tracking.look_of(environ=environ),
-            now=timezone.now(),
-        )
+        message_id = links.unsign(purpose=links.CLICK, token=token, keys=accounts.link_keys())
+        if position == TRAP:
+            tracking.saw_trap(message_id=message_id, look=look, now=now)
+            start_response("204 No Content", _PRIVATE)
+            return []
+        url = tracking.follow(message_id=message_id, position=position, look=look, now=now)
     except (links.BadToken, tracking.NotFound, RenderError):
         return None
     # Quoted, so that nothing that was filled in can end the header.

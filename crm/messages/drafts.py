@@ -100,12 +100,13 @@ def links_many(
     urls = signing.urls_for_many(
         message_ids=message_ids, base_url=settings.PUBLIC_URL, key=link_key(), purposes=purposes
     )
-    return [LinkContext(*each) for each in urls]
+    has_trap = settings.TRAP_LINK
+    return [LinkContext(*each, has_trap) for each in urls]
 
 
 def untracked(*, links: LinkContext) -> LinkContext:
     """The same without the addresses that note anything: no picture, and links that lead home."""
-    return replace(links, click_url="", pixel_url="")
+    return replace(links, click_url="", pixel_url="", has_trap=False)
 
 
 def link_key() -> bytes:

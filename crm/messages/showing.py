@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
 from crm import accounts, templates
 from crm.choices import Direction
 from crm.messages.drafts import MAIL_MARK, body_hash, links, mail_hash, untracked
@@ -29,12 +31,14 @@ def show(*, message: Message) -> Shown:
     compiled = templates.compiled(version=version)
     known = thaw(value=message.variables or {})
     signed = links(message_id=message.pk)
-    shown = _rendered(message, compiled, known, signed)
-    if shown.is_exact:
-        return shown
-    # Those who are not tracked got it without picture and with plain links: the hash tells.
-    plain = _rendered(message, compiled, known, untracked(links=signed))
-    return plain if plain.is_exact else shown
+    # Those who are not tracked got it without picture and with plain links, and whether it has a
+    # trap is a setting: the hash tells.
+    other = replace(signed, has_trap=not signed.has_trap)
+    ways = (
+        _rendered(message, compiled, known, way) for way in (signed, other, untracked(links=signed))
+    )
+    shown = next(ways)
+    return shown if shown.is_exact else next((one for one in ways if one.is_exact), shown)
 
 
 def _rendered(

@@ -30,13 +30,17 @@ Item = tuple[Mapping[str, Any], "LinkContext"]
 
 
 class LinkContext(msgspec.Struct, frozen=True):
-    """The addresses one message carries; an empty `click_url` renders it untracked."""
+    """The addresses one message carries; an empty `click_url` renders it untracked.
+
+    `has_trap` adds a link that nobody sees.
+    """
 
     unsubscribe_url: str
     preferences_url: str
     view_url: str = ""
     click_url: str = ""
     pixel_url: str = ""
+    has_trap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,7 @@ class CompiledTemplate:
             **hops,
             "click_": escape(links.click_url),
             "pixel_": links.pixel_url,
+            "trap_": links.has_trap,
             "unsubscribe_url": links.unsubscribe_url,
             "preferences_url": links.preferences_url,
             "view_url": links.view_url,

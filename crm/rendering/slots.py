@@ -15,10 +15,16 @@ OPENING, CLOSING = "\ue000", "\ue001"
 _LINK = re.compile(r"(<a\b(?:(?!<a\b)[^>])*?\shref\s*=\s*)(\"[^\"]*\"|'[^']*')", re.IGNORECASE)
 _LEADING_NAME = re.compile(r"\{\{-?\s*([A-Za-z]\w*)\s*(?:-?\}\}|\|)")
 _OWN_LINKS = frozenset({"unsubscribe_url", "preferences_url", "view_url"})
+# The number of the link that nobody sees: who follows it is a machine.
+TRAP = 0
 _BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
 _PIXEL = (
     '{% if pixel_ %}<img src="{{ pixel_ }}" width="1" height="1" alt=""'
     ' style="display:block;border:0">{% endif %}'
+)
+_TRAP = (
+    f'{{% if trap_ %}}<a href="{{{{ click_ }}}}{TRAP}" aria-hidden="true" tabindex="-1"'
+    ' style="display:none"></a>{% endif %}'
 )
 _MARKED = re.compile(rf"{OPENING}(\d+){CLOSING}([^\"']*)")
 
@@ -55,7 +61,7 @@ class Slotted:
 
 
 def cut_slots(masked: Masked, text: str) -> Slotted:
-    """Give every trackable link of a masked template a number, and add the open pixel."""
+    """Give every trackable link of a masked template a number, and add open pixel and trap."""
     links: list[LinkSlot] = []
 
     def track(found: re.Match[str]) -> str:
@@ -108,4 +114,4 @@ def _slot(masked: Masked, value: str, position: int) -> LinkSlot | None:
 def _add_pixel(text: str) -> str:
     ends = list(_BODY_END.finditer(text))
     place = ends[-1].start() if ends else len(text)
-    return text[:place] + _PIXEL + text[place:]
+    return text[:place] + _TRAP + _PIXEL + text[place:]

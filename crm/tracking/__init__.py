@@ -10,7 +10,7 @@ from .leading import leads_to
 from .leaving import NotFound, channel, language, receiver, unsubscribe
 from .looks import Look, look_of
 from .modes import choose_mode, chosen_mode, untracked
-from .seeing import follow, saw_opening, writer
+from .seeing import follow, saw_opening, saw_trap, writer
 from .sightings import Sighting
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "receiver",
     "record",
     "saw_opening",
+    "saw_trap",
     "unsubscribe",
     "untracked",
     "writer",

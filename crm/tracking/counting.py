@@ -24,6 +24,8 @@ from crm.tracking_choices import SightingKind, TrackingMode
 
 _LETTERS = """
     SELECT m.id, m.customer_id, m.state, m.channel, m.template_version_id, m.sent_at,
+           (SELECT last_at FROM crm_uncountedsighting
+            WHERE message_id = m.id AND kind = 'clicked' AND reason = 'trapped'),
            m.source_kind, m.source_id, coalesce(t.tracking, ''),
            (SELECT min(mode) FROM crm_trackingrefusal WHERE customer_id = m.customer_id
             AND mode = 'off'),
@@ -35,7 +37,7 @@ _LETTERS = """
     ORDER BY m.id FOR NO KEY UPDATE OF m
 """
 # Where in such a row the source of the message stands.
-_SOURCE = slice(6, 8)
+_SOURCE = slice(7, 9)
 _FIRST = """
     UPDATE crm_message m SET
         opened_at = coalesce(least(m.opened_at, told.opened_at), m.opened_at, told.opened_at),
@@ -80,6 +82,7 @@ class _Letter:
     channel: str
     version_id: int | None
     sent_at: datetime | None
+    trapped_at: datetime | None
     mode: str
 
 
@@ -105,6 +108,7 @@ def record(*, seen: Sequence[Sighting], now: datetime) -> int:
         seen=known,
         sent={letter.id: letter.sent_at for letter in letters.values()},
         count_links=lambda message_id: _links(letters[message_id]),
+        trapped={letter.id: letter.trapped_at for letter in letters.values()},
     )
     judged = [
         _Judged(one, letters[one.message_id], reason)
@@ -131,9 +135,9 @@ def _letters(message_ids: set[int]) -> dict[int, _Letter]:
 
 
 def _letter(row: tuple[Any, ...], limit: str) -> _Letter:
-    letter_id, customer_id, state, channel, version_id, sent_at, _, _, *words = row
+    letter_id, customer_id, state, channel, version_id, sent_at, trapped_at, _, _, *words = row
     mode = modes.strictest(modes=[limit, *(word or "" for word in words)])
-    return _Letter(letter_id, customer_id, state, channel, version_id, sent_at, mode)
+    return _Letter(letter_id, customer_id, state, channel, version_id, sent_at, trapped_at, mode)
 
 
 def _links(letter: _Letter) -> int:
@@ -161,7 +165,7 @@ def _run(statement: str, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, .
 def _days(judged: Sequence[_Judged]) -> list[dict[str, Any]]:
     counts: defaultdict[tuple[int, int, date], Counter[str]] = defaultdict(Counter)
     for one in judged:
-        if one.letter.version_id is not None:
+        if one.letter.version_id is not None and not judging.is_trap(sighting=one.seen):
             position = one.seen.position % SLOT_SPAN
             day = one.seen.seen_at.astimezone(UTC).date()
             whose = "programs" if one.reason else "people"

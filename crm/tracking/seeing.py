@@ -11,6 +11,7 @@ from functools import cache
 from django.conf import settings
 
 from crm import spool
+from crm.rendering.slots import TRAP
 from crm.tracking.leading import leads_to
 from crm.tracking.looks import Look
 from crm.tracking.sightings import Sighting, pack
@@ -25,6 +26,11 @@ LONGEST_URL = 2000
 def saw_opening(*, message_id: int, look: Look, now: datetime) -> None:
     """Take down that the picture of a message was asked for."""
     _take_down(SightingKind.OPENED, message_id, look, now)
+
+
+def saw_trap(*, message_id: int, look: Look, now: datetime) -> None:
+    """Take down that the link that nobody sees was followed."""
+    _take_down(SightingKind.CLICKED, message_id, look, now, TRAP)
 
 
 def follow(*, message_id: int, position: int, look: Look, now: datetime) -> str:

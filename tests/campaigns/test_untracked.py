@@ -1,5 +1,6 @@
 """Who wants nothing noted gets the same mail without picture and with plain links."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -103,6 +104,34 @@ def test_one_question_tells_the_limits_of_a_whole_batch(
         found = modes.limits(sources=sources)
 
     assert found == {("delivery", pk): "aggregate" for pk in deliveries}
+
+
+def test_a_mail_has_a_link_that_nobody_sees_unless_the_house_wants_none(
+    campaign: Campaign, people: list[Customer], now: datetime, settings: object
+) -> None:
+    tracking.choose_mode(customer_id=people[0].pk, mode="off", now=now)
+
+    staging.send(campaign=campaign, now=now)
+
+    plain, noted = (mails()[person.email] for person in people)
+    assert "display:none" not in plain
+    (unseen,) = re.findall("<a [^>]*display:none[^>]*></a>", noted)
+    assert re.search(r'href="[^"]*/c/[^"/]+/0"', unseen)
+    assert 'aria-hidden="true"' in unseen
+    for settings.TRAP_LINK in (True, False):  # type: ignore[attr-defined]
+        assert all(messages.show(message=message).is_exact for message in Message.objects.all())
+
+
+def test_without_the_setting_no_mail_has_it(
+    campaign: Campaign, now: datetime, settings: object
+) -> None:
+    settings.TRAP_LINK = False  # type: ignore[attr-defined]
+
+    staging.send(campaign=campaign, now=now)
+
+    assert "display:none" not in "".join(mails().values())
+    for settings.TRAP_LINK in (True, False):  # type: ignore[attr-defined]
+        assert all(messages.show(message=message).is_exact for message in Message.objects.all())
 
 
 def test_counting_without_people_sends_the_same_mail(campaign: Campaign, now: datetime) -> None:

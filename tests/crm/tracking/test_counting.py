@@ -125,6 +125,28 @@ def test_many_links_at_once_are_followed_by_a_scanner(letter: Message, now: date
     assert uncounted() == {("clicked", "scanner"): 3}
 
 
+def test_clicks_near_to_the_unseen_link_are_the_machines(letter: Message, now: datetime) -> None:
+    at = now + timedelta(minutes=5)
+    moments = [(0, at), *((1, at + timedelta(seconds=each)) for each in (-16, -15, 15, 16))]
+
+    assert tracking.record(seen=clicks(letter, *moments), now=at) == 2
+
+    assert uncounted() == {("clicked", "trapped"): 1, ("clicked", "scanner"): 2}
+    assert set(LinkDay.objects.values_list("position", "people", "programs")) == {(1, 2, 2)}
+
+
+@pytest.mark.parametrize(("seconds", "counts"), [(15, 0), (16, 1)])
+def test_the_machine_is_remembered_from_one_batch_to_the_next(
+    letter: Message, now: datetime, seconds: int, counts: int
+) -> None:
+    saw("clicked", letter.pk, position=0, now=now)
+
+    later = now + timedelta(seconds=seconds)
+
+    assert saw("clicked", letter.pk, position=1, now=later) == counts
+    assert saw("opened", letter.pk, now=later) == 1
+
+
 def test_a_person_may_follow_two_links_in_their_own_time(letter: Message, now: datetime) -> None:
     at = now + timedelta(minutes=5)
     moments = [(1, at), (1, at), (2, at + timedelta(seconds=2)), (3, at + timedelta(seconds=4))]

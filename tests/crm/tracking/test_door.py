@@ -61,6 +61,22 @@ def test_an_opening_gets_a_picture_whatever_the_token(
     assert names() == ["message.opened"]
 
 
+def test_the_link_that_nobody_sees_leads_nowhere_and_shows_the_machine(
+    door: Door, links: tuple[str, str], counted: Counted
+) -> None:
+    unseen = f"{links[0][:-1]}0"
+
+    answers = [door(unseen), door(links[0])]
+
+    assert [answer.status for answer in answers] == [204, 302]
+    assert "Location" not in answers[0].headers
+    assert counted() == 2
+    assert names() == []
+    reasons = UncountedSighting.objects.order_by("reason").values_list("reason", "times")
+    assert list(reasons) == [("scanner", 1), ("trapped", 1)]
+    assert door(f"/c/{'A' * 32}/0").status == 404
+
+
 @pytest.mark.parametrize(
     ("method", "headers", "reason"),
     [
