@@ -22,6 +22,7 @@ from crm.rendering import LinkContext, compile_template, names
 from marketing import choices as marketing_choices
 from marketing import features, rules, wording
 from marketing.estimators.registry import estimators
+from marketing.recommendations import learning, pasts, ranking
 from marketing.rules import counting, operators, windows
 from marketing.rules.conditions import (
     belonging,
@@ -188,6 +189,25 @@ def test_the_demands_of_the_gate_are_those_in_the_code():
         "products_bought": recommending.MIN_PRODUCTS,
         "tested_buyers": recommending.MIN_TESTED,
     }
+
+
+def test_what_recommendations_are_learnt_with_is_told():
+    page = documented.page("recommendations.md")
+    numbers = [
+        f"of the last {learning.HISTORY_DAYS} days",
+        f"half as much for every {learning.HALF_LIFE_DAYS} days",
+        f"at least {learning.LEAST_SUPPORT}:",
+        f"| shrinkage | {learning.SHRINKAGE}:",
+        f"the best {learning.NEIGHBOURS} that are on sale",
+        f"the latest {learning.MOST_OF_A_BUYER} products",
+        f"half as much for every {learning.BESTSELLER_HALF_LIFE_DAYS} days",
+        f"first {learning.BESTSELLERS} are kept",
+        f"first {learning.BESTSELLERS_OF_A_CATEGORY} of each category",
+        f"The {ranking.SEEDS} weightiest lead",
+        f"in the last {pasts.NOT_AGAIN_DAYS} days",
+    ]
+
+    assert not [told for told in numbers if told not in page]
 
 
 def test_every_sweep_is_in_the_architecture_with_its_pace():

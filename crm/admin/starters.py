@@ -15,6 +15,7 @@ _TITLES = {
     "letter": _("Letter"),
     "newsletter": _("Newsletter"),
     "newsletter_mjml": _("Newsletter in MJML"),
+    "recommended": _("Recommended for you"),
     "sms": _("SMS"),
 }
 

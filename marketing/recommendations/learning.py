@@ -28,7 +28,7 @@ BESTSELLER_HALF_LIFE_DAYS = 30
 LEAST_SUPPORT = 3
 SHRINKAGE = 10
 MOST_OF_A_BUYER = 60
-NEIGHBOURS = 30
+NEIGHBOURS = 20
 # Bestsellers that are kept: overall, and of each category.
 BESTSELLERS = 500
 BESTSELLERS_OF_A_CATEGORY = 40
@@ -55,7 +55,7 @@ _COUNTED = """
         FROM recommendation_bought b JOIN known USING (product_id)
     )
     SELECT customer_id, product_id,
-        power(0.5, extract(epoch FROM %(until)s - bought_at) / 86400 / %(half_life)s)::float8
+        power(0.5, extract(epoch FROM %(until)s - bought_at)::float8 / 86400 / %(half_life)s)
             AS weight
     FROM latest WHERE nth <= %(most)s
 """
@@ -92,8 +92,8 @@ _BESTSELLERS = """
     CREATE TEMPORARY TABLE recommendation_bestseller ON COMMIT DROP AS
     WITH sold AS (
         SELECT b.product_id, count(*) AS buyers,
-            sum(power(0.5, extract(epoch FROM %(until)s - b.bought_at) / 86400
-                / %(bestseller_half_life)s)::float8) AS weight
+            sum(power(0.5, extract(epoch FROM %(until)s - b.bought_at)::float8 / 86400
+                / %(bestseller_half_life)s)) AS weight
         FROM recommendation_bought b GROUP BY b.product_id
     ),
     ranked AS (

@@ -7,7 +7,7 @@ from itertools import chain
 from operator import itemgetter
 
 # A person's latest products that lead to others, and categories whose bestsellers fill up.
-SEEDS = 40
+SEEDS = 60
 FAVOURITES = 2
 
 _by_score = itemgetter(1)
@@ -59,14 +59,20 @@ def rank(*, past: Past, shelf: Shelf, count: int) -> list[int]:
     return found[:count]
 
 
-def led_by(*, product_id: int, past: Past, shelf: Shelf) -> int | None:
-    """The seed that did most for a product to be recommended, if one did."""
-    best, most = None, 0.0
+def leaders(*, products: Collection[int], past: Past, shelf: Shelf) -> dict[int, int]:
+    """The seed that did most for each product to be recommended; bestsellers have none."""
+    most: dict[int, float] = {}
+    found = {}
     for seed_id, weight in past.seeds:
-        share = weight * shelf.neighbours.get(seed_id, {}).get(product_id, 0.0)
-        if share > most:
-            best, most = seed_id, share
-    return best
+        near = shelf.neighbours.get(seed_id)
+        if near is None:
+            continue
+        for product_id in products:
+            likeness = near.get(product_id)
+            if likeness is not None and weight * likeness > most.get(product_id, 0.0):
+                most[product_id] = weight * likeness
+                found[product_id] = seed_id
+    return found
 
 
 def _fill(found: list[int], fillers: Iterable[int], unwanted: set[int], count: int) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
 from marketing.choices import Because
 
 from . import pasts, shelves, showing
-from .ranking import Past, Shelf, led_by, rank
+from .ranking import Past, Shelf, leaders, rank
 
 MOST = 20
 
@@ -38,8 +39,9 @@ def recommend_many(
 ) -> dict[int, list[Recommendation]]:
     """The products for each customer, best first, each with its reason."""
     served = _serve(customer_ids, now, count)
+    nothing, first = Past(), frozenset(served.shelf.first)
     return {
-        customer_id: [_reason(product_id, customer_id, served) for product_id in ranked]
+        customer_id: _reasons(ranked, served.pasts.get(customer_id, nothing), served.shelf, first)
         for customer_id, ranked in served.ranked.items()
     }
 
@@ -86,12 +88,23 @@ def _serve(customer_ids: Collection[int], now: datetime, count: int) -> _Served:
                 ranked[one] = rank(past=known.get(one, nothing), shelf=shelf, count=count)
 
 
-def _reason(product_id: int, customer_id: int, served: _Served) -> Recommendation:
-    if product_id in served.shelf.first:
-        return Recommendation(product_id, Because.CHOSEN)
-    past = served.pasts.get(customer_id, Past())
-    leader = led_by(product_id=product_id, past=past, shelf=served.shelf)
-    if leader is None:
-        return Recommendation(product_id, Because.BESTSELLER)
-    because = Because.VIEWED if leader in past.viewed else Because.BOUGHT
-    return Recommendation(product_id, because, leader)
+def _reasons(
+    ranked: Sequence[int], past: Past, shelf: Shelf, first: Collection[int]
+) -> list[Recommendation]:
+    led = leaders(products=ranked, past=past, shelf=shelf)
+    viewed = past.viewed
+    found = []
+    for product_id in ranked:
+        leader = led.get(product_id)
+        if product_id in first:
+            found.append(_made(product_id, Because.CHOSEN, None))
+        elif leader is None:
+            found.append(_made(product_id, Because.BESTSELLER, None))
+        else:
+            because = Because.VIEWED if leader in viewed else Because.BOUGHT
+            found.append(_made(product_id, because, leader))
+    return found
+
+
+# The same product for the same reason is recommended to many.
+_made = lru_cache(maxsize=20_000)(Recommendation)

@@ -67,6 +67,7 @@ def test_a_real_shop_is_imported_understood_and_written_to(tmp_path, shared_data
             story = Story(started, staff)
 
             a_run_beats_recency(story)
+            what_goes_with_what_beats_the_bestsellers(story)
             regular_buyers_get_a_mail(story, shop)
 
     assert "rejected" in report
@@ -98,17 +99,17 @@ def imported(started, shop):
 
 
 def a_run_beats_recency(story):
-    for kind in ("buys_90_days", "clusters"):
+    for kind in ("buys_90_days", "clusters", "recommendations"):
         story.staff.submit("/admin/marketing/trainingrun/train/", kind=kind)
     running.until(
         lambda: (
             story.set.value(
                 "SELECT count(*) FROM marketing_trainingrun WHERE state IN ('used', 'not_used')"
             )
-            == 2
+            == 3
         ),
         seconds=240,
-        what="both runs are finished",
+        what="all runs are finished",
     )
     metrics, baseline = story.set.rows(
         "SELECT metrics, baseline FROM marketing_trainingrun"
@@ -117,6 +118,21 @@ def a_run_beats_recency(story):
     print(f"score: AUC {metrics['auc']:.3f}, recency {baseline['auc']:.3f}")
     assert metrics["auc"] > baseline["auc"]
     assert story.set.value("SELECT count(*) FROM marketing_cluster") >= 3
+
+
+def what_goes_with_what_beats_the_bestsellers(story):
+    metrics, baseline, parameters = story.set.rows(
+        "SELECT metrics, baseline, parameters FROM marketing_trainingrun"
+        " WHERE kind = 'recommendations' AND state = 'used'"
+    )[0]
+    print(
+        f"recommendations: {metrics['rows']} people, hit rate {metrics['hit_rate']:.3f},"
+        f" bestsellers {baseline['hit_rate']:.3f}; NDCG {metrics['ndcg']:.3f},"
+        f" bestsellers {baseline['ndcg']:.3f}; learnt in {parameters['learnt_in_seconds']} s"
+    )
+    assert metrics["hit_rate"] > 1.1 * baseline["hit_rate"]
+    assert metrics["ndcg"] > 1.2 * baseline["ndcg"]
+    assert parameters["ndcg_gain_low"] > 0
 
 
 def regular_buyers_get_a_mail(story, shop):

@@ -52,6 +52,10 @@ BENCHMARKS = {
         "how busy an HTTP provider is kept, and how well a rate is",
         {"seconds": 10, "rounds": 3},
     ),
+    "recommend": Benchmark(
+        "how soon it is learnt what goes with what, and what a recommendation costs each person",
+        {"customers": 100_000, "lines": 1_000_000, "rounds": 20},
+    ),
     "bounces": Benchmark("how well mails that came back are read", {"mutations": 2_000}),
     "segments": Benchmark(
         "how soon rules are counted beside the best statements by hand, and followed",

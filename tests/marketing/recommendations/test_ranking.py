@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from marketing.recommendations.ranking import Past, Shelf, led_by, rank
+from marketing.recommendations.ranking import Past, Shelf, leaders, rank
 
 CUP, TEA, POT, BOOK, PEN = range(1, 6)
 SHELF = Shelf(
@@ -51,11 +51,11 @@ def test_staff_say_what_comes_first_and_what_never_does() -> None:
 
 
 def test_what_led_to_a_product_is_what_weighed_most() -> None:
-    past = Past(seeds=[(BOOK, 1.0), (CUP, 0.9)])
+    past = Past(seeds=[(99, 1.0), (BOOK, 1.0), (CUP, 0.9)])
 
-    assert led_by(product_id=POT, past=past, shelf=SHELF) == BOOK
-    assert led_by(product_id=TEA, past=past, shelf=SHELF) == CUP
-    assert led_by(product_id=BOOK, past=past, shelf=SHELF) is None
+    found = leaders(products=[POT, TEA, BOOK], past=past, shelf=SHELF)
+
+    assert found == {POT: BOOK, TEA: CUP}
 
 
 def test_of_equals_the_one_that_is_met_first_comes_first() -> None:

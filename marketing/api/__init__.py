@@ -1,0 +1,1 @@
+"""The API of marketing: what is understood of customers."""
