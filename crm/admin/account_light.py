@@ -38,11 +38,10 @@ def _worst(
 ) -> tuple[str, str, SafeString | str]:
     if not row.is_active or standing is None:
         return "", _("Not asked yet") if row.is_active else _("Stopped"), ""
-    if standing.breaker != BreakerState.CLOSED:
-        tone = "bad" if standing.breaker == BreakerState.OPEN else "warn"
-        why = f"{standing.get_reason_display()} · {standing.detail}"
-        until = format_html("{} · {} {}", why, _("next trial"), ago(standing.opened_until_at))
-        return tone, standing.get_breaker_display(), until
+    is_ailing = standing.health == Health.AILING
+    on_trial = standing.breaker == BreakerState.HALF_OPEN and not is_ailing
+    if on_trial or standing.breaker == BreakerState.OPEN:
+        return _left_alone(standing, now)
     if standing.rests_until_at and standing.rests_until_at > now:
         until = format_html(
             "{} {}", _("as the provider asked, until"), ago(standing.rests_until_at)
@@ -50,5 +49,15 @@ def _worst(
         return "warn", _("Rests"), until
     if standing.health == Health.UNKNOWN:
         return "accent", _("In use"), ""
-    tone = "bad" if standing.health == Health.AILING else "good"
-    return tone, standing.get_health_display(), standing.health_detail
+    return "bad" if is_ailing else "good", standing.get_health_display(), standing.health_detail
+
+
+def _left_alone(standing: AccountStanding, now: datetime) -> tuple[str, str, SafeString | str]:
+    tone = "bad" if standing.breaker == BreakerState.OPEN else "warn"
+    why = f"{standing.get_reason_display()} · {standing.detail}"
+    until = standing.opened_until_at
+    if until is None or until <= now:
+        said = format_html("{} · {}", why, _("the next messages are its trial"))
+    else:
+        said = format_html("{} · {} {}", why, _("next trial"), ago(until))
+    return tone, standing.get_breaker_display(), said

@@ -1,6 +1,6 @@
 """The pages of provider accounts and sending domains."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -103,6 +103,31 @@ def test_the_list_shows_the_light(admin: Client, account: ProviderAccount) -> No
 
     assert "rp-badge--bad" in page
     assert "12 / 20: no route" in page
+
+
+@pytest.mark.parametrize(
+    ("health", "said", "unsaid"),
+    [
+        ("well", "the next messages are its trial", "Does not work"),
+        ("ailing", "Does not work", "On trial"),
+    ],
+)
+def test_an_account_whose_rest_is_over_waits_for_its_trial_unless_it_is_known_to_fail(
+    admin: Client, account: ProviderAccount, now: datetime, health: str, said: str, unsaid: str
+) -> None:
+    AccountStanding.objects.create(
+        name="relay",
+        breaker="half_open",
+        reason="unreachable",
+        opened_until_at=now - timedelta(minutes=1),
+        health=health,
+    )
+
+    page = admin.get(LIST).content.decode()
+
+    assert said in page
+    assert unsaid not in page
+    assert "next trial" not in page
 
 
 def test_a_test_is_sent_and_settles_on_the_page(
