@@ -188,6 +188,9 @@ def _news(adapter: base.LooksUp, asked: Sequence[Message]) -> list[base.Callback
     ]
     try:
         return adapter.look_up(wanted)
+    except base.ProviderAway as away:
+        logger.warning("A provider could not be asked for messages in doubt: %s", away)
+        return []
     # Whatever a provider answers: it is asked again later, and no other doubt waits for it.
     except Exception as error:
         logger.warning("A provider could not be asked: %s", type(error).__name__)

@@ -42,7 +42,7 @@ def find_each(doubtful: Sequence[Outgoing], find: Find) -> list[CallbackNews]:
             except (httpx.HTTPError, ValueError) as error:
                 if found:
                     return found
-                raise ProviderAway(f"{type(error).__name__}: {error}") from error
+                raise _away(error) from error
     return found
 
 
@@ -58,10 +58,8 @@ def ask_once(call: Call) -> object:
     try:
         with trusted_client(connections=1) as client:
             return _answer(client, call)
-    except httpx.HTTPStatusError as error:
-        raise ProviderAway(f"The provider answers {error.response.status_code}.") from error
     except (httpx.HTTPError, ValueError, _NotAsked) as error:
-        raise ProviderAway(f"The provider cannot be asked: {type(error).__name__}") from error
+        raise _away(error) from error
 
 
 def news_of(
@@ -97,6 +95,13 @@ def rows_in(answer: object, *names: str) -> list[dict[str, Any]]:
     for name in names:
         answer = answer.get(name) if isinstance(answer, dict) else None
     return [one for one in answer if isinstance(one, dict)] if isinstance(answer, list) else []
+
+
+def _away(error: Exception) -> ProviderAway:
+    """What went wrong, without the address that was asked: it may name a person."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return ProviderAway(f"The provider answers {error.response.status_code}.")
+    return ProviderAway(f"The provider cannot be asked: {type(error).__name__}")
 
 
 def _answer(client: httpx.Client, call: Call) -> object:

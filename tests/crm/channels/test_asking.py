@@ -11,7 +11,7 @@ import pytest
 
 from crm.channels import asking
 from crm.channels.aliyun_sms import AliyunSmsAdapter
-from crm.channels.base import Account, CallbackNews
+from crm.channels.base import Account, CallbackNews, ProviderAway
 from crm.channels.mailers.brevo import BrevoAdapter
 from crm.channels.mailers.mailersend import MailerSendAdapter
 from crm.channels.mailers.mailgun import MailgunAdapter
@@ -80,6 +80,18 @@ def test_a_search_that_the_provider_refuses_keeps_no_other_message_waiting(
     found = BrevoAdapter(Account("x")).look_up(asked)
 
     assert [one.key for one in found] == ["key-2"]
+
+
+def test_a_key_that_may_not_read_is_told_without_the_address_that_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    handle = httpx.MockTransport(lambda _: httpx.Response(403))
+    monkeypatch.setattr(asking, "trusted_client", lambda **_: httpx.Client(transport=handle))
+
+    with pytest.raises(ProviderAway, match="answers 403") as caught:
+        BrevoAdapter(Account("x")).look_up([outgoing(1)])
+
+    assert "ann" not in str(caught.value)
 
 
 # --- SendGrid -----------------------------------------------------------------------------------

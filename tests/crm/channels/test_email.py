@@ -287,5 +287,5 @@ def test_a_server_that_is_asked_whether_it_is_there_gets_no_mail():
 
     assert there == ""
     assert server.mails == []
-    with pytest.raises(OSError):
+    with pytest.raises(ConnectionRefusedError):
         adapter.check()
