@@ -94,10 +94,10 @@ def _answer(insight: Insight, language: str) -> Answer | None:
 
 def _words(answer: Answer, conversation: Conversation, now: datetime) -> str:
     customer_id = conversation.customer_id
-    known = variables.gather_many(customer_ids=[customer_id], now=now)[customer_id]
     compiled = compile_template(channel=conversation.channel, text=answer.text)
+    people = variables.gather_many(customer_ids=[customer_id], now=now, wanted=compiled.reads)
     links = LinkContext(unsubscribe_url="", preferences_url="")
-    return compiled.render(variables=known, links=links).text.strip()
+    return compiled.render(variables=people[customer_id], links=links).text.strip()
 
 
 def _said_already(conversation: Conversation, text: str) -> bool:

@@ -164,8 +164,8 @@ def _made(channel: str, written: Parts, library: snippets.Library) -> Parts:
 
 
 def _shown(content: CompiledTemplate, customer_id: int, now: datetime) -> Rendered:
-    known = variables.gather_many(customer_ids=[customer_id], now=now)[customer_id]
-    return content.render(variables=known, links=_NOWHERE)
+    known = variables.gather_many(customer_ids=[customer_id], now=now, wanted=content.reads)
+    return content.render(variables=known[customer_id], links=_NOWHERE)
 
 
 def _compiled(channel: str, made: Parts) -> CompiledTemplate:

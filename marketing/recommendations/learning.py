@@ -55,7 +55,7 @@ _COUNTED = """
         FROM recommendation_bought b JOIN known USING (product_id)
     )
     SELECT customer_id, product_id,
-        power(0.5, extract(epoch FROM %(until)s - bought_at)::float8 / 86400 / %(half_life)s)
+        power(0.5, date_part('epoch', %(until)s - bought_at) / 86400 / %(half_life)s)
             AS weight
     FROM latest WHERE nth <= %(most)s
 """
@@ -92,7 +92,7 @@ _BESTSELLERS = """
     CREATE TEMPORARY TABLE recommendation_bestseller ON COMMIT DROP AS
     WITH sold AS (
         SELECT b.product_id, count(*) AS buyers,
-            sum(power(0.5, extract(epoch FROM %(until)s - b.bought_at)::float8 / 86400
+            sum(power(0.5, date_part('epoch', %(until)s - b.bought_at) / 86400
                 / %(bestseller_half_life)s)) AS weight
         FROM recommendation_bought b GROUP BY b.product_id
     ),

@@ -28,7 +28,7 @@ _PASTS = """
         CASE WHEN age < %(not_again)s THEN 0 ELSE 1 END AS kind
     FROM (
         SELECT asked.id AS customer_id, l.product_id,
-            min(extract(epoch FROM %(now)s - o.placed_at)::float8)
+            min(date_part('epoch', %(now)s - o.placed_at))
                 FILTER (WHERE l.quantity > 0) / 86400 AS age
         FROM unnest(%(ids)s::bigint[]) AS asked (id) CROSS JOIN LATERAL (
             SELECT id, placed_at FROM crm_order
@@ -42,7 +42,7 @@ _PASTS = """
     UNION ALL
     SELECT asked.id, p.id, max(
             CASE did.name WHEN 'cart.product_added' THEN %(in_cart)s ELSE %(viewed)s END
-            * power(0.5, extract(epoch FROM %(now)s - did.occurred_at)::float8 / 86400
+            * power(0.5, date_part('epoch', %(now)s - did.occurred_at) / 86400
                 / %(viewed_half_life)s)), 2
     FROM unnest(%(ids)s::bigint[]) AS asked (id) CROSS JOIN LATERAL (
         SELECT name, occurred_at, properties FROM crm_event e
@@ -55,7 +55,7 @@ _PASTS = """
 """
 _LEARNT = """
     SELECT customer_id, product_id,
-        power(0.5, extract(epoch FROM %s - bought_at)::float8 / 86400 / %s) AS weight, 0
+        power(0.5, date_part('epoch', %s - bought_at) / 86400 / %s) AS weight, 0
     FROM recommendation_bought WHERE customer_id = ANY(%s::bigint[])
 """
 _by_weight = itemgetter(1)
