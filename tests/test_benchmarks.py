@@ -142,3 +142,13 @@ def test_rules_are_counted_beside_statements_by_hand_that_find_the_same_and_foll
     assert report["changed"]["people"] == 4
     assert report["limit"]
     assert not databases()
+
+
+@pytest.mark.django_db
+def test_recommending_is_measured_beside_the_bestsellers() -> None:
+    report = report_of("recommend", "--customers", "600", "--lines", "9000", "--rounds", "1")
+
+    assert report["state"] in {"used", "not_used"}
+    assert report["hit_rate"] > 0 < report["bestsellers_hit_rate"]
+    assert report["microseconds_a_person"] > 0 < report["limit"]["microseconds_a_person"]
+    assert not databases()

@@ -236,4 +236,5 @@ def test_training_is_asked_for() -> None:
     assert set(TrainingRun.objects.values_list("kind", "state")) == {
         ("buys_90_days", "queued"),
         ("clusters", "queued"),
+        ("recommendations", "queued"),
     }

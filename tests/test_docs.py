@@ -11,7 +11,7 @@ from django.conf import settings
 from django.test import Client
 from django.urls import Resolver404, resolve
 
-from benchmarks import ingest, plan, segments, send
+from benchmarks import ingest, plan, recommend, segments, send
 from campaigns import choices as campaign_choices
 from campaigns import conditions as campaign_conditions
 from crm import choices, orders, rendering, variables
@@ -229,6 +229,15 @@ def test_the_limits_of_sending_are_those_it_is_held_against():
     assert f"| megabytes of a worker | {send.MOST_MEGABYTES:.0f} |" in page
     assert f"| times django-post_office | {send.LEAST_TIMES_PEER:.0f} |" in page
     assert f"| ratio of planning | at least {plan.LEAST_RATIO:.2f} |" in page
+
+
+def test_the_limits_of_recommending_are_those_it_is_held_against():
+    page = documented.page("benchmarks.md")
+
+    limits = recommend.LIMITS
+    assert f"| seconds of learning and testing | at most {limits['learning_seconds']:.0f} |" in page
+    assert f"| microseconds a person | at most {limits['microseconds_a_person']:.0f} |" in page
+    assert f"| times the NDCG of the bestsellers | more than {limits['times_ndcg']:.0f} |" in page
 
 
 def test_the_limits_of_events_in_are_those_they_are_held_against():

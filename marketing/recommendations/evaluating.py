@@ -18,7 +18,7 @@ from .ranking import Past, Shelf, rank
 TOP = 10
 HELD_OUT = 0.1
 # People that are looked at: those with the lowest random draw, so always the same.
-MOST_PEOPLE = 10_000
+MOST_PEOPLE = 5_000
 # Of a normal distribution, 95 % lie within so many standard errors.
 _Z = 1.96
 

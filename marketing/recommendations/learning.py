@@ -27,7 +27,7 @@ HALF_LIFE_DAYS = 90
 BESTSELLER_HALF_LIFE_DAYS = 30
 LEAST_SUPPORT = 3
 SHRINKAGE = 10
-MOST_OF_A_BUYER = 60
+MOST_OF_A_BUYER = 40
 NEIGHBOURS = 20
 # Bestsellers that are kept: overall, and of each category.
 BESTSELLERS = 500
@@ -110,10 +110,11 @@ _DROP = """
         recommendation_neighbour, recommendation_bestseller
 """
 _COUNTS = """
-    SELECT count(DISTINCT customer_id), count(DISTINCT product_id),
-        (SELECT count(*) FROM (SELECT FROM recommendation_bought
-            GROUP BY customer_id HAVING count(*) >= 2) AS several)
-    FROM recommendation_bought
+    SELECT count(*), count(*) FILTER (WHERE own.products >= 2),
+        (SELECT count(*) FROM (SELECT FROM recommendation_bought GROUP BY product_id) AS bought)
+    FROM (
+        SELECT count(*) AS products FROM recommendation_bought GROUP BY customer_id
+    ) AS own
 """
 
 
@@ -141,8 +142,7 @@ def learn(*, until: datetime) -> Counts:
             cursor.execute(statement, values)
         cursor.execute("SET LOCAL enable_nestloop = on")
         cursor.execute(_COUNTS)
-        buyers, products, several = cursor.fetchone()
-    return Counts(buyers, several, products)
+        return Counts(*cursor.fetchone())
 
 
 def moment(*, now: datetime) -> datetime:

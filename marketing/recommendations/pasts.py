@@ -19,6 +19,8 @@ NOT_AGAIN_DAYS = 365
 _IN_CART, _VIEWED = 0.8, 0.4
 _HALF_LIFE, _VIEWED_HALF_LIFE = 90.0, 14.0
 _VIEWED_DAYS = 30
+# What weighs less than this share of a person's weightiest product changes no ranking.
+_LEAST_SHARE = 1 / 64
 # Views are looked for among so many of the latest things a person did, not in a whole history.
 _LATEST = 60
 
@@ -95,17 +97,19 @@ def _pasts(rows: Iterable[tuple[int, int, float, int]]) -> dict[int, Past]:
     seeds_of: dict[int, dict[int, float]] = {}
     kinds_of: dict[int, tuple[set[int], set[int], set[int]]] = {}
     for customer_id, product_id, weight, kind in rows:
-        seeds = seeds_of.get(customer_id)
-        if seeds is None:
-            seeds = seeds_of[customer_id] = {}
+        own = seeds_of.get(customer_id)
+        if own is None:
+            own = seeds_of[customer_id] = {}
             kinds_of[customer_id] = set(), set(), set()
         kinds_of[customer_id][kind].add(product_id)
-        if weight > seeds.get(product_id, 0.0):
-            seeds[product_id] = weight
+        if weight > own.get(product_id, 0.0):
+            own[product_id] = weight
     found = {}
     for customer_id, (owned, bought, viewed) in kinds_of.items():
         heaviest = sorted(seeds_of[customer_id].items())
         # Of equal weights the lowest number is first: sorting is stable.
         heaviest.sort(key=_by_weight, reverse=True)
-        found[customer_id] = Past(heaviest[:SEEDS], owned, viewed - owned - bought)
+        least = heaviest[0][1] * _LEAST_SHARE
+        seeds = [seed for seed in heaviest[:SEEDS] if seed[1] >= least]
+        found[customer_id] = Past(seeds, owned, viewed - owned - bought)
     return found

@@ -82,7 +82,7 @@ class _Kept:
 
     def read(self, product_ids: Collection[int]) -> bool:
         """Read what is not known yet of these products; says whether that was anything."""
-        is_new = not self.has_bestsellers
+        is_new = not self.has_bestsellers and self.run_id is not None
         if is_new:
             # Categories beat the baseline as a part of what is used; without it they are not.
             _put_bestsellers(self.shelf, _rows(_BESTSELLERS), with_categories=self.is_used)

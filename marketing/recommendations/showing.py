@@ -19,6 +19,8 @@ _shown: dict[tuple[Any, ...], dict[str, Any]] = {}
 
 def read(*, product_ids: Collection[int]) -> dict[int, dict[str, Any]]:
     """What is shown of each product that is on sale."""
+    if not product_ids:
+        return {}
     with connection.cursor() as cursor:
         cursor.execute(_PRODUCTS, [numbers(of=product_ids)])
         return {row[0]: _show(row[2:]) for row in cursor.fetchall() if row[1]}

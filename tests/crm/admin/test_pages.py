@@ -37,7 +37,7 @@ def test_staff_can_open_every_row(admin, shop, model, django_assert_max_num_quer
     row = model._default_manager.order_by("pk").first()
     assert row is not None, "the shop of the tests has none"
 
-    with django_assert_max_num_queries(QUERIES + 15):
+    with django_assert_max_num_queries(QUERIES + 17):
         answer = admin.get(address(model, "change", row.pk), follow=True)
 
     assert answer.status_code == 200
