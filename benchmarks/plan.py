@@ -16,8 +16,8 @@ LEAST_RATIO = 0.9
 # The same columns and the same indexes, of everybody, with nothing asked.
 _BARE = """
     INSERT INTO campaigns_delivery (campaign_id, step_id, customer_id, state, reason, detail,
-                                    attempts, owner, fence, planned_at)
-    SELECT %s, %s, id, 'planned', '', '', 0, '', 0, %s FROM crm_customer
+                                    tries, strikes, planned_at)
+    SELECT %s, %s, id, 'planned', '', '', 0, 0, %s FROM crm_customer
 """
 
 

@@ -93,7 +93,7 @@ def take_back(*, campaign_id: int, by: User | None, now: datetime) -> Campaign:
 
 @transaction.atomic
 def pause(*, campaign_id: int, by: User | None, reason: str, now: datetime) -> Campaign:
-    """Hand nothing over any more until it is resumed; what is claimed goes back to the plan."""
+    """Hand nothing over any more until it is resumed; what is claimed stays planned."""
     campaign = _locked(campaign_id, CampaignState.SCHEDULED, CampaignState.RUNNING)
     _move(campaign, CampaignState.PAUSED)
     _note(campaign, CampaignVerb.PAUSED, by=by, reason=reason, now=now)
@@ -237,7 +237,7 @@ def _is_unsettled(campaign: Campaign) -> bool:
 
 
 def _waiting(campaign: Campaign) -> QuerySet[Delivery]:
-    return campaign.deliveries.filter(state__in=(DeliveryState.PLANNED, DeliveryState.CLAIMED))
+    return campaign.deliveries.filter(state=DeliveryState.PLANNED)
 
 
 def _locked(campaign_id: int, *allowed: CampaignState) -> Campaign:

@@ -47,7 +47,6 @@ class DeliveryState(models.TextChoices):
     """Where a delivery stands."""
 
     PLANNED = "planned", _("Planned")
-    CLAIMED = "claimed", _("Being prepared")
     HANDED_OVER = "handed_over", _("Handed over")
     SKIPPED = "skipped", _("Skipped")
     FAILED = "failed", _("Failed")

@@ -13,16 +13,16 @@ from campaigns.models import Campaign, Step
 # nothing of the plan would be kept.
 _PLAN = """
 INSERT INTO campaigns_delivery (campaign_id, step_id, customer_id, state, reason, detail,
-                                attempts, owner, fence, planned_at, decided_at)
+                                tries, strikes, planned_at, decided_at)
 SELECT %(campaign)s, %(step)s, audience.customer_id, {verdict}
   FROM ({audience}) AS audience {draw}
  ORDER BY audience.customer_id
 """
-_PLANNED = "'planned', '', '', 0, '', 0, %(now)s, NULL"
+_PLANNED = "'planned', '', '', 0, 0, %(now)s, NULL"
 _DRAWN = """
        CASE WHEN held_out THEN 'skipped' ELSE 'planned' END,
        CASE WHEN held_out THEN 'holdout' ELSE '' END,
-       '', 0, '', 0, %(now)s, CASE WHEN held_out THEN %(now)s::timestamptz END
+       '', 0, 0, %(now)s, CASE WHEN held_out THEN %(now)s::timestamptz END
 """
 _DRAW = """
   JOIN crm_customer customer ON customer.id = audience.customer_id,

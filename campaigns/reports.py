@@ -120,7 +120,7 @@ def balance(*, campaign_id: int) -> Balance:
                 total + mark
                 for total, mark in zip((delivered, opened, clicked), marks, strict=True)
             )
-    waiting = parts[DeliveryState.PLANNED] + parts[DeliveryState.CLAIMED]
+    waiting = parts[DeliveryState.PLANNED]
     handed_over = parts[DeliveryState.HANDED_OVER]
     return Balance(
         planned=planned,
@@ -143,7 +143,7 @@ def progress(*, campaign_id: int, now: datetime) -> Progress:
     rows = Delivery.objects.filter(campaign=campaign_id).order_by().values_list("state")
     counts = dict(rows.annotate(Count("pk")))
     total = sum(counts.values())
-    left = counts.get(DeliveryState.PLANNED, 0) + counts.get(DeliveryState.CLAIMED, 0)
+    left = counts.get(DeliveryState.PLANNED, 0)
     per_second = _rate(campaign, now)
     if not left:
         return Progress(state, total, total, per_second, 0.0)

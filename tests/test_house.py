@@ -162,6 +162,7 @@ def test_every_model_has_a_page_or_is_a_part_of_one():
     parts = {
         "crm.SharedValue",
         "crm.SpoolMark",
+        "campaigns.Claim",
         "crm.TrackedLink",
         "crm.OrderStatistics",
         "crm.Note",

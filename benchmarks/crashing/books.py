@@ -12,14 +12,13 @@ from campaigns.models import Delivery
 _LEFT = """
 SELECT (SELECT count(*) FROM crm_message
          WHERE state = 'sending' AND split_part(owner, ':', 2) = ANY(%(pids)s))
-     + (SELECT count(*) FROM campaigns_delivery
-         WHERE state = 'claimed' AND split_part(owner, ':', 2) = ANY(%(pids)s))
+     + (SELECT count(*) FROM campaigns_claim WHERE split_part(owner, ':', 2) = ANY(%(pids)s))
 """
 _OPEN = """
 SELECT count(*) FROM campaigns_delivery delivery
   LEFT JOIN crm_message message ON message.id = delivery.message_id
  WHERE delivery.campaign_id = %s
-   AND (delivery.state IN ('planned', 'claimed') OR message.state IN ('sending', 'queued')
+   AND (delivery.state = 'planned' OR message.state IN ('sending', 'queued')
         OR delivery.state = 'handed_over' AND message.state = 'failed')
 """
 _SENT = frozenset({"sent", "delivered"})
@@ -40,7 +39,7 @@ class Verdict:
 
 
 def left_by(*pids: int) -> int:
-    """How many messages and deliveries these dead workers still hold."""
+    """How many messages and claims these dead workers still hold."""
     with connection.cursor() as cursor:
         cursor.execute(_LEFT, {"pids": [str(pid) for pid in pids]})
         return int(cursor.fetchone()[0])

@@ -57,5 +57,5 @@ def tally_many(campaign_ids: list[int]) -> dict[int, Tally]:
 def _tally(by_state: dict[str, int]) -> Tally:
     total = sum(by_state.values())
     sent = by_state.get(DeliveryState.HANDED_OVER, 0)
-    waiting = by_state.get(DeliveryState.PLANNED, 0) + by_state.get(DeliveryState.CLAIMED, 0)
+    waiting = by_state.get(DeliveryState.PLANNED, 0)
     return Tally(total=total, sent=sent, other=total - sent - waiting)

@@ -15,7 +15,7 @@ UNSENT_STATES = (DeliveryState.SKIPPED, DeliveryState.FAILED, DeliveryState.CANC
 
 
 class Delivery(Veiled):
-    """planned → claimed(owner, lease, fence) → handed over, or skipped, failed, cancelled."""
+    """planned → handed over, or skipped, failed, cancelled; a claim says who prepares it."""
 
     VEILED = {"detail": masking.text}
 
@@ -48,11 +48,12 @@ class Delivery(Veiled):
         related_name="delivery",
         verbose_name=_("message"),
     )
-    attempts = models.PositiveSmallIntegerField(_("tries"), default=0)
-    owner = models.CharField(_("owner"), max_length=100, blank=True)
-    lease_until_at = models.DateTimeField(_("lease until"), null=True, blank=True)
-    # Grows with every claim: a worker that lost its lease cannot write with the old one.
-    fence = models.PositiveIntegerField(default=0)
+    # How often a message was written for it; each has a key of its own.
+    tries = models.PositiveIntegerField(_("tries"), default=0)
+    # How often a worker stopped while it had this among others; enough park it.
+    strikes = models.PositiveSmallIntegerField(_("strikes"), default=0)
+    # A limit makes it wait: nobody takes it before.
+    held_until_at = models.DateTimeField(_("waits until"), null=True, blank=True)
     planned_at = models.DateTimeField(_("planned at"))
     decided_at = models.DateTimeField(_("decided at"), null=True, blank=True)
     cancelled_by = models.ForeignKey(
@@ -84,14 +85,9 @@ class Delivery(Veiled):
         indexes = [
             # What has been tried already waits behind the others, lest it take them along.
             models.Index(
-                fields=["campaign", "attempts", "id"],
+                fields=["campaign", "strikes", "id"],
                 condition=models.Q(state=DeliveryState.PLANNED),
                 name="delivery_to_claim",
-            ),
-            models.Index(
-                fields=["lease_until_at"],
-                condition=models.Q(state=DeliveryState.CLAIMED),
-                name="delivery_claimed",
             ),
             models.Index(fields=["campaign", "state", "reason"], name="delivery_balance"),
             models.Index(

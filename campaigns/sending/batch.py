@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -17,7 +15,7 @@ from campaigns.eligibility import Verdict
 from campaigns.models import Step
 from campaigns.sending import claims as claiming
 from campaigns.sending import decided, holding, stops
-from campaigns.sending.claims import Claim
+from campaigns.sending.claims import Claim, Planned
 from campaigns.sending.decided import Decision
 from crm import messages, templates, tracking, variables
 from crm.choices import Author, Channel, FailureReason
@@ -47,9 +45,9 @@ class BatchResult:
 
 
 class _Letter(msgspec.Struct, frozen=True):
-    """A claim with what is to be said, or why nothing can be."""
+    """A delivery with what is to be said, or why nothing can be."""
 
-    claim: Claim
+    planned: Planned
     message_id: int = 0
     said: Encoded | Rendered | None = None
     links: LinkContext | None = None
@@ -72,11 +70,11 @@ def send_batch(
     )
     outcomes: Counter[str] = Counter()
     is_unreachable, held = False, 0
-    by_step = attrgetter("step_id")
-    for step_id, group in groupby(sorted(claims, key=by_step), by_step):
-        step, mine = steps[step_id], list(group)
-        people = _gather(step, mine, now)
-        drafts, late = _write(step, _render(step, mine, people), people, owner, now)
+    for claim in claims:
+        step = steps[claim.step_id]
+        people = _gather(step, claim.deliveries, now)
+        letters = _render(step, claim.deliveries, people)
+        drafts, late = _write(step, claim, letters, people, owner, now)
         held += late
         stop = stops.watch(drafts=drafts, campaign_id=campaign_id, now=now)
         sent = messages.send_many(drafts=drafts, now=now, stop=stop)
@@ -84,12 +82,13 @@ def send_batch(
         is_unreachable |= any(
             outcome.reason == FailureReason.UNREACHABLE for outcome in sent.outcomes
         )
-    return BatchResult(len(claims), dict(outcomes), is_unreachable, held)
+    claimed = sum(len(claim.deliveries) for claim in claims)
+    return BatchResult(claimed, dict(outcomes), is_unreachable, held)
 
 
-def _gather(step: Step, claims: Sequence[Claim], now: datetime) -> _People:
+def _gather(step: Step, planned: Sequence[Planned], now: datetime) -> _People:
     """What the template reads about each of them; who was erased meanwhile is not in it."""
-    customer_ids = [claim.customer_id for claim in claims]
+    customer_ids = [each.customer_id for each in planned]
     reads = _compiled(step).reads
     people = variables.gather_many(customer_ids=customer_ids, now=now, wanted=reads)
     # Committed before the messages that name it by number.
@@ -97,31 +96,31 @@ def _gather(step: Step, claims: Sequence[Claim], now: datetime) -> _People:
     return people
 
 
-def _render(step: Step, claims: Sequence[Claim], people: _People) -> list[_Letter]:
+def _render(step: Step, planned: Sequence[Planned], people: _People) -> list[_Letter]:
     """Render for each, nothing locked meanwhile; who cannot be rendered for fails alone."""
     compiled = _compiled(step)
-    known = [claim for claim in claims if claim.customer_id in people]
+    known = [each for each in planned if each.customer_id in people]
     message_ids = messages.reserve_ids(count=len(known))
     links = messages.links_many(message_ids=message_ids, reads=compiled.reads)
     _leave_untracked(step, known, links)
-    items = zip((people[claim.customer_id] for claim in known), links, strict=True)
+    items = zip((people[each.customer_id] for each in known), links, strict=True)
     # A mail is made as bytes at once; other channels want their text as it is.
     is_mail = step.channel == Channel.EMAIL
     rendered = compiled.encode_many(items) if is_mail else compiled.render_many(items)
-    letters = [_Letter(claim) for claim in claims if claim.customer_id not in people]
-    for claim, message_id, context, said in zip(known, message_ids, links, rendered, strict=True):
+    letters = [_Letter(each) for each in planned if each.customer_id not in people]
+    for each, message_id, context, said in zip(known, message_ids, links, rendered, strict=True):
         if isinstance(said, RenderError):
-            letters.append(_Letter(claim, detail=str(said)[:500]))
+            letters.append(_Letter(each, detail=str(said)[:500]))
         else:
-            letters.append(_Letter(claim, message_id, said, context))
+            letters.append(_Letter(each, message_id, said, context))
     return letters
 
 
-def _leave_untracked(step: Step, claims: Sequence[Claim], links: list[LinkContext]) -> None:
+def _leave_untracked(step: Step, planned: Sequence[Planned], links: list[LinkContext]) -> None:
     """Whoever wants none of it gets no picture and plain links."""
     version = step.template_version
     assert version is not None
-    ids = [claim.customer_id for claim in claims]
+    ids = [each.customer_id for each in planned]
     modes = (version.template.tracking, step.campaign.tracking)
     plain = tracking.untracked(modes=modes, customer_ids=ids)
     if plain:
@@ -137,43 +136,44 @@ def _compiled(step: Step) -> CompiledTemplate:
 
 
 def _write(
-    step: Step, letters: Sequence[_Letter], people: _People, owner: str, now: datetime
+    step: Step,
+    claim: Claim,
+    letters: Sequence[_Letter],
+    people: _People,
+    owner: str,
+    now: datetime,
 ) -> tuple[list[Draft], int]:
     """Decide under the locks, and write what will be handed over as `sending`.
 
     Locks the campaign for sharing, so that a pause or cancel comes wholly before or wholly after,
-    then the deliveries that are still ours. Returns what the caller must now hand over, and how
-    many wait in the plan for a limit.
+    then the claim, which ends here, then those who are written to, then the deliveries. Returns
+    what the caller must now hand over, and how many wait in the plan for a limit.
     """
     with messages.writing_as(owner=owner):
         is_running = _is_running(step.campaign_id)
-        mine = claiming.lock_mine(claims=[each.claim for each in letters], owner=owner)
+        is_ours = claiming.end(claim=claim)
         kept = holding.account(step=step, now=now)
-        if not is_running or kept is None:
-            claiming.give_back(delivery_ids=mine)
+        if not is_running or not is_ours or kept is None:
             return [], 0
-        held = [each for each in letters if each.claim.delivery_id in mine]
-        asked = [each.claim.customer_id for each in held]
+        asked = [each.customer_id for each in claim.deliveries]
         verdicts = eligibility.decide_many(step=step, customer_ids=asked, now=now)
-        until = holding.until(step=step, kept=kept, wanted=_wanted(held, verdicts), now=now)
+        until = holding.until(step=step, kept=kept, wanted=_wanted(letters, verdicts), now=now)
         claiming.hold(until=until)
-        drafts, decisions = [], []
-        for letter in held:
-            if letter.claim.delivery_id in until:
-                continue
-            verdict = verdicts.get(letter.claim.customer_id, _GONE)
-            decisions.append(_decide(letter, verdict))
-            if decisions[-1].message_id is not None:
-                known = people[letter.claim.customer_id]
-                drafts.append(_draft(step, letter, verdict.address, known, kept.name))
+        free = [each for each in letters if each.planned.delivery_id not in until]
+        written = decided.record(decisions=[_decide(each, verdicts) for each in free], now=now)
+        drafts = [
+            _draft(step, each, verdicts, people, kept.name)
+            for each in free
+            if each.message_id in written
+        ]
         messages.write_many(drafts=drafts, owner=owner, now=now)
-        decided.record(decisions=decisions, now=now)
         return drafts, len(until)
 
 
-def _decide(letter: _Letter, verdict: Verdict) -> Decision:
+def _decide(letter: _Letter, verdicts: Mapping[int, Verdict]) -> Decision:
     """Who may not be written to is skipped, whatever else; what cannot be rendered has failed."""
-    delivery_id = letter.claim.delivery_id
+    delivery_id = letter.planned.delivery_id
+    verdict = verdicts.get(letter.planned.customer_id, _GONE)
     if verdict.reason is not None:
         return Decision(delivery_id, DeliveryState.SKIPPED, verdict.reason)
     if letter.said is None and not letter.detail:
@@ -187,34 +187,39 @@ def _wanted(letters: Sequence[_Letter], verdicts: Mapping[int, Verdict]) -> dict
     """Where each delivery that may go would go."""
     found = {}
     for letter in letters:
-        verdict = verdicts.get(letter.claim.customer_id, _GONE)
+        verdict = verdicts.get(letter.planned.customer_id, _GONE)
         if letter.said is not None and verdict.reason is None:
-            found[letter.claim.delivery_id] = verdict.address
+            found[letter.planned.delivery_id] = verdict.address
     return found
 
 
 def _draft(
-    step: Step, letter: _Letter, address: str, known: Mapping[str, Any], provider: str
+    step: Step,
+    letter: _Letter,
+    verdicts: Mapping[int, Verdict],
+    people: _People,
+    provider: str,
 ) -> Draft:
-    said = letter.said
+    said, customer_id = letter.said, letter.planned.customer_id
     assert said is not None
     assert letter.links is not None
-    read = messages.read_of(variables=known, paths=_compiled(step).reads)
+    address = verdicts[customer_id].address
+    read = messages.read_of(variables=people[customer_id], paths=_compiled(step).reads)
     return Draft(
         message_id=letter.message_id,
-        customer_id=letter.claim.customer_id,
+        customer_id=customer_id,
         channel=step.channel,
         purpose=step.campaign.purpose,
         author=Author.CAMPAIGN,
         address=address,
-        key=letter.claim.key,
+        key=letter.planned.key,
         subject=said.subject,
         html=said.html if isinstance(said, Rendered) else "",
         text=said.text if isinstance(said, Rendered) else "",
         mail=said if isinstance(said, Encoded) else None,
         unsubscribe_url=letter.links.unsubscribe_url,
         source_kind="delivery",
-        source_id=letter.claim.delivery_id,
+        source_id=letter.planned.delivery_id,
         template_version_id=step.template_version_id,
         variables=ways_out.keep(step=step, number=address, variables=read),
         provider=provider,

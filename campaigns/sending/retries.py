@@ -34,7 +34,7 @@ _REPLAN = """
   WITH unsent AS MATERIALIZED ({unsent}),
        tried AS MATERIALIZED (
        SELECT delivery.id, message.reason AS why,
-              delivery.attempts - (message.reason <> 'never_handed_over')::int AS attempts,
+              delivery.strikes + (message.reason = 'never_handed_over')::int AS strikes,
               message.reason = 'deferred' AND %s <= (
               SELECT count(*) FROM crm_message earlier
                WHERE earlier.source_kind = 'delivery' AND earlier.source_id = delivery.id
@@ -44,9 +44,9 @@ _REPLAN = """
         WHERE delivery.id IN (SELECT id FROM unsent) AND delivery.state = 'handed_over'
         ORDER BY delivery.id FOR UPDATE OF delivery SKIP LOCKED),
        judged AS (
-       SELECT *, is_put_off OR attempts >= %s AS is_over, %s::timestamptz AS at FROM tried)
+       SELECT *, is_put_off OR strikes >= %s AS is_over, %s::timestamptz AS at FROM tried)
 UPDATE campaigns_delivery delivery
-   SET attempts = judged.attempts,
+   SET strikes = judged.strikes,
        state = CASE WHEN is_over THEN 'failed' ELSE 'planned' END,
        reason = CASE WHEN is_over THEN 'three_strikes' ELSE '' END,
        detail = CASE WHEN is_over THEN judged.why ELSE '' END,

@@ -195,7 +195,7 @@ class Pump:
         return _refusal(replies[bad], SENDER_REFUSED if bad == 0 else REJECTED)
 
     def _hand_over(self, lane: _Lane, job: _Job) -> None:
-        body = job.mail + b".\r\n"
+        end = b".\r\n"
         lane.following = self._wanted(lane.following)
         pipelined = lane.following is not None and lane.wire.offers("PIPELINING")
         lane.opened = None
@@ -205,9 +205,9 @@ class Pump:
             envelope = b"".join(lane.opened.envelope)
         self._journal.mark(job.index, states.HANDING_OVER)
         try:
-            lane.wire.write(body + envelope)
+            lane.wire.write(b"".join((job.mail, end, envelope)))
         except OSError:
-            if lane.wire.sent < len(body):
+            if lane.wire.sent < len(job.mail) + len(end):
                 self._again(job)
             else:
                 lane.waiting = job

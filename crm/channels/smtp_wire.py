@@ -3,10 +3,12 @@
 import base64
 import socket
 import ssl
+import struct
 from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 
 _MAX_REPLY = 64_000
+_TOO_SLOW = "The server did not answer in time."
 # What the codes of a server that agrees begin with.
 _CONSENT = frozenset({b"2", b"3"})
 _TLS_MODES = frozenset({"none", "starttls", "implicit"})
@@ -92,6 +94,7 @@ class Wire:
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open(server)
+            self._let_the_kernel_wait(server.timeout)
         except BaseException:
             self.close()
             raise
@@ -100,8 +103,11 @@ class Wire:
         """Write everything, counting in `sent` how much the kernel has taken."""
         self.sent = 0
         view = memoryview(data)
-        while self.sent < len(data):
-            self.sent += self._socket.send(view[self.sent :])
+        try:
+            while self.sent < len(data):
+                self.sent += self._socket.send(view[self.sent :])
+        except BlockingIOError:
+            raise TimeoutError(_TOO_SLOW) from None
 
     def read_good(self, count: int) -> bool:
         """Take this many replies if each is one line of consent; else they wait to be read."""
@@ -167,6 +173,19 @@ class Wire:
         if server.user:
             self._sign_in(server)
 
+    def _let_the_kernel_wait(self, seconds: float) -> None:
+        """End reads and writes after a while without asking first whether they would wait.
+
+        A socket with a timeout of Python's own asks so before each; under TLS it has to.
+        """
+        if isinstance(self._socket, ssl.SSLSocket):
+            return
+        whole = int(seconds)
+        limit = struct.pack("@ll", whole, int((seconds - whole) * 1_000_000))
+        for side in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            self._socket.setsockopt(socket.SOL_SOCKET, side, limit)
+        self._socket.settimeout(None)
+
     def _lock(self, server: Server) -> None:
         """Go on under TLS; the certificate must be trusted here and name the host."""
         context = ssl.create_default_context()
@@ -201,7 +220,10 @@ class Wire:
         return line.rstrip(b"\r").decode("utf-8", "replace")
 
     def _receive(self) -> None:
-        data = self._socket.recv(65536)
+        try:
+            data = self._socket.recv(65536)
+        except BlockingIOError:
+            raise TimeoutError(_TOO_SLOW) from None
         if not data:
             raise ConnectionError("The server closed the connection.")
         self._buffer += data

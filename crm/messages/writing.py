@@ -55,12 +55,7 @@ def _line(draft: Draft, providers: Mapping[str, str], owner: str, now: datetime)
             str(draft.message_id),
             str(draft.customer_id),
             _number(draft.conversation_id),
-            Direction.OUT.value,
-            str(draft.channel),
-            str(draft.purpose),
-            str(draft.author),
-            _number(draft.staff_id),
-            _escaped(draft.source_kind),
+            *_said(draft.channel, draft.purpose, draft.author, draft.staff_id, draft.source_kind),
             _number(draft.source_id),
             _escaped(draft.address),
             _escaped(draft.subject[:998]),
@@ -84,6 +79,15 @@ def _hash(draft: Draft, provider: str) -> str:
     account = accounts.for_provider(provider=provider)
     text = text_as_sent(text=draft.text, account=account, **said) if account else draft.text
     return body_hash(subject=draft.subject, html=draft.html, text=text)
+
+
+@lru_cache(maxsize=64)
+def _said(
+    channel: str, purpose: str, author: str, staff_id: int | None, source_kind: str
+) -> tuple[str, ...]:
+    """What most messages of a batch have in the middle of their line."""
+    kinds = (Direction.OUT.value, str(channel), str(purpose), str(author))
+    return (*kinds, _number(staff_id), _escaped(source_kind))
 
 
 @lru_cache(maxsize=8)

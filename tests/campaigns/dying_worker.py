@@ -43,7 +43,7 @@ def work(campaign_id: int, how: str) -> None:
     CompiledTemplate.encode = encode_or_die
     owner = messages.owner()
     sending.release_expired(now=timezone.now())
-    waiting = Delivery.objects.filter(campaign=campaign_id, state__in=["planned", "claimed"])
+    waiting = Delivery.objects.filter(campaign=campaign_id, state="planned")
     for _turn in range(60):
         if not waiting.exists():
             return

@@ -7,7 +7,7 @@ import pytest
 from pytest_django import Settings
 
 from campaigns import broadcasts, sending
-from campaigns.models import Campaign, Delivery
+from campaigns.models import Campaign, Claim, Delivery
 from campaigns.sending import batch, claims
 from crm import accounts, consent, messages
 from crm.accounts import NewAccount
@@ -117,7 +117,8 @@ def test_a_pause_stops_what_is_claimed_and_gives_the_try_back(
 
     assert recipients() == []
     assert staging.states(campaign=campaign) == [("planned", "")] * 3
-    assert set(Delivery.objects.values_list("attempts", flat=True)) == {0}
+    assert set(Delivery.objects.values_list("strikes", flat=True)) == {0}
+    assert not Claim.objects.exists()
 
 
 def test_a_cancel_stops_what_is_claimed(
@@ -212,6 +213,12 @@ def test_one_whose_data_makes_a_bomb_is_parked_and_all_others_get_their_mail(now
     assert staging.is_even(campaign=campaign)
 
 
+def taken(campaign: Campaign, owner: str, now: datetime, *, size: int) -> list[int]:
+    """The deliveries that a worker claims."""
+    made = claims.claim(campaign_id=campaign.pk, owner=owner, now=now, size=size)
+    return [each.delivery_id for claim in made for each in claim.deliveries]
+
+
 def test_a_claim_whose_worker_died_is_planned_again(campaign: Campaign, now: datetime) -> None:
     claims.claim(campaign_id=campaign.pk, owner="dead", now=now, size=2)
 
@@ -230,7 +237,7 @@ def test_a_batch_that_failed_is_free_when_its_worker_claims_again(
     fresh = claims.claim(campaign_id=campaign.pk, owner="living", now=now, size=500)
     again = claims.claim(campaign_id=campaign.pk, owner="another", now=now, size=500)
 
-    assert (len(fresh), len(again)) == (1, 2)
+    assert [len(one.deliveries) for one in (*fresh, *again)] == [1, 2]
 
 
 def test_a_claim_of_a_worker_that_died_here_does_not_wait_for_its_lease(
@@ -243,23 +250,23 @@ def test_a_claim_of_a_worker_that_died_here_does_not_wait_for_its_lease(
     released = sending.release_expired(now=now)
 
     assert released == 2
-    states = sorted(staging.states(campaign=campaign))
-    assert states == [("claimed", "")] + [("planned", "")] * 2
+    (kept,) = Claim.objects.all()
+    assert (kept.owner, len(kept.delivery_ids)) == (messages.owner(), 1)
 
 
 def test_what_was_tried_already_waits_behind_the_others(campaign: Campaign, now: datetime) -> None:
-    (tried,) = claims.claim(campaign_id=campaign.pk, owner="dead", now=now, size=1)
+    (tried,) = taken(campaign, "dead", now, size=1)
     later = now + 2 * claims.LEASE
     sending.release_expired(now=later)
 
     order = [
-        claim.delivery_id
+        delivery_id
         for owner in ("one", "two", "three")
-        for claim in claims.claim(campaign_id=campaign.pk, owner=owner, now=later, size=1)
+        for delivery_id in taken(campaign, owner, later, size=1)
     ]
 
     assert len(order) == 3
-    assert order[-1] == tried.delivery_id
+    assert order[-1] == tried
 
 
 def test_a_delivery_that_stops_workers_is_parked_and_takes_no_other_along(
@@ -270,11 +277,11 @@ def test_a_delivery_that_stops_workers_is_parked_and_takes_no_other_along(
 
     while campaign.deliveries.filter(state="planned").exists():
         moment += 2 * claims.LEASE
-        taken = claims.claim(campaign_id=campaign.pk, owner="dead", now=moment, size=500)
-        if poison.pk in {claim.delivery_id for claim in taken}:
+        held = taken(campaign, "dead", moment, size=500)
+        if poison.pk in held:
             sending.release_expired(now=moment + claims.LEASE * 1.5)
             continue
-        campaign.deliveries.filter(state="claimed").update(state="skipped", reason="paused")
+        campaign.deliveries.filter(pk__in=held).update(state="skipped", reason="paused")
 
     assert staging.states(campaign=campaign) == [
         ("failed", "three_strikes"),
@@ -289,8 +296,7 @@ def test_kills_at_random_are_no_fault_of_those_who_wait(now: datetime) -> None:
     sizes = []
     for kill in range(8):
         moment = now + kill * 2 * claims.LEASE
-        taken = claims.claim(campaign_id=campaign.pk, owner="dead", now=moment, size=500)
-        sizes.append(len(taken))
+        sizes.append(len(taken(campaign, "dead", moment, size=500)))
         sending.release_expired(now=moment + claims.LEASE * 1.5)
 
     assert sizes == [200, 50, 50, 50, 50, 5, 5, 5]
@@ -321,7 +327,7 @@ def test_an_unreachable_provider_wears_out_no_delivery(now: datetime) -> None:
         staging.send(campaign=campaign, now=now)
         sending.replan_unsent(now=now)
 
-    assert Delivery.objects.get().attempts == 0
+    assert Delivery.objects.get().strikes == 0
     assert staging.states(campaign=campaign) == [("planned", "")]
 
 
@@ -415,8 +421,8 @@ def test_who_waits_for_a_limit_is_held_in_the_plan_and_holds_nobody_up(now: date
     waiting = Delivery.objects.filter(campaign=campaign, state="planned").order_by("id")
     assert (first.claimed, first.held, len(staging.provider().sent)) == (5, 3, 2)
     assert early.is_empty
-    assert set(waiting.values_list("attempts", flat=True)) == {0}
-    assert sending.next_held(campaign_id=campaign.pk) == waiting[0].lease_until_at
+    assert set(waiting.values_list("strikes", flat=True)) == {0}
+    assert sending.next_held(campaign_id=campaign.pk) == waiting[0].held_until_at
     assert staging.is_even(campaign=campaign)
     assert staging.send(campaign=campaign, now=now + timedelta(seconds=1)).claimed == 3
 
@@ -453,7 +459,7 @@ def test_a_batch_on_its_way_stops_with_its_campaign(
     staging.send(campaign=campaign, now=now)
     sending.replan_unsent(now=now)
 
-    again = Delivery.objects.filter(campaign=campaign, state="planned", attempts=0)
+    again = Delivery.objects.filter(campaign=campaign, state="planned", strikes=0)
     assert len(staging.provider().sent) == 1
     assert again.count() == count
     assert Message.objects.filter(state="failed", reason="stopped").count() == 2

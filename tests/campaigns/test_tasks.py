@@ -159,7 +159,7 @@ def test_a_slice_takes_no_more_than_the_account_may_send(now: datetime, rung: li
     tasks.send_campaign(campaign.pk)
 
     assert Message.objects.filter(state="sent").count() == 2
-    assert campaign.deliveries.filter(state="planned", attempts=0).count() == 3
+    assert campaign.deliveries.filter(state="planned", strikes=0).count() == 3
     assert rung == [], "the beat rings again"
 
 
@@ -193,7 +193,7 @@ def test_while_no_account_may_be_used_a_campaign_waits(now: datetime, rung: list
 
     tasks.send_campaign(campaign.pk)
 
-    assert campaign.deliveries.filter(state="planned", attempts=0).count() == 3
+    assert campaign.deliveries.filter(state="planned", strikes=0).count() == 3
     assert not Message.objects.exists()
 
 

@@ -35,7 +35,7 @@ _OURS = frozenset(
         *("ProviderAccount", "AccountStanding", "SendingDomain", "Notice", "Mailbox", "MailboxUid"),
         *("ProductNeighbour", "Bestseller", "RecommendationOverride"),
         *("Snippet", "SnippetVersion", "SnippetUse"),
-        *("SigningKey", "DomainStanding", "SharedValue", "LinkDay", "SpoolMark"),
+        *("SigningKey", "DomainStanding", "SharedValue", "LinkDay", "SpoolMark", "Claim"),
     }
 )
 # Names that mean something to the program, on rows about people.

@@ -67,7 +67,7 @@ class Story:
     def standing(self) -> list[tuple[object, ...]]:
         """How the campaign's deliveries and their messages stand."""
         return self.set.rows(
-            "SELECT c.state, d.state, d.reason, d.attempts, m.state, m.reason, m.detail, count(*)"
+            "SELECT c.state, d.state, d.reason, d.strikes, m.state, m.reason, m.detail, count(*)"
             " FROM campaigns_campaign c LEFT JOIN campaigns_delivery d ON d.campaign_id = c.id"
             " LEFT JOIN crm_message m ON m.id = d.message_id WHERE c.id = %s"
             " GROUP BY 1, 2, 3, 4, 5, 6, 7",

@@ -25,6 +25,9 @@ class ScriptedSmtp:
     answers: dict[str, str] = field(default_factory=dict)
     cut: str = ""
     cuts: int = 1
+    # Seconds that a client waits for an answer; and where it gets none.
+    timeout: float = 5
+    silent: str = ""
     mails: list[Received] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     writes: list[bytes] = field(default_factory=list)
@@ -47,7 +50,7 @@ class ScriptedSmtp:
     @property
     def url(self) -> str:
         """The address of this server for an account, one connection."""
-        return f"smtp://127.0.0.1:{self.port}?connections=1&timeout=5&hello=test"
+        return f"smtp://127.0.0.1:{self.port}?connections=1&timeout={self.timeout}&hello=test"
 
     def _accept(self) -> None:
         while True:
@@ -110,6 +113,8 @@ class _Dialogue:
             self.server.commands.append(command)
             if self.server._cuts_here(verb):
                 return
+            if verb == self.server.silent:
+                self.more()
             if verb == "QUIT":
                 self.say("221 bye")
                 return

@@ -210,6 +210,15 @@ def test_a_connection_cut_again_and_again_ends_in_a_failure_that_may_be_retried(
     assert server.connections == 2
 
 
+def test_a_server_that_falls_silent_is_left_when_its_time_is_over():
+    with ScriptedSmtp(silent="RCPT", timeout=0.05) as server:
+        outcome = send(server, outgoing(1))[1]
+
+    assert (outcome.state, outcome.reason) == ("failed", "unreachable")
+    assert outcome.detail == "The server did not answer in time."
+    assert server.connections == 2
+
+
 def test_a_server_that_is_not_there_fails_every_mail_as_unreachable():
     with ScriptedSmtp() as server:
         pass
