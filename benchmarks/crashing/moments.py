@@ -22,7 +22,13 @@ ALL = (
 _PATIENCE = 5.0
 _WAITS = """
 SELECT 1 FROM pg_stat_activity
- WHERE application_name = %s AND wait_event_type = 'Lock' AND wait_event = ANY(%s)
+ WHERE application_name = %s AND wait_event_type = 'Lock'
+   AND wait_event IN ('transactionid', 'tuple')
+"""
+# Not for any other lock of that kind, such as that of claims.
+_IS_HELD_UP = """
+SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid)
+ WHERE application_name = %s AND locktype = 'advisory' AND NOT granted AND objid = %s
 """
 _HOLD_THEIRS = """
 SELECT id FROM crm_message WHERE state = 'sending' AND split_part(owner, ':', 2) = %s FOR UPDATE
@@ -58,7 +64,7 @@ def _while_settling(place: Place, pid: int) -> int | None:
             other.rollback()
             return bool(other.execute(_HOLD_THEIRS, [str(pid)]).fetchall())
 
-        if not _until(holds_theirs) or not _waits(other, pid, "transactionid", "tuple"):
+        if not _until(holds_theirs) or not _waits(other, _WAITS, f"worker-{pid}"):
             return None
         os.kill(pid, signal.SIGKILL)
         other.rollback()
@@ -69,7 +75,7 @@ def _while_committing(place: Place, crew: Crew, pid: int) -> int | None:
     """Hold its commit up, kill it, let the sweeps look, and let the commit go through then."""
     with psycopg.connect(place.environment["DATABASE_URL"], autocommit=True) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [stage.HOLD])
-        if not _waits(other, pid, "advisory"):
+        if not _waits(other, _IS_HELD_UP, f"worker-{pid}", stage.HOLD):
             return None
         os.kill(pid, signal.SIGKILL)
         crew.nursery.reap(pid)
@@ -77,10 +83,11 @@ def _while_committing(place: Place, crew: Crew, pid: int) -> int | None:
     return pid
 
 
-def _waits(other: "psycopg.Connection[tuple[object, ...]]", pid: int, *events: str) -> bool:
-    """Wait until this worker waits for a lock."""
-    asked = [f"worker-{pid}", list(events)]
-    return _until(lambda: other.execute(_WAITS, asked).fetchone() is not None)
+def _waits(
+    other: "psycopg.Connection[tuple[object, ...]]", question: str, *asked: str | int
+) -> bool:
+    """Wait until a worker waits for a lock, as this question tells."""
+    return _until(lambda: other.execute(question, asked).fetchone() is not None)
 
 
 def _until(happens: Callable[[], bool]) -> bool:
