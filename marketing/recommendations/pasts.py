@@ -20,26 +20,21 @@ _IN_CART, _VIEWED = 0.8, 0.4
 _HALF_LIFE, _VIEWED_HALF_LIFE = 90.0, 14.0
 _VIEWED_DAYS = 30
 # What weighs less than this share of a person's weightiest product changes no ranking.
-_LEAST_SHARE = 1 / 64
+_LEAST_SHARE = 1 / 16
 # Views are looked for among so many of the latest things a person did, not in a whole history.
 _LATEST = 60
 
-# Laterals that cannot be pulled up: by the index for each, never through the whole table.
+# Laterals for each person: by the index, never through a whole table whatever is asked for.
 _PASTS = """
-    SELECT customer_id, product_id, power(0.5, age / %(half_life)s) AS weight,
-        CASE WHEN age < %(not_again)s THEN 0 ELSE 1 END AS kind
-    FROM (
-        SELECT asked.id AS customer_id, l.product_id,
-            min(date_part('epoch', %(now)s - o.placed_at))
-                FILTER (WHERE l.quantity > 0) / 86400 AS age
-        FROM unnest(%(ids)s::bigint[]) AS asked (id) CROSS JOIN LATERAL (
-            SELECT id, placed_at FROM crm_order
-            WHERE customer_id = asked.id AND state = 'placed'
-              AND placed_at >= %(since)s AND placed_at < %(now)s OFFSET 0
-        ) AS o CROSS JOIN LATERAL (
-            SELECT product_id, quantity FROM crm_orderline WHERE order_id = o.id OFFSET 0
-        ) AS l
-        GROUP BY asked.id, l.product_id HAVING sum(l.quantity) > 0
+    SELECT asked.id, bought.product_id, power(0.5, bought.age / %(half_life)s) AS weight,
+        CASE WHEN bought.age < %(not_again)s THEN 0 ELSE 1 END AS kind
+    FROM unnest(%(ids)s::bigint[]) AS asked (id) CROSS JOIN LATERAL (
+        SELECT l.product_id, date_part('epoch',
+            %(now)s - max(o.placed_at) FILTER (WHERE l.quantity > 0)) / 86400 AS age
+        FROM crm_order o JOIN crm_orderline l ON l.order_id = o.id
+        WHERE o.customer_id = asked.id AND o.state = 'placed'
+          AND o.placed_at >= %(since)s AND o.placed_at < %(now)s
+        GROUP BY l.product_id HAVING sum(l.quantity) > 0
     ) AS bought
     UNION ALL
     SELECT asked.id, p.id, max(

@@ -53,7 +53,7 @@ def rank(*, past: Past, shelf: Shelf, count: int) -> list[int]:
     for gone in chain(past.owned, shelf.never, shelf.first):
         scores.pop(gone, None)
     found = [one for one in shelf.first if one not in past.owned and one not in shelf.never]
-    found += [product_id for product_id, _ in nlargest(count, scores.items(), key=_by_score)]
+    found += sorted(scores, key=known, reverse=True)[:count]  # type: ignore[arg-type]
     if len(found) < count:
         _fill(found, _fillers(past, shelf), {*past.owned, *shelf.never}, count)
     return found[:count]

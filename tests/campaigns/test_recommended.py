@@ -6,8 +6,10 @@ from datetime import datetime
 import pytest
 
 from crm import messages
+from crm.messages import keeping
 from crm.models import Message
 from marketing.models import Bestseller, RecommendationOverride, TrainingRun
+from marketing.recommendations import shelves
 from tests.campaigns import staging
 from tests.marketing.recommendations import shopping
 
@@ -18,6 +20,13 @@ HTML = """<p>Hello {{ customer.first_name|default_name }},</p>
 <a href="{{ product.url }}">{{ product.name }}</a> {{ product.price|money(product.currency) }}
 {% endfor %}
 <p><a href="{{ unsubscribe_url }}">Unsubscribe</a></p>"""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another test kept was rolled back with it."""
+    monkeypatch.setattr(keeping, "_known", {})
+    shelves.forget()
 
 
 def test_each_gets_recommendations_of_their_own_and_they_are_shown_again(now: datetime) -> None:

@@ -2,9 +2,11 @@
 
 import pytest
 
+from crm.messages import keeping
 from marketing.recommendations import shelves
 
 
 @pytest.fixture(autouse=True)
-def _nothing_kept() -> None:
+def _nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "_known", {})
     shelves.forget()
