@@ -22,7 +22,7 @@ from crm.rendering import LinkContext, compile_template, names
 from marketing import choices as marketing_choices
 from marketing import features, rules, wording
 from marketing.estimators.registry import estimators
-from marketing.recommendations import learning, pasts, ranking
+from marketing.recommendations import learning, pasts, ranking, showing
 from marketing.rules import counting, operators, windows
 from marketing.rules.conditions import (
     belonging,
@@ -423,6 +423,12 @@ def test_every_name_that_a_template_may_use_is_documented():
     wanted = {*names.FILTERS, *names.GLOBALS, *names.TESTS, *names.PROVIDED_VARIABLES}
 
     assert not missing({*wanted, *template_variables.names()}, in_page="templates.md")
+
+
+def test_what_a_recommended_product_has_is_documented():
+    shown = {f"recommended[].{name}" for name in showing.FACTS}
+
+    assert not missing(shown, in_page="templates.md")
 
 
 @pytest.fixture

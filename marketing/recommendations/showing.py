@@ -8,7 +8,7 @@ from django.db import connection
 from crm.arrays import numbers
 from crm.rendering import share
 
-_FACTS = ("sku", "name", "url", "image_url", "category", "price", "currency")
+FACTS = ("sku", "name", "url", "image_url", "category", "price", "currency")
 _PRODUCTS = """
     SELECT id, is_active, sku, name, url, image_url, category, price::float8, currency
     FROM crm_product WHERE id = ANY(%s::bigint[])
@@ -32,5 +32,5 @@ def _show(facts: tuple[Any, ...]) -> dict[str, Any]:
     if shown is None:
         if len(_shown) >= _MOST_SHOWN:
             _shown.clear()
-        shown = _shown[facts] = share(dict(zip(_FACTS, facts, strict=True)))
+        shown = _shown[facts] = share(dict(zip(FACTS, facts, strict=True)))
     return shown

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.module_loading import import_string
 
 from crm.models import Order
@@ -19,6 +19,8 @@ from .outcome import Outcome
 LOST_AFTER = timedelta(minutes=45)
 # The bell rings by the hour: this comes to once a day.
 RECOMMEND_AFTER = timedelta(hours=23)
+# The advisory lock space of “a run of this kind is being put in use”.
+_LOCK_SPACE = 0x7A11
 
 # Loaded by the worker that fits: whoever only asks for a run stays light.
 _FIT: Mapping[str, str] = {
@@ -89,12 +91,19 @@ def _keep(run: TrainingRun, outcome: Outcome, now: datetime) -> None:
     # What recommendations are made from is replaced in any case: bestsellers are the answer then.
     is_replacing = outcome.state == RunState.USED or run.kind == RunKind.RECOMMENDATIONS
     with transaction.atomic():
+        _wait_for_others(run.kind)
         if is_replacing:
             in_use = TrainingRun.objects.filter(kind=run.kind, state=RunState.USED)
             in_use.update(state=RunState.REPLACED)
         run.save()
         if is_replacing:
             _put_in_use(run, outcome, now)
+
+
+def _wait_for_others(kind: str) -> None:
+    """Of two runs of a kind that end at once the later one sees what the other wrote."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK_SPACE, kind])
 
 
 def _put_in_use(run: TrainingRun, outcome: Outcome, now: datetime) -> None:

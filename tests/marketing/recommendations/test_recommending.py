@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from random import Random
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from marketing import recommendations, training
 from marketing.choices import RunKind, RunState
@@ -100,6 +102,25 @@ def test_a_run_replaces_all_or_nothing(now: datetime, monkeypatch: pytest.Monkey
     assert (first.state, second.state) == (RunState.USED, RunState.FAILED)
     assert list(ProductNeighbour.objects.values_list("product_id", "other_id", "weight")) == before
     assert list(Bestseller.objects.values_list("product_id", "weight")) == bestsellers
+
+
+def test_two_runs_that_end_at_once_follow_one_another(now: datetime) -> None:
+    shopping.products(["cup"], now=now)
+    shopping.people([[("cup", 1)]], now=now)
+
+    with CaptureQueriesContext(connection) as asked:
+        shopping.learnt(now=now)
+
+    said = [one["sql"] for one in asked]
+    lock = next(place for place, sql in enumerate(said) if "pg_advisory_xact_lock" in sql)
+    writes = [
+        place
+        for place, sql in enumerate(said)
+        if sql.strip().startswith(("DELETE FROM marketing_", "INSERT INTO marketing_"))
+        or "'replaced'" in sql
+    ]
+    assert len(writes) == 4
+    assert min(writes) > lock
 
 
 def test_it_is_learnt_once_a_day_from_the_first_order_on(

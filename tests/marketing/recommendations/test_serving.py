@@ -11,7 +11,7 @@ from crm.models import Customer, Product
 from marketing import recommendations
 from marketing.choices import Because, RunKind, RunState
 from marketing.models import Bestseller, ProductNeighbour, TrainingRun
-from marketing.recommendations import pasts
+from marketing.recommendations import pasts, shelves
 
 from . import shopping
 
@@ -164,6 +164,23 @@ def test_another_run_is_taken_up_at_once(ids: dict[str, int], now: datetime) -> 
     ProductNeighbour.objects.filter(other_id=ids["tea"]).delete()
 
     assert names(reader, now, 1) == ["pot"]
+
+
+def test_who_reads_while_a_run_is_replaced_gets_the_whole_of_the_new_one(
+    ids: dict[str, int], now: datetime
+) -> None:
+    before = shelves.stand(now=now)
+    TrainingRun.objects.update(state=RunState.REPLACED)
+    run = TrainingRun.objects.create(
+        kind=RunKind.RECOMMENDATIONS, state=RunState.USED, requested_at=now, finished_at=now
+    )
+    ProductNeighbour.objects.filter(product_id=ids["cup"]).update(run=run)
+
+    shelf = shelves.take(standing=before, seeds=[ids["cup"], ids["book"]], now=now)
+
+    assert {product_id: list(near) for product_id, near in shelf.neighbours.items()} == {
+        ids["cup"]: [ids["tea"], ids["pot"]]
+    }
 
 
 def test_a_run_that_failed_changes_nothing(ids: dict[str, int], now: datetime) -> None:
