@@ -61,7 +61,7 @@ RETURNING delivery_ids
 # What staff are about to cancel is locked, and needs no strike.
 _STRIKE = """
   WITH struck AS MATERIALIZED (
-       SELECT id FROM campaigns_delivery WHERE id = ANY(%(ids)s) AND state = 'planned'
+       SELECT id FROM campaigns_delivery WHERE id = ANY(%(ids)s)
         ORDER BY id FOR UPDATE SKIP LOCKED)
 UPDATE campaigns_delivery delivery
    SET strikes = strikes + 1,
@@ -69,7 +69,7 @@ UPDATE campaigns_delivery delivery
        reason = CASE WHEN strikes + 1 < %(most)s THEN '' ELSE 'three_strikes' END,
        detail = CASE WHEN strikes + 1 < %(most)s THEN '' ELSE 'A worker stopped each time.' END,
        decided_at = CASE WHEN strikes + 1 < %(most)s THEN NULL ELSE %(now)s END
-  FROM struck WHERE delivery.id = struck.id
+  FROM struck WHERE delivery.id = struck.id AND delivery.state = 'planned'
 """
 
 
