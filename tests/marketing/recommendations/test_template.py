@@ -66,8 +66,10 @@ def test_cards_are_taken_out_and_printed_once_for_all(
 
 
 def test_a_message_keeps_numbers_and_shows_the_same_again(
-    readers: list[int], now: datetime
+    readers: list[int], now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A process remembers the numbers that it gave, which another test's rows took with them.
+    monkeypatch.setattr(keeping, "_known", {})
     template = compile_template(channel="email", subject="For you", html=CARDS, text="x")
     known = gathered(template, readers, now)
     read = [keeping.read_of(variables=one, paths=template.reads) for one in known]
