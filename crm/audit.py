@@ -38,6 +38,19 @@ def note(*, access: Access, customer_ids: Collection[int], now: datetime) -> int
     return len(AccessRecord.objects.bulk_create(rows, batch_size=5000))
 
 
+def note_again(*, access: Access, customer_id: int, now: datetime) -> int:
+    """Write down what was done with one customer's data, each time; gives the row's number."""
+    row = _row(access, customer_id, now)
+    row.save()
+    return row.pk
+
+
+def count_since(*, by: AbstractBaseUser, where: str, since: datetime) -> int:
+    """How often somebody did something, since then."""
+    rows = AccessRecord.objects.filter(staff_id=by.pk, where=where, happened_at__gt=since)
+    return rows.count()
+
+
 def note_whole(*, access: Access, now: datetime) -> None:
     """Write down what concerns no single customer: a search, an export."""
     _row(access, None, now).save()

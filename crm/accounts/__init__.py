@@ -34,7 +34,7 @@ from crm.accounts.keeping import (
     start,
     stop,
 )
-from crm.accounts.trials import ask, check_due, run_trials, send_test
+from crm.accounts.trials import ask, check_due, hand_over, readable, run_trials, send_test
 
 __all__ = [
     "Kept",
@@ -52,6 +52,7 @@ __all__ = [
     "for_provider",
     "forget",
     "from_settings",
+    "hand_over",
     "in_order",
     "keep",
     "label_of",
@@ -61,6 +62,7 @@ __all__ = [
     "named",
     "names_of",
     "providers_for",
+    "readable",
     "run_trials",
     "send_test",
     "sender",

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
+from msgspec import structs
 
 from crm import normalise, signatures
 from crm.accounts import book
@@ -60,7 +61,7 @@ def send_test(
     account = ProviderAccount.objects.get(pk=account_id)
     return AccountTrial.objects.create(
         account=account,
-        address=_readable(account.channel, address),
+        address=readable(channel=account.channel, address=address),
         by_id=by.pk if by else None,
         created_at=now,
     )
@@ -84,6 +85,31 @@ def run_trials(*, now: datetime) -> int:
     for trial in trials:
         _run(trial, now)
     return len(trials)
+
+
+def hand_over(*, outgoing: base.Outgoing, by: book.Kept) -> base.Outcome:
+    """Send one test by an account, at once; whatever goes wrong is its answer."""
+    if _is_mail(by.channel):
+        automatic = (("Auto-Submitted", "auto-generated"),)
+        signers = signatures.of_sender(sender=by.sender)
+        outgoing = structs.replace(outgoing, headers=automatic, signers=signers)
+    try:
+        with _own_adapter(by.account) as adapter:
+            return next(iter(list(adapter.send_many([outgoing], journal=_NoJournal()))))
+    # The test is for finding out.
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        return base.Outcome(outgoing.message_id, base.FAILED, detail=told)
+
+
+def readable(*, channel: str, address: str) -> str:
+    """The address in its one form; what cannot be one is refused."""
+    if channel not in {Channel.EMAIL, Channel.SMS}:
+        return address.strip()
+    read = normalise.email(address) if _is_mail(channel) else normalise.phone(address)
+    if not read:
+        raise ValidationError(_("This is no address of that channel."))
+    return read
 
 
 def _active_names() -> list[str]:
@@ -113,15 +139,8 @@ def _asked(account: base.Account) -> tuple[str, str]:
 
 def _run(trial: AccountTrial, now: datetime) -> None:
     kept = book.kept_of(row=trial.account)
-    outgoing = _message(trial, kept)
-    try:
-        with _own_adapter(kept.account) as adapter:
-            outcome = next(iter(list(adapter.send_many([outgoing], journal=_NoJournal()))))
-        trial.state, trial.detail = outcome.state, outcome.detail[:500] or outcome.reason
-    # The test is for finding out: whatever goes wrong is its answer.
-    except Exception as error:
-        trial.state = TrialState.FAILED
-        trial.detail = f"{type(error).__name__}: {error}"[:500]
+    outcome = hand_over(outgoing=_message(trial, kept), by=kept)
+    trial.state, trial.detail = outcome.state, outcome.detail[:500] or outcome.reason
     trial.settled_at = now
     AccountTrial.objects.filter(pk=trial.pk).update(
         state=trial.state, detail=trial.detail, settled_at=now
@@ -147,20 +166,8 @@ def _message(trial: AccountTrial, kept: book.Kept) -> base.Outgoing:
         recipient=trial.address,
         subject=_("Test of the account “%(name)s”") % {"name": kept.name},
         text=text % {"name": kept.name},
-        headers=(("Auto-Submitted", "auto-generated"),) if _is_mail(kept.channel) else (),
-        signers=signatures.of_sender(sender=kept.sender) if _is_mail(kept.channel) else (),
     )
 
 
 def _is_mail(channel: str) -> bool:
     return channel == Channel.EMAIL
-
-
-def _readable(channel: str, address: str) -> str:
-    """The address in its one form; what cannot be one is refused."""
-    if channel not in {Channel.EMAIL, Channel.SMS}:
-        return address.strip()
-    read = normalise.email(address) if _is_mail(channel) else normalise.phone(address)
-    if not read:
-        raise ValidationError(_("This is no address of that channel."))
-    return read

@@ -14,7 +14,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from crm import rendering, templates
-from crm.admin import starters, template_preview, veiling
+from crm.admin import starters, template_preview, template_trial, veiling
 from crm.admin.edited import EditedAdmin
 from crm.admin.parts import LedgerAdmin, post_once, staff_of
 from crm.admin.tags import moment
@@ -35,6 +35,7 @@ class TemplateAdmin(EditedAdmin):
         own = [
             ("preview/", template_preview.preview, "crm_template_preview"),
             ("people/", template_preview.people, "crm_template_people"),
+            ("test/", template_trial.send, "crm_template_test"),
         ]
         urls = [
             path(route, self.admin_site.admin_view(view), name=name) for route, view, name in own
@@ -84,6 +85,11 @@ class TemplateAdmin(EditedAdmin):
             "newest": templates.latest(template_id=template.pk) if template else None,
             "can_publish": self.has_change_permission(request),
             "person": template_preview.somebody(),
+            "testable": [
+                channel
+                for channel in (Channel.EMAIL, Channel.SMS)
+                if template_trial.may_send(request, channel)
+            ],
             "snippets": Snippet.objects.values_list("name", flat=True),
             "starters": [] if template else starters.every(),
             "starter": request.GET.get("starter", ""),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -25,28 +26,26 @@ _LIST_SHOWN = 1
 @veiling.reads
 def preview(request: HttpRequest) -> HttpResponse:
     """Render what is in the editor for the chosen customer; an error says part and line."""
-    draft = {name: request.POST.get(name, "") for name in PARTS}
-    channel = Channel(draft["channel"])
-    return respond(
-        request,
-        channel,
-        lambda customer_id, now: templates.preview(
-            channel=channel,
-            subject=draft["subject"],
-            html=draft["html"],
-            text=draft["text"],
-            customer_id=customer_id,
-            now=now,
-        ),
-    )
+    return respond(request, channel_of(request), partial(draw, request))
+
+
+def channel_of(request: HttpRequest) -> Channel:
+    """The channel of what the editor holds."""
+    return Channel(request.POST.get("channel", ""))
+
+
+def draw(request: HttpRequest, customer_id: int, now: datetime) -> rendering.Rendered:
+    """What the editor holds, for a customer."""
+    draft = {name: request.POST.get(name, "") for name in ("subject", "html", "text")}
+    return templates.preview(channel=channel_of(request), **draft, customer_id=customer_id, now=now)
 
 
 def respond(
     request: HttpRequest, channel: Channel, draw: Callable[[int, datetime], rendering.Rendered]
 ) -> HttpResponse:
     """Show what `draw` makes for the chosen customer, or what is wrong."""
-    _check(request)
-    person = get_object_or_404(Customer, pk=request.POST.get("customer_id") or 0)
+    check(request)
+    person = person_of(request)
     now = timezone.now()
     context: dict[str, Any] = {"person": person, "channel": channel}
     try:
@@ -62,9 +61,20 @@ def respond(
     return render(request, "admin/crm/template/preview.html", context)
 
 
+def check(request: HttpRequest) -> None:
+    """Refuse who may not see templates, or customers."""
+    if not request.user.has_perms(["crm.view_template", "crm.view_customer"]):
+        raise PermissionDenied
+
+
+def person_of(request: HttpRequest) -> Customer:
+    """The chosen customer."""
+    return get_object_or_404(Customer, pk=request.POST.get("customer_id") or 0)
+
+
 def people(request: HttpRequest) -> HttpResponse:
     """The customers a search finds, to preview as one of them."""
-    _check(request)
+    check(request)
     text = request.GET.get("person", "").strip()
     found = search.customers(text=text)[:_PEOPLE_SHOWN] if len(text) > 1 else []
     return render(request, "admin/crm/template/people.html", {"people": found, "text": text})
@@ -93,8 +103,3 @@ def paths(known: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 def _provided() -> Iterator[tuple[str, str]]:
     for name in sorted(rendering.PROVIDED_VARIABLES - {"language", "timezone"}):
         yield name, "https://…"
-
-
-def _check(request: HttpRequest) -> None:
-    if not request.user.has_perms(["crm.view_template", "crm.view_customer"]):
-        raise PermissionDenied

@@ -18,7 +18,7 @@
   /* An SMS has no subject and no HTML: the text takes their place. */
   const fitChannel = () => {
     const isMail = channel() === "email";
-    for (const part of editor.querySelectorAll("[data-only=email]")) part.hidden = !isMail;
+    for (const part of editor.querySelectorAll("[data-only]")) part.hidden = part.dataset.only !== channel();
     const shown = isMail ? editor.querySelector("[role=tab][aria-selected=true]").id : "tab-text";
     editor.elements.text.rows = isMail ? 26 : 8;
     document.getElementById("part-html").hidden = shown !== "tab-html";
@@ -56,7 +56,7 @@
   };
 
   editor.addEventListener("input", (event) => {
-    if (event.target.id !== "person") later();
+    if (event.target.id !== "person" && event.target.form === editor) later();
   });
   editor.addEventListener("change", (event) => {
     if (event.target.name === "channel") {
