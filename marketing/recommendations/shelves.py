@@ -91,6 +91,9 @@ class _Kept:
         if not unknown or not self.is_used:
             return is_new
         _put_seeds(self.shelf, _rows(_SEEDS, self.run_id, numbers(of=unknown)))
+        for one in unknown:
+            # Deleted since it led somebody: to ask for it again and again would never end.
+            self.shelf.categories.setdefault(one, "")
         return True
 
 

@@ -183,6 +183,19 @@ def test_who_reads_while_a_run_is_replaced_gets_the_whole_of_the_new_one(
     }
 
 
+def test_a_product_that_was_deleted_meanwhile_is_asked_for_once(
+    ids: dict[str, int], now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = max(ids.values()) + 1
+    standing = shelves.stand(now=now)
+    looks = iter([standing, standing])
+    monkeypatch.setattr(shelves, "stand", lambda *, now: next(looks))
+
+    shelf = shelves.take(standing=standing, seeds=[gone], now=now)
+
+    assert gone not in shelf.neighbours
+
+
 def test_a_run_that_failed_changes_nothing(ids: dict[str, int], now: datetime) -> None:
     (reader,) = shopping.people([[("cup", 1)]], now=now)
     TrainingRun.objects.create(
