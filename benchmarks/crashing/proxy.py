@@ -1,8 +1,9 @@
 """A TCP proxy before the sink that cuts connections in the middle of a body, or after its dot."""
 
 import asyncio
-import threading
 from typing import Any
+
+from benchmarks.loops import ThreadLoop
 
 IN_BODY, AFTER_DOT = "in the body", "after the dot"
 _END = b"\r\n.\r\n"
@@ -19,16 +20,12 @@ class CuttingProxy:
         self.cuts = 0
 
     def __enter__(self) -> "CuttingProxy":
-        self._loop = asyncio.new_event_loop()
-        is_up = threading.Event()
-        self._thread = threading.Thread(target=self._serve, args=(is_up,), daemon=True)
-        self._thread.start()
-        is_up.wait()
+        self._loop = ThreadLoop().__enter__()
+        self.port = self._loop.serve(self._pass_on)
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
+        self._loop.__exit__(*error)
 
     def cut(self, place: str) -> None:
         """Cut the next connection that comes to this place."""
@@ -41,20 +38,6 @@ class CuttingProxy:
         self.left -= 1
         self.cuts += 1
         return True
-
-    def _serve(self, is_up: threading.Event) -> None:
-        self._loop.run_until_complete(self._listen(is_up))
-        self._loop.close()
-
-    async def _listen(self, is_up: threading.Event) -> None:
-        self._stop = asyncio.Event()
-        server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        is_up.set()
-        await self._stop.wait()
-        server.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

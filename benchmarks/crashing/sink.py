@@ -9,11 +9,12 @@ import contextlib
 import os
 import re
 import signal
-import threading
 import time
 from collections import Counter
 from concurrent.futures import Future
 from typing import Any, Self
+
+from benchmarks.loops import ThreadLoop
 
 _END = b"\r\n.\r\n"
 _FEATURES = b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
@@ -39,16 +40,12 @@ class CountingSink:
         self.port = 0
 
     def __enter__(self) -> Self:
-        self._loop = asyncio.new_event_loop()
-        is_up = threading.Event()
-        self._thread = threading.Thread(target=self._serve, args=(is_up,), daemon=True)
-        self._thread.start()
-        is_up.wait()
+        self._loop = ThreadLoop().__enter__()
+        self.port = self._loop.listen(lambda: _Dialogue(self))
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
+        self._loop.__exit__(*error)
 
     def kill_at(self, moment: str) -> "Future[int]":
         """Kill the next worker that comes to this moment; gives its process number when done."""
@@ -81,18 +78,6 @@ class CountingSink:
         self.total += 1
         if found := _DELIVERY.search(mail):
             self.taken[int(found[1])] += 1
-
-    def _serve(self, is_up: threading.Event) -> None:
-        self._loop.run_until_complete(self._listen(is_up))
-        self._loop.close()
-
-    async def _listen(self, is_up: threading.Event) -> None:
-        self._stop = asyncio.Event()
-        server = await self._loop.create_server(lambda: _Dialogue(self), "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        is_up.set()
-        await self._stop.wait()
-        server.close()
 
 
 class _Dialogue(asyncio.Protocol):

@@ -1,13 +1,12 @@
 """The simulator of providers inside the tests: a server that keeps everything in memory."""
 
-import asyncio
-import threading
 from datetime import UTC, datetime
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from benchmarks.loops import ThreadLoop
 from crm.channels.base import CallbackRequest
 from crm.simulator.http import serve
 from crm.simulator.provider import Provider
@@ -35,29 +34,15 @@ class Memory:
 
 @pytest.fixture(scope="session")
 def _simulator():
-    loop, memory = asyncio.new_event_loop(), Memory()
+    memory = Memory()
     provider = Provider(
         store=memory, notifier=memory, api_key="simulator", callback_base="https://shop.example"
     )
-
-    async def start():
-        return await asyncio.start_server(
-            lambda reader, writer: serve(provider.handle, reader, writer), "127.0.0.1", 0
-        )
-
-    server = loop.run_until_complete(start())
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    memory.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     memory.provider = provider
-    yield memory
-    loop.call_soon_threadsafe(server.close)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    for task in asyncio.all_tasks(loop):
-        task.cancel()
-        loop.run_until_complete(asyncio.wait({task}))
-    loop.close()
+    with ThreadLoop() as loop:
+        port = loop.serve(lambda reader, writer: serve(provider.handle, reader, writer))
+        memory.url = f"http://127.0.0.1:{port}"
+        yield memory
 
 
 @pytest.fixture

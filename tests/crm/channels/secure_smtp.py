@@ -1,8 +1,6 @@
 """An SMTP server for tests that speaks TLS and asks for a password, with its own certificates."""
 
-import asyncio
 import ssl
-import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -14,6 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from benchmarks.loops import ThreadLoop
 
 USER, PASSWORD = "shop@example", "pass:wörd/?"
 
@@ -75,17 +75,13 @@ class SecureSmtp:
     is_locked: list[bool] = field(default_factory=list)
 
     def __enter__(self) -> "SecureSmtp":
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._thread.start()
-        self.port = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+        self._loop = ThreadLoop().__enter__()
+        context = None if self.scheme == "smtp+tls" else self.certificate.context()
+        self.port = self._loop.listen(self._protocol, ssl=context)
         return self
 
     def __exit__(self, *error: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._loop.__exit__(*error)
 
     def url(self, credentials: str = "") -> str:
         """The address of this server for an account, one connection."""
@@ -116,16 +112,3 @@ class SecureSmtp:
             auth_exclude_mechanism=self.excluded,
             loop=self._loop,
         )
-
-    async def _listen(self) -> int:
-        context = None if self.scheme == "smtp+tls" else self.certificate.context()
-        self._server = await self._loop.create_server(self._protocol, "127.0.0.1", 0, ssl=context)
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
-
-    async def _stop(self) -> None:
-        self._server.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from benchmarks.loops import ThreadLoop
 from crm.channels import http_many, pace
 from crm.channels import journal as states
 from crm.channels.base import SENT, Outcome
@@ -21,28 +22,13 @@ HANGS_UP, IS_CUT, IS_CHUNKED = "/hangs-up", "/is-cut", "/is-chunked"
 class Provider:
     """A provider on raw sockets: what it says, and when it hangs up, is up to the path."""
 
-    def __init__(self):
-        self.loop = asyncio.new_event_loop()
+    def __init__(self, loop):
+        self.loop = loop
         self.connections = self.open = self.most_open = 0
         self.seen = []
         self.retry_after = "1"
         self.gate = asyncio.Event()
-        self.server = self.loop.run_until_complete(
-            asyncio.start_server(self._serve, "127.0.0.1", 0)
-        )
-        port = self.server.sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
-        self.thread = threading.Thread(target=self.loop.run_forever)
-        self.thread.start()
-
-    def stop(self):
-        self.loop.call_soon_threadsafe(self.server.close)
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-        for task in asyncio.all_tasks(self.loop):
-            task.cancel()
-            self.loop.run_until_complete(asyncio.wait({task}))
-        self.loop.close()
+        self.url = f"http://127.0.0.1:{loop.serve(self._serve)}"
 
     async def _serve(self, reader, writer):
         self.connections += 1
@@ -98,9 +84,8 @@ class Clock:
 
 @pytest.fixture
 def provider():
-    provider = Provider()
-    yield provider
-    provider.stop()
+    with ThreadLoop() as loop:
+        yield Provider(loop)
 
 
 @pytest.fixture

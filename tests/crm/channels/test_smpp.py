@@ -1,12 +1,11 @@
 """SMS over SMPP: parts that join, receipts that are kept before they are acknowledged."""
 
-import asyncio
 import builtins
-import threading
 from dataclasses import replace
 
 import pytest
 
+from benchmarks.loops import ThreadLoop
 from crm.channels import journal as states
 from crm.channels import segments
 from crm.channels.base import Account, CallbackNews, CallbackRefused, CallbackRequest, Inbound
@@ -32,25 +31,12 @@ class Kept:
 
 @pytest.fixture
 def centre():
-    loop, store = asyncio.new_event_loop(), Kept()
+    store = Kept()
     centre = SmsCentre(store=store, password="simulate")
-
-    async def start():
-        return await asyncio.start_server(centre.serve, "127.0.0.1", 0)
-
-    server = loop.run_until_complete(start())
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    centre.url = f"smpp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    centre.caught, centre.loop = store.caught, loop
-    yield centre
-    loop.call_soon_threadsafe(server.close)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    for task in asyncio.all_tasks(loop):
-        task.cancel()
-        loop.run_until_complete(asyncio.wait({task}))
-    loop.close()
+    with ThreadLoop() as loop:
+        centre.url = f"smpp://127.0.0.1:{loop.serve(centre.serve)}"
+        centre.caught = store.caught
+        yield centre
 
 
 @pytest.fixture
