@@ -55,6 +55,7 @@ def at_rate(address: str, rate: int, count: int) -> dict[str, Any]:
         f"{address}/sms/messages",
         "simulator",
         options=(("per_second", str(rate or "")),),
+        guarded_but=None,
     )
     adapter = SmsHttpAdapter(account)
     _meter(address)

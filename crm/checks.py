@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from crm import accounts
+from crm import accounts, reach
 from crm.channels import registry
 from crm.choices import Channel
 from crm.messages import journals
@@ -29,6 +30,20 @@ def providers_are_known(**kwargs: Any) -> list[CheckMessage]:
         except ValueError as error:
             hint = f"Mend {channel.upper()}_URL in the environment."
             problems.append(Error(str(error), hint=hint, id="crm.E002"))
+    return problems
+
+
+@register
+def private_places_are_places(**kwargs: Any) -> list[CheckMessage]:
+    """What the operator has named as private places that may be called can be read."""
+    problems: list[CheckMessage] = []
+    for setting in ("PROVIDER_ALLOWED_HOSTS", "WEBHOOK_ALLOWED_HOSTS"):
+        for entry in getattr(settings, setting):
+            try:
+                reach.named(entry)
+            except ValueError as error:
+                hint = f"Mend {setting}: name a host, a network or host:port."
+                problems.append(Error(str(error), hint=hint, id="crm.E004"))
     return problems
 
 

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from crm import postboxes, returned_mail
+from crm import accounts, postboxes, returned_mail
+from crm.channels.base import legible
 from crm.choices import Health
 from crm.mail_choices import AfterTaking, MailProtocol, ReturnedState
 from crm.models import Mailbox, MailboxUid, ReturnedMail
@@ -31,12 +33,22 @@ class LeaseLost(RuntimeError):  # noqa: N818 - it names what happened
     """Another worker reads the mailbox by now."""
 
 
-@transaction.atomic
+def check_place(*, mailbox: Mailbox) -> None:
+    """Refuse a mailbox in a private network that the operator has not named."""
+    accounts.check_host(host=mailbox.host, port=_place(mailbox).at_port)
+
+
 def keep(*, mailbox: Mailbox, password: str, now: datetime) -> None:
     """Write a mailbox down as staff describe it; without a password the old one stays.
 
     One that is elsewhere now is read from its beginning: what was taken is known by its content.
     """
+    check_place(mailbox=mailbox)
+    with transaction.atomic():
+        _keep(mailbox, password, now)
+
+
+def _keep(mailbox: Mailbox, password: str, now: datetime) -> None:
     before = Mailbox.objects.select_for_update().filter(pk=mailbox.pk).first()
     mailbox.password = password or (before.password if before else "")
     mailbox.created_at = mailbox.created_at or now
@@ -152,7 +164,7 @@ def _fetch(box: Box, uid: str) -> tuple[bytes | None, str]:
     try:
         return box.fetch(uid), ""
     except MailRefused as error:
-        return None, str(error)
+        return None, legible(str(error))
 
 
 def _take(
@@ -224,7 +236,7 @@ def _ail(mailbox: Mailbox, owner: str, error: str, now: datetime) -> None:
     pause = timedelta(seconds=mailbox.every_seconds) * 2 ** (failures - 1)
     Mailbox.objects.filter(pk=mailbox.pk, owner=owner).update(
         health=Health.AILING,
-        health_detail=error[:500],
+        health_detail=legible(error),
         failures=failures,
         due_at=now + min(pause, _LONGEST_PAUSE),
         owner="",
@@ -250,4 +262,5 @@ def _place(mailbox: Mailbox) -> postboxes.Place:
         user=mailbox.user,
         password=mailbox.password,
         folder=mailbox.folder,
+        guarded_but=tuple(settings.PROVIDER_ALLOWED_HOSTS),
     )

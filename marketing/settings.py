@@ -182,6 +182,12 @@ POSTED_MAIL_TOKEN: str = env.str("POSTED_MAIL_TOKEN", default=None) or ""
 SMS_URL = env.str("SMS_URL", default=f"http://127.0.0.1:{CATCHER_HTTP_PORT}/sms/messages")
 SMS_FROM = env.str("SMS_FROM", default="+441134960000")
 SMS_API_KEY = env.str("SMS_API_KEY", default="simulator")
+# Private places that the accounts and mailboxes of staff may lead to: host, network or
+# host:port. EMAIL_URL and SMS_URL need no leave.
+PROVIDER_ALLOWED_HOSTS: list[str] = env.list(
+    "PROVIDER_ALLOWED_HOSTS",
+    default=[f"127.0.0.1:{CATCHER_SMTP_PORT}", f"127.0.0.1:{CATCHER_HTTP_PORT}"],
+)
 # Signs callbacks of the SMS provider; made at first start where it is not given.
 SMS_CALLBACK_SECRET = env.str("SMS_CALLBACK_SECRET", default=SECRET_KEY)
 # What secrets in the database are encrypted with, the newest key first; SECRET_KEY where empty.

@@ -57,6 +57,7 @@ class ProviderContract(SendingContract):
             name="mine",
             options=tuple(self.options.items()),
             secrets=tuple(self.secrets.items()),
+            guarded_but=("127.0.0.1",),
         )
 
     @pytest.fixture

@@ -34,6 +34,7 @@ from crm.accounts.keeping import (
     start,
     stop,
 )
+from crm.accounts.places import check_host
 from crm.accounts.trials import ask, check_due, hand_over, readable, run_trials, send_test
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "channel_of",
     "check",
     "check_due",
+    "check_host",
     "fields_of",
     "for_channel",
     "for_provider",

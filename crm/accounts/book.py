@@ -186,6 +186,7 @@ def from_settings(*, channel: str) -> Kept | None:
         callback_secret=settings.SMS_CALLBACK_SECRET,
         callback_url=callback_url(name=provider),
         name=provider,
+        guarded_but=None,
     )
     return Kept(account, channel, _default_sender(channel))
 
@@ -202,6 +203,7 @@ def kept_of(*, row: ProviderAccount) -> Kept:
         name=row.name,
         options=tuple(sorted(_options(row).items())),
         secrets=tuple(sorted(secrets.items())),
+        guarded_but=tuple(settings.PROVIDER_ALLOWED_HOSTS),
     )
     return Kept(
         account=account,

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from crm.accounts import book
+from crm.accounts import book, places
 from crm.channels import registry
 from crm.channels.base import Field
 from crm.channels.mime import parse_address
@@ -84,26 +84,29 @@ def channel_of(*, provider: str) -> str:
 
 def check(*, wanted: NewAccount, account_id: int | None) -> None:
     """Refuse what cannot be kept, as `keep` and `change` would; nothing is written."""
+    _check_place(wanted)
     row = ProviderAccount(name=wanted.name, provider=wanted.provider)
     if account_id is not None:
         row = ProviderAccount.objects.get(pk=account_id)
     _fill(row, wanted)
 
 
-@transaction.atomic
 def keep(*, new: NewAccount, now: datetime) -> ProviderAccount:
     """Make an account; it carries messages at once, after all others of its channel."""
-    row = ProviderAccount(name=new.name, provider=new.provider, created_at=now)
-    last = ProviderAccount.objects.filter(channel=new.channel).order_by("-priority").first()
-    row.priority = last.priority + 10 if last else 10
-    return _write(row, new)
+    _check_place(new)
+    with transaction.atomic():
+        row = ProviderAccount(name=new.name, provider=new.provider, created_at=now)
+        last = ProviderAccount.objects.filter(channel=new.channel).order_by("-priority").first()
+        row.priority = last.priority + 10 if last else 10
+        return _write(row, new)
 
 
-@transaction.atomic
 def change(*, account_id: int, wanted: NewAccount) -> ProviderAccount:
     """Change what staff say about an account; its name and its provider stay. Locks the account."""
-    row = ProviderAccount.objects.select_for_update().get(pk=account_id)
-    return _write(row, wanted)
+    _check_place(wanted)
+    with transaction.atomic():
+        row = ProviderAccount.objects.select_for_update().get(pk=account_id)
+        return _write(row, wanted)
 
 
 @transaction.atomic
@@ -140,6 +143,11 @@ def move(*, account_id: int, places: int) -> None:
             one.priority = place * 10
             one.save(update_fields=["priority"])
     _felt()
+
+
+def _check_place(wanted: NewAccount) -> None:
+    """Name servers may take their time: they are asked before anything is locked."""
+    places.check_url(url=str(wanted.told.get("url", "")).strip())
 
 
 def _write(row: ProviderAccount, wanted: NewAccount) -> ProviderAccount:

@@ -49,7 +49,7 @@ def check_due(*, now: datetime) -> int:
             continue
         health, detail = _asked(kept.account)
         AccountStanding.objects.filter(name=name).update(
-            health=health, health_detail=detail[:500], checked_at=now, check_wanted_at=None
+            health=health, health_detail=base.legible(detail), checked_at=now, check_wanted_at=None
         )
     return len(due)
 
@@ -95,11 +95,12 @@ def hand_over(*, outgoing: base.Outgoing, by: book.Kept) -> base.Outcome:
         outgoing = structs.replace(outgoing, headers=automatic, signers=signers)
     try:
         with _own_adapter(by.account) as adapter:
-            return next(iter(list(adapter.send_many([outgoing], journal=_NoJournal()))))
+            outcome = next(iter(list(adapter.send_many([outgoing], journal=_NoJournal()))))
     # The test is for finding out.
     except Exception as error:
         told = f"{type(error).__name__}: {error}"
-        return base.Outcome(outgoing.message_id, base.FAILED, detail=told)
+        outcome = base.Outcome(outgoing.message_id, base.FAILED, detail=told)
+    return structs.replace(outcome, detail=base.legible(outcome.detail))
 
 
 def readable(*, channel: str, address: str) -> str:
@@ -140,7 +141,7 @@ def _asked(account: base.Account) -> tuple[str, str]:
 def _run(trial: AccountTrial, now: datetime) -> None:
     kept = book.kept_of(row=trial.account)
     outcome = hand_over(outgoing=_message(trial, kept), by=kept)
-    trial.state, trial.detail = outcome.state, outcome.detail[:500] or outcome.reason
+    trial.state, trial.detail = outcome.state, outcome.detail or outcome.reason
     trial.settled_at = now
     AccountTrial.objects.filter(pk=trial.pk).update(
         state=trial.state, detail=trial.detail, settled_at=now

@@ -68,7 +68,17 @@ class MailboxForm(forms.ModelForm):
             raise ValidationError(
                 {"security": _("Without TLS the password could be read on the way.")}
             )
+        if not self.errors:
+            self._check_place(facts)
         return facts
+
+    def _check_place(self, facts: dict[str, Any]) -> None:
+        """What the operation would refuse is refused here, where it can still be mended."""
+        told = {name: facts[name] for name in ("protocol", "host", "port", "security")}
+        try:
+            mailboxes.check_place(mailbox=Mailbox(**told))
+        except ValidationError as error:
+            raise ValidationError({"host": error.messages}) from error
 
 
 @admin.register(Mailbox)

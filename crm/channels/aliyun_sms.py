@@ -32,7 +32,7 @@ from crm.channels.base import (
     Outgoing,
 )
 from crm.channels.callbacks import text
-from crm.channels.http_client import trusted_client
+from crm.channels.http_client import provider_client
 from crm.channels.http_many import failed, sent
 from crm.channels.http_wire import Answer, Call
 from crm.channels.posting import TOKEN_FIELD, VENDOR_FIELDS, PostingAdapter, refused
@@ -116,7 +116,7 @@ class AliyunSmsAdapter(PostingAdapter):
     def check(self) -> str:
         """Ask for the approved signature."""
         call = self._call("QuerySmsSign", {"SignName": self.account.option("sign_name")})
-        with trusted_client(connections=1) as client:
+        with provider_client(self.account.guarded_but) as client:
             answer = client.post(call.url, headers=dict(call.headers))
         found = Answer(answer.status_code, {}, answer.content).json()
         return "" if text(found, "Code") == "OK" else text(found, "Message") or answer.text[:200]
@@ -132,7 +132,7 @@ class AliyunSmsAdapter(PostingAdapter):
 
     def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
         """Ask for what each number got on the days in question; `OutId` is our key."""
-        return find_each(doubtful, self._find)
+        return find_each(self.account, doubtful, self._find)
 
     def _find(self, message: Outgoing, ask: Ask) -> list[CallbackNews]:
         found = []

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 
 from crm.channels import proofs
-from crm.channels.base import CallbackNews, Outgoing, ProviderAway
-from crm.channels.http_client import trusted_client
+from crm.channels.base import Account, CallbackNews, Outgoing, ProviderAway
+from crm.channels.http_client import provider_client
 from crm.channels.http_wire import Call
 
 Ask = Callable[[Call], object]
@@ -26,14 +26,14 @@ class _NotAsked(Exception):  # noqa: N818 - it names what happened
     """This one message cannot be searched for."""
 
 
-def find_each(doubtful: Sequence[Outgoing], find: Find) -> list[CallbackNews]:
+def find_each(account: Account, doubtful: Sequence[Outgoing], find: Find) -> list[CallbackNews]:
     """What a provider knows of each message, found in as many requests as `find` makes.
 
     Of whom it knows nothing there is no news, nor where it refuses one search. Where it stops
     answering, what it has said so far counts; ProviderAway if that is nothing.
     """
     found: list[CallbackNews] = []
-    with trusted_client(connections=1) as client:
+    with provider_client(account.guarded_but) as client:
         for message in doubtful:
             try:
                 found += find(message, lambda call: _answer(client, call))
@@ -47,16 +47,19 @@ def find_each(doubtful: Sequence[Outgoing], find: Find) -> list[CallbackNews]:
 
 
 def ask_each(
-    doubtful: Sequence[Outgoing], write: Callable[[Outgoing], Call], read: Read
+    account: Account,
+    doubtful: Sequence[Outgoing],
+    write: Callable[[Outgoing], Call],
+    read: Read,
 ) -> list[CallbackNews]:
     """The same where one request for each message is enough."""
-    return find_each(doubtful, lambda message, ask: read(message, ask(write(message))))
+    return find_each(account, doubtful, lambda message, ask: read(message, ask(write(message))))
 
 
-def ask_once(call: Call) -> object:
+def ask_once(account: Account, call: Call) -> object:
     """The JSON of one answer, nothing where there is no such thing; ProviderAway otherwise."""
     try:
-        with trusted_client(connections=1) as client:
+        with provider_client(account.guarded_but) as client:
             return _answer(client, call)
     except (httpx.HTTPError, ValueError, _NotAsked) as error:
         raise _away(error) from error

@@ -1,5 +1,6 @@
 """What every adapter promises: the data that crosses its border and the protocol it fulfils."""
 
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -54,6 +55,9 @@ BLOCKED = "block"
 # CallbackNews.reason of a failure that closes the address: the provider knows that it is dead.
 UNDELIVERABLE = "undeliverable"
 
+# Characters that are not shown as they are: controls, what turns a line around, half letters.
+_UNSEEN = {"Cc": " ", "Zl": " ", "Zp": " ", "Cf": "", "Cs": "\ufffd"}
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -75,7 +79,9 @@ class Account:
     """Where one provider is reached and with which secrets; what `registry.adapter_for` takes.
 
     `name` tells accounts of one provider apart: callbacks come to it, and messages keep it.
-    `options` and `secrets` are what the adapter's `fields` ask for.
+    `options` and `secrets` are what the adapter's `fields` ask for. Where staff say where it is, it
+    leads to public addresses only, `guarded_but` for the places that the operator has named;
+    nothing there means that the address is the operator's own word.
     """
 
     provider: str
@@ -86,6 +92,7 @@ class Account:
     name: str = ""
     options: tuple[tuple[str, str], ...] = ()
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    guarded_but: tuple[str, ...] | None = ()
 
     def option(self, name: str, default: str = "") -> str:
         """What staff said for a field that is no secret."""
@@ -182,6 +189,18 @@ class HeldMail:
 
     identity: str
     recipient: str
+
+
+def legible(text: str, most: int = 500) -> str:
+    """Words of the other side as they may be kept and shown: on one line, and nothing unseen."""
+    seen = "".join(map(_seen, text[: 4 * most]))
+    return " ".join(seen.split())[:most]
+
+
+def _seen(letter: str) -> str:
+    if letter.isascii() and letter.isprintable():
+        return letter
+    return _UNSEEN.get(unicodedata.category(letter), letter)
 
 
 class CallbackRefused(Exception):  # noqa: N818 - it names what happened, as the views say it

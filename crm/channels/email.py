@@ -34,7 +34,7 @@ class EmailAdapter:
 
     def __init__(self, account: Account) -> None:
         self.account = account
-        self._server = Server.from_url(account.url)
+        self._server = Server.from_url(account.url, guarded_but=account.guarded_but)
         self._kept = KeptWires()
 
     def send_many(self, batch: Sequence[Outgoing], *, journal: Journal) -> Iterator[Outcome]:

@@ -1,55 +1,46 @@
 """The one way out by HTTP: kept connections, no redirects, and no way into the private network."""
 
-import ipaddress
-import socket
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import httpx
 
-# IPv6 addresses that stand for the IPv4 address in their last four bytes.
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-# All of IPv6 that is given to anybody; beside it are old and local forms that hide IPv4.
-_IPV6_IN_USE = ipaddress.ip_network("2000::/3")
-# Public by their number, but answered by the host of a cloud, and told its secrets.
-_OF_CLOUDS = tuple(
-    map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32"))
-)
-_DOCUMENTATION = ipaddress.ip_network("3fff::/20")
+from crm import reach
+
+# As much as is read of what a provider answers, and for how long.
+_MOST_BYTES = 8_000_000
+_MOST_SECONDS = 60.0
 
 
-class AddressRefused(httpx.RequestError):
+class AddressRefused(httpx.ConnectError):
     """The address leads into a private network, or is no web address."""
 
 
+class AnswerTooLong(httpx.ReadError):
+    """The answer does not end in time, or is packed although nobody asked for that."""
+
+
 def trusted_client(*, timeout: float = 10.0, connections: int = 50) -> httpx.Client:
-    """A client for addresses the operator has configured, such as a provider's."""
+    """A client for addresses of this installation itself, such as that of its own web."""
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
     return httpx.Client(timeout=timeout, limits=limits, trust_env=False)
 
 
 def guarded_client(*, allowed_hosts: Collection[str] = (), timeout: float = 10.0) -> httpx.Client:
     """A client for addresses that staff or customers gave: public hosts only, unless allowed."""
-    return httpx.Client(timeout=timeout, transport=_Guard(frozenset(allowed_hosts)))
+    return httpx.Client(timeout=timeout, transport=_Guard(allowed_hosts))
 
 
-def public_address(host: str, port: int) -> str:
-    """The address to connect to for a host, or AddressRefused if any of its addresses is private.
-
-    The caller connects to what was checked, so that a name cannot change its mind in between.
-    """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise AddressRefused(f"{host} cannot be found.") from error
-    addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
-    if not addresses or not all(_is_public(address) for address in addresses):
-        raise AddressRefused(f"{host} is not a public address.")
-    return addresses[0]
+def provider_client(guarded_but: Collection[str] | None, *, timeout: float = 10.0) -> httpx.Client:
+    """A client for the provider of an account (see Account.guarded_but); answers have an end."""
+    return httpx.Client(
+        timeout=timeout, transport=_Bounded(guarded_but), headers={"Accept-Encoding": "identity"}
+    )
 
 
 class _Guard(httpx.HTTPTransport):
-    def __init__(self, allowed: frozenset[str]) -> None:
+    def __init__(self, allowed: Collection[str] | None) -> None:
         super().__init__(trust_env=False, retries=0)
         self._allowed = allowed
 
@@ -57,30 +48,57 @@ class _Guard(httpx.HTTPTransport):
         url = request.url
         if url.scheme not in {"http", "https"} or url.userinfo:
             raise AddressRefused(f"{url.scheme or 'this'} is no web address.", request=request)
-        if url.host not in self._allowed:
-            port = url.port or (443 if url.scheme == "https" else 80)
-            extensions: dict[str, Any] = {**request.extensions, "sni_hostname": url.host}
-            request = httpx.Request(
-                request.method,
-                url.copy_with(host=public_address(url.host, port)),
-                headers=request.headers,  # Host stays the name that was asked for
-                stream=request.stream,
-                extensions=extensions,
-            )
-        return super().handle_request(request)
+        if self._allowed is None:
+            return super().handle_request(request)
+        port = url.port or (443 if url.scheme == "https" else 80)
+        try:
+            numbers = reach.addresses(url.host, port, but=self._allowed)
+        except reach.AddressRefused as error:
+            raise AddressRefused(str(error), request=request) from error
+        for number in numbers[:-1]:
+            try:
+                return super().handle_request(_at(request, number))
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                continue  # nothing of it has left: the next address may answer
+        return super().handle_request(_at(request, numbers[-1]))
 
 
-def _is_public(address: str) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    mapped = getattr(parsed, "ipv4_mapped", None) or getattr(parsed, "sixtofour", None)
-    if parsed in _NAT64:
-        mapped = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
-    if mapped is not None:
-        parsed = mapped
-    elif parsed.version == 6 and (parsed not in _IPV6_IN_USE or parsed in _DOCUMENTATION):
-        return False
-    is_local = any(parsed in network for network in _OF_CLOUDS)
-    return parsed.is_global and not parsed.is_multicast and not is_local
+class _Bounded(_Guard):
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = super().handle_request(request)
+        if answer.headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
+            answer.close()
+            raise AnswerTooLong("The answer is packed.", request=request)
+        assert isinstance(answer.stream, httpx.SyncByteStream)
+        answer.stream = _Measured(answer.stream)
+        return answer
+
+
+class _Measured(httpx.SyncByteStream):
+    """An answer that ends, whatever the other side would like."""
+
+    def __init__(self, stream: httpx.SyncByteStream) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        size, until = 0, time.monotonic() + _MOST_SECONDS
+        for piece in self._stream:
+            size += len(piece)
+            if size > _MOST_BYTES or time.monotonic() > until:
+                raise AnswerTooLong("The answer has no end.")
+            yield piece
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _at(request: httpx.Request, number: str) -> httpx.Request:
+    """The same request to an address that was checked."""
+    extensions: dict[str, Any] = {**request.extensions, "sni_hostname": request.url.host}
+    return httpx.Request(
+        request.method,
+        request.url.copy_with(host=number),
+        headers=request.headers,  # Host stays the name that was asked for
+        stream=request.stream,
+        extensions=extensions,
+    )

@@ -21,10 +21,12 @@ from crm.channels.base import (
     Journal,
     Outcome,
     Outgoing,
+    legible,
 )
 from crm.channels.http_wire import (
     Answer,
     Call,
+    Forbidden,
     Origin,
     Unanswered,
     Unfit,
@@ -61,7 +63,8 @@ class _Batch:
 class ManyRequests:
     """Sends batches: up to `in_flight` requests at once, `per_second` of them (0 is no limit).
 
-    With `guarded_but` only public addresses are called, but for the hosts it names.
+    With `guarded_but` only public addresses are called, but for the places it names. Where each
+    recipient has an address of its own, `is_one_place` says no: one that is dead is dead alone.
     """
 
     def __init__(
@@ -70,9 +73,11 @@ class ManyRequests:
         in_flight: int = IN_FLIGHT,
         per_second: float = 0.0,
         guarded_but: Collection[str] | None = None,
+        is_one_place: bool = True,
     ) -> None:
         self._in_flight = in_flight
         self._guarded_but = guarded_but
+        self._is_one_place = is_one_place
         self._pace = Pace(per_second)
         self._idle: dict[Origin, list[Wire]] = {}
         self._kept_loop: asyncio.AbstractEventLoop | None = None
@@ -147,7 +152,7 @@ class ManyRequests:
 
     def _given_up(self, batch: _Batch, message: Outgoing) -> Outcome | None:
         """The outcome of a message whose provider nobody has reached in this batch so far."""
-        if batch.answered or batch.unreached < self._in_flight or self._guarded_but is not None:
+        if batch.answered or batch.unreached < self._in_flight or not self._is_one_place:
             return None
         return failed(message, UNREACHABLE, "Nobody answers there.", retry_after=RETRY_AFTER)
 
@@ -163,12 +168,19 @@ class ManyRequests:
             outcome = await self._exchanged(batch, index, message)
         except Unreached as error:
             batch.unreached += 1
-            outcome = failed(message, UNREACHABLE, str(error), retry_after=RETRY_AFTER)
+            outcome = self._not_reached(message, error)
         except Unanswered as error:
-            outcome = Outcome(message.message_id, IN_DOUBT, reason=UNANSWERED, detail=str(error))
+            detail = legible(str(error))
+            outcome = Outcome(message.message_id, IN_DOUBT, reason=UNANSWERED, detail=detail)
         except Unfit as error:
             outcome = failed(message, REJECTED, str(error))
         self._settle(batch, index, outcome)
+
+    def _not_reached(self, message: Outgoing, error: Unreached) -> Outcome:
+        """A recipient may be given up; the provider's own address is mended by somebody."""
+        if isinstance(error, Forbidden) and not self._is_one_place:
+            return failed(message, REJECTED, str(error))
+        return failed(message, UNREACHABLE, str(error), retry_after=RETRY_AFTER)
 
     async def _exchanged(self, batch: _Batch, index: int, message: Outgoing) -> Outcome:
         call = batch.write(message)
@@ -212,6 +224,7 @@ def failed(
     message: Outgoing, reason: str, detail: str, *, retry_after: float | None = None
 ) -> Outcome:
     """The outcome of a message that was refused; what may be tried again says when."""
+    detail = legible(detail)
     if retry_after is None and reason in RETRYABLE_REASONS:
         retry_after = RETRY_AFTER
     return Outcome(message.message_id, FAILED, "", reason, detail, retry_after)

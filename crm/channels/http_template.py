@@ -29,9 +29,8 @@ from crm.channels.base import (
     Outcome,
     Outgoing,
 )
-from crm.channels.http_many import ManyRequests, failed, sent
+from crm.channels.http_many import failed, sent
 from crm.channels.http_wire import Answer, Call
-from crm.channels.pace import per_second
 from crm.channels.posting import SMS_FIELDS, TOKEN_FIELD, PostingAdapter, refused
 
 WORDS = {
@@ -53,7 +52,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 class HttpTemplateAdapter(PostingAdapter):
-    """One request a message, as staff have written it; only public addresses are called."""
+    """One request a message, as staff have written it."""
 
     label: ClassVar[str] = "HTTP"
     fields = (
@@ -111,18 +110,12 @@ class HttpTemplateAdapter(PostingAdapter):
 
     def __init__(self, account: Account) -> None:
         super().__init__(account)
-        self._requests = ManyRequests(
-            per_second=per_second(account.option("per_second")), guarded_but=self.allowed_hosts
-        )
         self._words = WORDS | {
             theirs.lower(): _MEANINGS[ours]
             for line in account.option("callback_words").splitlines()
             for theirs, _, ours in [line.strip().rpartition(" ")]
             if ours in _MEANINGS
         }
-
-    # Hosts that need not be public; the tests' own provider is one.
-    allowed_hosts: ClassVar[tuple[str, ...]] = ()
 
     def write(self, message: Outgoing) -> Call:
         """The request that staff have written, with the message in its places."""

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from urllib.parse import urlsplit
@@ -11,8 +12,8 @@ from urllib.parse import urlsplit
 import certifi
 import h11
 
-from crm.channels.base import ProviderAway
-from crm.channels.http_client import AddressRefused, public_address
+from crm import reach
+from crm.channels.base import ProviderAway, legible
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
@@ -47,7 +48,7 @@ class Answer:
 
     def text(self) -> str:
         """The beginning of the body, as it may be shown to staff."""
-        return self.body[:2000].decode("utf-8", "replace")[:500].replace("\x00", "")
+        return legible(self.body[:2000].decode("utf-8", "replace"))
 
     def json(self) -> dict[str, object]:
         """The body's JSON object; empty where it is none."""
@@ -60,6 +61,10 @@ class Answer:
 
 class Unreached(ProviderAway):
     """No connection could be made: nothing of the request has left."""
+
+
+class Forbidden(Unreached):
+    """The address leads where none of this kind may go: nothing has left."""
 
 
 class Unanswered(Exception):  # noqa: N818 - it names what happened
@@ -177,27 +182,49 @@ class Wire:
 
 
 async def connect(origin: Origin, *, guarded_but: Collection[str] | None = None) -> Wire:
-    """Open a connection; Unreached where nobody answers, Unfit where the address is forbidden.
+    """Open a connection for HTTP; see `open_stream`."""
+    reader, writer = await open_stream(origin, guarded_but=guarded_but)
+    return Wire(origin, reader, writer)
 
-    With `guarded_but`, only public addresses are connected to, but for the hosts it names.
+
+async def open_stream(
+    origin: Origin, *, guarded_but: Collection[str] | None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect; Unreached where nobody answers, Forbidden where the address is private.
+
+    With `guarded_but`, only public addresses are connected to, but for the places it names.
     """
-    host = origin.host
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            if guarded_but is not None and host not in guarded_but:
-                host = await asyncio.to_thread(public_address, host, origin.port)
-            reader, writer = await asyncio.open_connection(
-                host,
-                origin.port,
-                ssl=tls() if origin.is_tls else None,
-                server_hostname=origin.host if origin.is_tls else None,
-            )
-    except AddressRefused as error:
+            hosts = [origin.host]
+            if guarded_but is not None:
+                hosts = await asyncio.to_thread(
+                    reach.addresses, origin.host, origin.port, but=guarded_but
+                )
+            return await _first_open(origin, hosts)
+    except reach.AddressRefused as error:
         # A name that nobody knows today may be known tomorrow; a private address stays one.
-        raise (Unreached if error.__cause__ else Unfit)(str(error)) from error
+        raise (Unreached if error.__cause__ else Forbidden)(str(error)) from error
     except (OSError, TimeoutError) as error:
         raise Unreached(str(error) or "No connection in time.") from error
-    return Wire(origin, reader, writer)
+
+
+async def _first_open(
+    origin: Origin, hosts: Sequence[str]
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to the first of the addresses that answers."""
+    *others, last = hosts
+    for host in others:
+        with suppress(OSError):
+            return await _opened(origin, host)
+    return await _opened(origin, last)
+
+
+async def _opened(origin: Origin, host: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to one address; its certificate must be for the name."""
+    if not origin.is_tls:
+        return await asyncio.open_connection(host, origin.port)
+    return await asyncio.open_connection(host, origin.port, ssl=tls(), server_hostname=origin.host)
 
 
 @cache

@@ -95,7 +95,9 @@ class MessageBirdAdapter(PostingAdapter):
 
     def check(self) -> str:
         """Ask for the balance."""
-        return asked(f"{self.base}/balance", headers={"Authorization": self._credentials()})
+        return asked(
+            self.account, f"{self.base}/balance", headers={"Authorization": self._credentials()}
+        )
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check the signed token: its key, its time, the address and the body it is about."""
@@ -143,7 +145,7 @@ class MessageBirdAdapter(PostingAdapter):
 
     def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
         """Ask for the messages to each number; the reference of one is our key."""
-        return ask_each(doubtful, self._messages, _found)
+        return ask_each(self.account, doubtful, self._messages, _found)
 
     def _messages(self, message: Outgoing) -> Call:
         number = message.recipient.lstrip("+")

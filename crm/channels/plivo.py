@@ -93,7 +93,9 @@ class PlivoAdapter(PostingAdapter):
 
     def check(self) -> str:
         """Ask for the account itself."""
-        return asked(f"{self._address()}/", headers={"Authorization": self._credentials()})
+        return asked(
+            self.account, f"{self._address()}/", headers={"Authorization": self._credentials()}
+        )
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check the signature of version 3; it has no time, so that repeats are told by content."""

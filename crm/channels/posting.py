@@ -20,7 +20,7 @@ from crm.channels.base import (
     Outcome,
     Outgoing,
 )
-from crm.channels.http_client import trusted_client
+from crm.channels.http_client import provider_client
 from crm.channels.http_many import RETRY_AFTER, ManyRequests, failed
 from crm.channels.http_wire import Answer, Call
 from crm.channels.pace import per_second
@@ -67,7 +67,9 @@ class PostingAdapter:
     def __init__(self, account: Account) -> None:
         self.account = account
         prices(account)
-        self._requests = ManyRequests(per_second=per_second(account.option("per_second")))
+        self._requests = ManyRequests(
+            per_second=per_second(account.option("per_second")), guarded_but=account.guarded_but
+        )
 
     @property
     def base(self) -> str:
@@ -133,19 +135,23 @@ def wait_told(answer: Answer, otherwise: float = RETRY_AFTER) -> float:
     return min(_LONGEST_PAUSE, max(1.0, told))
 
 
-def asked(url: str, *, headers: dict[str, str], wrong: Sequence[int] = (401, 403)) -> str:
+def asked(
+    account: Account, url: str, *, headers: dict[str, str], wrong: Sequence[int] = (401, 403)
+) -> str:
     """Ask a provider something that is free; gives what is wrong with the account, or nothing."""
-    return asked_by(Call(url, tuple(headers.items()), method="GET"), wrong=wrong)
+    return asked_by(account, Call(url, tuple(headers.items()), method="GET"), wrong=wrong)
 
 
-def asked_by(call: Call, *, wrong: Sequence[int] = (401, 403), fine: Sequence[int] = ()) -> str:
+def asked_by(
+    account: Account, call: Call, *, wrong: Sequence[int] = (401, 403), fine: Sequence[int] = ()
+) -> str:
     """The same by a request of any kind; answers with a status of `fine` are a success too."""
-    with trusted_client(connections=1) as client:
+    with provider_client(account.guarded_but) as client:
         try:
             answer = client.request(
                 call.method, call.url, headers=dict(call.headers), content=call.body or None
             )
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             return f"{type(error).__name__}: {error}"
     if answer.status_code in wrong:
         return f"The provider refuses the credentials ({answer.status_code})."

@@ -92,7 +92,7 @@ class SinchAdapter(PostingAdapter):
     def check(self) -> str:
         """Ask for the last batch."""
         url = f"{self._address()}/batches?page_size=1"
-        return asked(url, headers={"Authorization": self._credentials()})
+        return asked(self.account, url, headers={"Authorization": self._credentials()})
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check the HMAC over body, nonce and time, and the time."""
@@ -139,7 +139,7 @@ class SinchAdapter(PostingAdapter):
 
     def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
         """Ask for the batches of our reference."""
-        return ask_each(doubtful, self._batches, _found)
+        return ask_each(self.account, doubtful, self._batches, _found)
 
     def _batches(self, message: Outgoing) -> Call:
         # Of earlier than a day ago Sinch tells only if it is asked so.

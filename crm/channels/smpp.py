@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_noop as _
 
@@ -36,7 +37,7 @@ from crm.channels.base import (
     Outgoing,
 )
 from crm.channels.http_many import failed, sent
-from crm.channels.http_wire import Unanswered, Unreached
+from crm.channels.http_wire import Origin, Unanswered, Unreached
 from crm.channels.pace import Pace, per_second
 from crm.channels.posting import ONLY_BY_ITS_ID
 from crm.channels.smpp_session import LibraryMissing, Session, SmppRefused, library
@@ -165,7 +166,12 @@ class SmppAdapter:
             password=self.account.secret("password"),
             system_type=self.account.option("system_type"),
         )
-        return Session(self.account.url, bind=bind, delivered=delivered)
+        return Session(
+            _origin(self.account.url),
+            bind=bind,
+            delivered=delivered,
+            guarded_but=self.account.guarded_but,
+        )
 
     async def _send(
         self, batch: Sequence[Outgoing], journal: Journal, outcomes: dict[int, Outcome]
@@ -227,6 +233,12 @@ class SmppAdapter:
             _pdu(message, text, encoding, (self._reference, len(texts), number), joining)
             for number, text in enumerate(texts, start=1)
         ]
+
+
+def _origin(url: str) -> Origin:
+    parts = urlsplit(url)
+    is_tls = parts.scheme == "smpps"
+    return Origin(parts.hostname or "", parts.port or (3550 if is_tls else 2775), is_tls)
 
 
 def read_delivery(pdu: bytes) -> dict[str, object]:

@@ -6,13 +6,12 @@ The library `aiosmpplib` is an optional extra; it is imported only where an acco
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import ModuleType, TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from crm.channels.base import ProviderAway
-from crm.channels.http_wire import ANSWER_SECONDS, CONNECT_SECONDS, Unanswered, Unreached, tls
+from crm.channels.http_wire import ANSWER_SECONDS, Origin, Unanswered, Unreached, open_stream
 
 _HEADER = 16
 _LONGEST = 65_536
@@ -45,24 +44,23 @@ def library() -> ModuleType:
 class Session:
     """A bound connection; requests of ours wait for their answers, theirs go to `delivered`."""
 
-    def __init__(self, url: str, *, bind: Any, delivered: Callable[[bytes], None]) -> None:
-        self._url, self._bind, self._delivered = urlsplit(url), bind, delivered
+    def __init__(
+        self,
+        origin: Origin,
+        *,
+        bind: Any,
+        delivered: Callable[[bytes], None],
+        guarded_but: Collection[str] | None,
+    ) -> None:
+        self._origin, self._bind, self._delivered = origin, bind, delivered
+        self._guarded_but = guarded_but
         self._numbers = itertools.cycle(range(1, 0x7FFFFFFF))
         self._waiting: dict[int, asyncio.Future[tuple[Any, bytes]]] = {}
         self._pdus = library()
 
     async def __aenter__(self) -> Self:
         """Connect and bind; Unreached or SmppRefused if that cannot be."""
-        is_tls = self._url.scheme == "smpps"
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                self._reader, self._writer = await asyncio.open_connection(
-                    self._url.hostname,
-                    self._url.port or (3550 if is_tls else 2775),
-                    ssl=tls() if is_tls else None,
-                )
-        except (OSError, TimeoutError) as error:
-            raise Unreached(str(error) or "No connection in time.") from error
+        self._reader, self._writer = await open_stream(self._origin, guarded_but=self._guarded_but)
         self._reading = asyncio.create_task(self._read_all())
         try:
             header, _ = await self.ask(self._bind)

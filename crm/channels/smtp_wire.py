@@ -4,8 +4,12 @@ import base64
 import socket
 import ssl
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from crm import reach
+from crm.channels.base import legible
 
 _MAX_REPLY = 64_000
 _TOO_SLOW = "The server did not answer in time."
@@ -53,9 +57,11 @@ class Server:
     connections: int
     timeout: float
     hello: str
+    # See Account.guarded_but.
+    guarded_but: Collection[str] | None = ()
 
     @classmethod
-    def from_url(cls, url: str) -> "Server":
+    def from_url(cls, url: str, *, guarded_but: Collection[str] | None = ()) -> "Server":
         """Read an address such as `smtps://me:secret@mail.example:465?connections=4`."""
         parts = urlsplit(url)
         options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
@@ -78,6 +84,7 @@ class Server:
             connections=max(1, min(16, int(options.get("connections", "2")))),
             timeout=float(options.get("timeout", "60")),
             hello=options.get("hello") or socket.getfqdn() or "localhost",
+            guarded_but=guarded_but,
         )
 
 
@@ -88,8 +95,8 @@ class Wire:
         self.sent = 0
         self.features: dict[str, str] = {}
         self._buffer = b""
-        self._socket: socket.socket = socket.create_connection(
-            (server.host, server.port), timeout=server.timeout
+        self._socket: socket.socket = reach.connect(
+            server.host, server.port, timeout=server.timeout, but=server.guarded_but
         )
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -128,7 +135,7 @@ class Wire:
             if len(line) < 4 or line[3] != "-":
                 if not line[:3].isdigit():
                     raise ConnectionError(f"The server speaks no SMTP: {line[:80]!r}")
-                return Reply(int(line[:3]), " ".join(lines).strip()[:500])
+                return Reply(int(line[:3]), legible(" ".join(lines)))
 
     def ask(self, command: str) -> Reply:
         """Write one command and read its reply."""
@@ -199,7 +206,7 @@ class Wire:
             lines.append(line[4:])
             if line[3:4] != "-":
                 break
-        self._must(Reply(int(line[:3]), lines[-1]))
+        self._must(Reply(int(line[:3]), legible(lines[-1])))
         pairs = (feature.partition(" ") for feature in lines[1:])
         self.features = {name.upper(): value for name, _, value in pairs}
 

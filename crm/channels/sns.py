@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from crm.channels import proofs
 from crm.channels.base import CallbackRefused, CallbackRequest
 from crm.channels.callbacks import read_json, text
-from crm.channels.http_client import guarded_client, trusted_client
+from crm.channels.http_client import provider_client
 from crm.channels.mailing import RETRIED_FOR
 
 _HOST = re.compile(r"sns\.[a-z0-9-]{3,40}\.amazonaws\.com(\.cn)?")
@@ -29,11 +30,14 @@ _SIGNED = {
 _HASHES: dict[str, type[hashes.HashAlgorithm]] = {"1": hashes.SHA1, "2": hashes.SHA256}
 
 
-def prove(request: CallbackRequest, *, topic: str, trusted: str) -> None:
+def prove(
+    request: CallbackRequest, *, topic: str, trusted: str, guarded_but: tuple[str, ...] | None = ()
+) -> None:
     """Refuse the callback unless SNS has signed it lately, for this topic of ours.
 
     Anybody may make a topic that calls us: the signature alone proves only that it is SNS.
-    `trusted` is another address of Amazon's that the operator has configured, or nothing.
+    `trusted` is another address that the account has for Amazon's, or nothing, and `guarded_but`
+    what that may lead to (see Account).
     """
     raw = read_json(request)
     names, algorithm = _SIGNED.get(text(raw, "Type")), _HASHES.get(text(raw, "SignatureVersion"))
@@ -45,7 +49,7 @@ def prove(request: CallbackRequest, *, topic: str, trusted: str) -> None:
     # A subject is signed only where there is one.
     lines = [f"{name}\n{text(raw, name)}\n" for name in names if raw.get(name) is not None]
     try:
-        key = _certificate(place, trusted).public_key()
+        key = _certificate(place, _beyond(place, trusted, guarded_but)).public_key()
         if not isinstance(key, rsa.RSAPublicKey):
             raise CallbackRefused("The certificate of the callback has no RSA key.")
         given = base64.b64decode(text(raw, "Signature"), validate=True)
@@ -56,7 +60,9 @@ def prove(request: CallbackRequest, *, topic: str, trusted: str) -> None:
     proofs.prove_fresh(signed_at, request, within=RETRIED_FOR)
 
 
-def confirm(request: CallbackRequest, *, trusted: str) -> None:
+def confirm(
+    request: CallbackRequest, *, trusted: str, guarded_but: tuple[str, ...] | None = ()
+) -> None:
     """Follow the address by which a proven callback asks whether its topic may call us."""
     raw = read_json(request)
     if text(raw, "Type") != "SubscriptionConfirmation":
@@ -64,11 +70,11 @@ def confirm(request: CallbackRequest, *, trusted: str) -> None:
     place = text(raw, "SubscribeURL")
     if not _is_amazons(place, trusted=trusted):
         raise CallbackRefused("The address that confirms the topic is none of Amazon's.")
-    _fetched(place, trusted)
+    _fetched(place, _beyond(place, trusted, guarded_but))
 
 
 def _is_amazons(url: str, *, trusted: str) -> bool:
-    """Whether an address is one of SNS, or under the one that the operator has configured."""
+    """Whether an address is one of SNS, or under the one of the account."""
     if trusted and url.startswith(f"{trusted}/"):
         return True
     try:
@@ -79,15 +85,19 @@ def _is_amazons(url: str, *, trusted: str) -> bool:
     return parts.scheme == "https" and usual and bool(_HOST.fullmatch(parts.hostname or ""))
 
 
+def _beyond(url: str, trusted: str, guarded_but: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Which private places an address may lead to: those of the account, for its own alone."""
+    return guarded_but if trusted and url.startswith(f"{trusted}/") else ()
+
+
 @lru_cache(maxsize=32)
-def _certificate(url: str, trusted: str) -> x509.Certificate:
+def _certificate(url: str, guarded_but: tuple[str, ...] | None) -> x509.Certificate:
     """The certificate at an address of Amazon's, fetched once."""
-    return x509.load_pem_x509_certificate(_fetched(url, trusted))
+    return x509.load_pem_x509_certificate(_fetched(url, guarded_but))
 
 
-def _fetched(url: str, trusted: str) -> bytes:
-    is_ours = bool(trusted) and url.startswith(f"{trusted}/")
-    with trusted_client(connections=1) if is_ours else guarded_client() as client:
+def _fetched(url: str, guarded_but: Collection[str] | None) -> bytes:
+    with provider_client(guarded_but) as client:
         try:
             answer = client.get(url)
         except httpx.HTTPError as error:

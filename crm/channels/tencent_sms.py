@@ -29,7 +29,7 @@ from crm.channels.base import (
     Outgoing,
 )
 from crm.channels.callbacks import text
-from crm.channels.http_client import trusted_client
+from crm.channels.http_client import provider_client
 from crm.channels.http_many import failed, sent
 from crm.channels.http_wire import Answer, Call
 from crm.channels.posting import (
@@ -121,7 +121,7 @@ class TencentSmsAdapter(PostingAdapter):
             "International": 0,
         }
         call = self._call("DescribeSmsTemplateList", known)
-        with trusted_client(connections=1) as client:
+        with provider_client(self.account.guarded_but) as client:
             answer = client.post(call.url, headers=dict(call.headers), content=call.body)
         found = Answer(answer.status_code, {}, answer.content).json().get("Response")
         if not isinstance(found, dict):

@@ -128,7 +128,9 @@ class TwilioAdapter(PostingAdapter):
 
     def check(self) -> str:
         """Ask for the account itself."""
-        return asked(f"{self._address()}.json", headers={"Authorization": self._credentials()})
+        return asked(
+            self.account, f"{self._address()}.json", headers={"Authorization": self._credentials()}
+        )
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check `X-Twilio-Signature`; Twilio signs no time, so that repeats are told by content."""

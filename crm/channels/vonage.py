@@ -111,7 +111,7 @@ class VonageAdapter(PostingAdapter):
             "api_key": self.account.option("api_key"),
             "api_secret": self.account.secret("api_secret"),
         }
-        return asked(f"{base}/account/get-balance?{urlencode(known)}", headers={})
+        return asked(self.account, f"{base}/account/get-balance?{urlencode(known)}", headers={})
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check the signed token: its secret, its age, and that it is about this body."""

@@ -95,7 +95,9 @@ class WebPushAdapter(PostingAdapter):
     def __init__(self, account: Account) -> None:
         super().__init__(account)
         self._requests = ManyRequests(
-            per_second=per_second(account.option("per_second")), guarded_but=self.allowed_hosts
+            per_second=per_second(account.option("per_second")),
+            guarded_but=self.allowed_hosts,
+            is_one_place=False,
         )
         self._tokens: dict[str, tuple[str, float]] = {}
 

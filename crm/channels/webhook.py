@@ -50,7 +50,9 @@ class WebhookAdapter(PostingAdapter):
     def __init__(self, account: Account) -> None:
         super().__init__(account)
         self._requests = ManyRequests(
-            per_second=per_second(account.option("per_second")), guarded_but=self.allowed_hosts
+            per_second=per_second(account.option("per_second")),
+            guarded_but=self.allowed_hosts,
+            is_one_place=False,
         )
 
     def write(self, message: Outgoing) -> Call:

@@ -1,13 +1,18 @@
 """What every kind of mailbox can be asked, whatever its protocol."""
 
+import socket
 import ssl
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
+from crm import reach
+
 TIMEOUT_SECONDS = 20.0
 # A bounce tells what it has to tell at its beginning; the reader looks at half of this.
 MAX_BYTES = 1024 * 1024
+# By protocol and whether it begins with TLS.
+_PORTS = {("imap", True): 993, ("imap", False): 143, ("pop3", True): 995, ("pop3", False): 110}
 
 
 class BoxError(Exception):
@@ -29,11 +34,22 @@ class Place:
     user: str
     password: str = field(repr=False)
     folder: str = "INBOX"
+    # Private places that it may be at: those that the operator has named.
+    guarded_but: tuple[str, ...] = ()
+
+    @property
+    def at_port(self) -> int:
+        """Its port, or the usual one of its protocol."""
+        return self.port or _PORTS[self.protocol, self.security == "tls"]
 
     @cached_property
     def context(self) -> ssl.SSLContext:
         """How its certificate is checked."""
         return ssl.create_default_context()
+
+    def connect(self) -> socket.socket:
+        """Connect to where it is, if that is no private place that nobody has named."""
+        return reach.connect(self.host, self.at_port, timeout=TIMEOUT_SECONDS, but=self.guarded_but)
 
 
 class Box(Protocol):

@@ -3,6 +3,7 @@
 import base64
 import imaplib
 import re
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +12,25 @@ from crm.postboxes.base import MAX_BYTES, TIMEOUT_SECONDS, BoxError, MailRefused
 
 _FAILURES = (OSError, imaplib.IMAP4.error, ssl.SSLError, UnicodeError)
 _VALIDITY = re.compile(rb"^\d+$")
-_PORTS = {"tls": 993}
-_PORT = 143
+
+
+class _Plain(imaplib.IMAP4):
+    """IMAP to an address that was checked."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        super().__init__(place.host, place.at_port, timeout=TIMEOUT_SECONDS)
+
+    def _create_socket(self, timeout: float) -> socket.socket:
+        return self._place.connect()
+
+
+class _Sealed(_Plain):
+    """The same over TLS."""
+
+    def _create_socket(self, timeout: float) -> socket.socket:
+        plain = super()._create_socket(timeout)
+        return self._place.context.wrap_socket(plain, server_hostname=self.host)
 
 
 class ImapBox:
@@ -97,12 +115,9 @@ class ImapBox:
 
 
 def _connect(place: Place) -> imaplib.IMAP4:
-    port = place.port or _PORTS.get(place.security, _PORT)
     if place.security == "tls":
-        return imaplib.IMAP4_SSL(
-            place.host, port, ssl_context=place.context, timeout=TIMEOUT_SECONDS
-        )
-    server = imaplib.IMAP4(place.host, port, timeout=TIMEOUT_SECONDS)
+        return _Sealed(place)
+    server = _Plain(place)
     if place.security == "starttls":
         server.starttls(ssl_context=place.context)
     return server

@@ -1,6 +1,7 @@
 """Mailboxes over POP3 (RFC 1939), by unique numbers (UIDL)."""
 
 import poplib
+import socket
 from contextlib import suppress
 
 from crm.postboxes.base import MAX_BYTES, TIMEOUT_SECONDS, BoxError, MailRefused, Place
@@ -14,17 +15,25 @@ _GIANT = 64 * 1024 * 1024
 
 
 class _Plain(poplib.POP3):
-    """POP3 that reads long lines."""
+    """POP3 to an address that was checked, which reads long lines."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        super().__init__(place.host, place.at_port, timeout=TIMEOUT_SECONDS)
+
+    def _create_socket(self, timeout: float) -> socket.socket:
+        return self._place.connect()
 
     def _getline(self) -> tuple[bytes, int]:
         return _line_of(self)
 
 
-class _Sealed(poplib.POP3_SSL):
-    """POP3 over TLS that reads long lines."""
+class _Sealed(_Plain):
+    """The same over TLS."""
 
-    def _getline(self) -> tuple[bytes, int]:
-        return _line_of(self)
+    def _create_socket(self, timeout: float) -> socket.socket:
+        plain = super()._create_socket(timeout)
+        return self._place.context.wrap_socket(plain, server_hostname=self.host)
 
 
 class Pop3Box:
@@ -100,10 +109,8 @@ class Pop3Box:
 
 def _connect(place: Place) -> poplib.POP3:
     if place.security == "tls":
-        return _Sealed(
-            place.host, place.port or 995, timeout=TIMEOUT_SECONDS, context=place.context
-        )
-    server = _Plain(place.host, place.port or 110, timeout=TIMEOUT_SECONDS)
+        return _Sealed(place)
+    server = _Plain(place)
     if place.security == "starttls":
         server.stls(context=place.context)
     return server

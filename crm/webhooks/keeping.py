@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from crm import reach
 from crm.choices import WebhookState
 from crm.models import Webhook, WebhookDelivery
 from crm.webhooks.names import TEST
@@ -47,8 +48,6 @@ class Subscribed:
 
 def check_url(*, url: str) -> None:
     """Refuse what is no web address of a public host; the hosts that the settings allow pass."""
-    from crm.channels.http_client import AddressRefused, public_address
-
     try:
         parts = urlsplit(url)
         port, host = parts.port, parts.hostname
@@ -59,8 +58,8 @@ def check_url(*, url: str) -> None:
     if host in settings.WEBHOOK_ALLOWED_HOSTS:
         return
     try:
-        public_address(host, port or _PORTS[parts.scheme])
-    except AddressRefused as error:
+        reach.addresses(host, port or _PORTS[parts.scheme], but=settings.WEBHOOK_ALLOWED_HOSTS)
+    except reach.AddressRefused as error:
         raise WebhookRefused({"url": _("This host cannot be reached from outside.")}) from error
 
 

@@ -285,3 +285,76 @@ def test_an_adapter_is_told_how_many_its_account_takes(now: datetime) -> None:
 
     assert told == {"limited": "12.5", "free": ""}
     assert limited.options == free.options == {}
+
+
+@pytest.mark.parametrize(
+    ("provider", "url"),
+    [
+        ("email", "smtp://10.0.0.5"),
+        ("email", "smtps://user:secret@127.0.0.1"),
+        ("sms_http", "http://169.254.169.254/latest/meta-data/"),
+        ("sms_http", "https://[::ffff:10.0.0.1]:6379/"),
+        ("twilio", "http://0x7f000001:8000"),
+        ("http_template", "http://192.168.1.1/send?to={to}"),
+        ("http_template", "http://[::1/"),
+        ("smpp", "smpp://172.16.0.9:2775"),
+        ("smpp", "smpp://smsc.example:99999"),
+    ],
+)
+def test_an_account_in_a_private_network_is_not_kept(
+    now: datetime, provider: str, url: str
+) -> None:
+    channel = accounts.channel_of(provider=provider)
+    new = NewAccount("inside", channel, provider, {"url": url})
+
+    for refuse in (
+        lambda: accounts.check(wanted=new, account_id=None),
+        lambda: accounts.keep(new=new, now=now),
+    ):
+        with pytest.raises(ValidationError, match=r"PROVIDER_ALLOWED_HOSTS|no web address"):
+            refuse()
+
+    assert not ProviderAccount.objects.exists()
+
+
+def test_an_account_does_not_move_into_a_private_network(now: datetime) -> None:
+    row = kept(now)
+    wanted = NewAccount("first", "email", "memory", {"url": "smtp://127.0.0.1"})
+
+    with pytest.raises(ValidationError, match="PROVIDER_ALLOWED_HOSTS"):
+        accounts.change(account_id=row.pk, wanted=wanted)
+
+    row.refresh_from_db()
+    assert row.url == "memory://"
+
+
+def test_where_the_operator_allows_it_an_account_may_be_inside(
+    now: datetime, settings: Any
+) -> None:
+    settings.PROVIDER_ALLOWED_HOSTS = ["10.0.0.5:25"]
+
+    row = kept(now, provider="email", told={"url": "smtp://10.0.0.5"})
+
+    carried = accounts.named(name=row.name)
+    assert carried is not None
+    assert carried.account.guarded_but == ("10.0.0.5:25",)
+
+
+def test_an_address_of_the_settings_is_the_operators_own_word(settings: Any) -> None:
+    settings.EMAIL_URL, settings.PROVIDER_ALLOWED_HOSTS = "smtp://10.0.0.5", []
+
+    assert accounts.for_channel(channel="email").guarded_but is None
+
+
+def test_what_a_provider_says_is_kept_without_what_is_unseen(
+    asked: type[AskedAdapter], now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asked, "answer", "\x1b[2Jno\x00 entry\r\n" + "x" * 900)
+    row = kept(now, provider="asked", told={"token": "t"})
+    accounts.ask(account_id=row.pk, now=now)
+
+    accounts.check_due(now=now)
+
+    detail = AccountStanding.objects.get(name=row.name).health_detail
+    assert detail.startswith("[2Jno entry xxx")
+    assert len(detail) == 500

@@ -37,3 +37,12 @@ def test_a_folder_that_cannot_be_written_is_named(settings: object, tmp_path: Pa
     (problem,) = checks.journals_can_be_written()
 
     assert problem.id == "crm.E003"
+
+
+def test_a_private_place_that_is_none_is_said_with_how_to_mend_it(settings: object) -> None:
+    settings.PROVIDER_ALLOWED_HOSTS = ["10.0.0.0/8", "http://relay"]  # type: ignore[attr-defined]
+
+    (problem,) = checks.private_places_are_places()
+
+    assert "http://relay" in problem.msg
+    assert "PROVIDER_ALLOWED_HOSTS" in problem.hint

@@ -4,8 +4,10 @@ import ssl
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection
 
 from crm import mailboxes, messages, returned_mail, tasks
@@ -17,6 +19,11 @@ from tests.crm.test_returned_mail import UNKNOWN, returned
 pytestmark = pytest.mark.django_db
 HELLO = b"From: eve@other.example\nSubject: %d\n\nHello\n"
 BROKEN = b"From: eve@other.example\nSubject: broken\n\nHello\n"
+
+
+@pytest.fixture(autouse=True)
+def _servers_of_ours_may_be_asked(settings: Any) -> None:
+    settings.PROVIDER_ALLOWED_HOSTS = ["127.0.0.1"]
 
 
 @pytest.fixture(params=["imap", "pop3"])
@@ -330,3 +337,27 @@ def test_the_bell_reads_every_mailbox_that_is_due(store: mailserver.Store, now: 
     tasks.read_mailboxes()
 
     assert subjects() == ["1"]
+
+
+def test_a_mailbox_in_a_private_network_is_not_kept(
+    imap: mailserver.Store, now: datetime, settings: Any
+) -> None:
+    settings.PROVIDER_ALLOWED_HOSTS = ["127.0.0.1:1"]
+
+    with pytest.raises(ValidationError, match="PROVIDER_ALLOWED_HOSTS"):
+        mailbox(imap, now)
+
+    assert not Mailbox.objects.exists()
+
+
+def test_a_mailbox_whose_leave_was_taken_is_not_opened_any_more(
+    imap: mailserver.Store, now: datetime, settings: Any
+) -> None:
+    row = mailbox(imap, now)
+    settings.PROVIDER_ALLOWED_HOSTS = []
+
+    visit(now)
+
+    row.refresh_from_db()
+    assert (row.health, imap.fetched) == ("ailing", [])
+    assert "not a public address" in row.health_detail

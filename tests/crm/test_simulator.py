@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Queue
@@ -68,10 +69,20 @@ class Outbox:
         self.process = process
         self.http = f"http://127.0.0.1:{http_port}"
         self.email = EmailAdapter(
-            Account("email", f"smtp://127.0.0.1:{smtp_port}?hello=test", callback_secret=SECRET)
+            Account(
+                "email",
+                f"smtp://127.0.0.1:{smtp_port}?hello=test",
+                callback_secret=SECRET,
+                guarded_but=None,
+            )
         )
         self.account = Account(
-            "sms_http", f"{self.http}/sms/messages", "simulator", SECRET, "http://127.0.0.1:1/"
+            "sms_http",
+            f"{self.http}/sms/messages",
+            "simulator",
+            SECRET,
+            "http://127.0.0.1:1/",
+            guarded_but=None,
         )
 
     def post(self, path, data):
@@ -105,7 +116,7 @@ def outbox(web):
 
 
 def send_sms(outbox, *batch, callback_url="http://127.0.0.1:1/"):
-    account = Account("sms_http", outbox.account.url, "simulator", SECRET, callback_url)
+    account = replace(outbox.account, callback_url=callback_url)
     adapter = SmsHttpAdapter(account)
     outcomes = list(adapter.send_many(batch, journal=RememberingJournal()))
     adapter.close()

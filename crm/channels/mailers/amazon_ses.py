@@ -119,15 +119,22 @@ class AmazonSesAdapter(MailerAdapter):
 
     def check(self) -> str:
         """Ask for the account."""
-        return asked_by(self._signed(Call(f"{self.base}/v2/email/account", method="GET")))
+        return asked_by(
+            self.account, self._signed(Call(f"{self.base}/v2/email/account", method="GET"))
+        )
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check the signature of SNS, its age, and that it is our topic that speaks."""
-        sns.prove(request, topic=self.account.option("topic_arn"), trusted=self._trusted)
+        sns.prove(
+            request,
+            topic=self.account.option("topic_arn"),
+            trusted=self._trusted,
+            guarded_but=self.account.guarded_but,
+        )
 
     def confirm(self, request: CallbackRequest) -> None:
         """Tell SNS that its topic may call us."""
-        sns.confirm(request, trusted=self._trusted)
+        sns.confirm(request, trusted=self._trusted, guarded_but=self.account.guarded_but)
 
     def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
         """Read a notification; what SNS says of itself is no news."""

@@ -138,7 +138,7 @@ class BrevoAdapter(MailerAdapter):
 
     def check(self) -> str:
         """Ask for the account."""
-        return asked(f"{self.base}/account", headers=dict([self._credentials()]))
+        return asked(self.account, f"{self.base}/account", headers=dict([self._credentials()]))
 
     def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
         """Read one event, or the list of a batch."""
@@ -146,7 +146,7 @@ class BrevoAdapter(MailerAdapter):
 
     def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
         """Ask for the events of each address; those of a mail have our key as their tag."""
-        return ask_each(doubtful, self._events, _found)
+        return ask_each(self.account, doubtful, self._events, _found)
 
     def _events(self, message: Outgoing) -> Call:
         address = mime.parse_recipient(message.recipient).in_ascii().address

@@ -141,7 +141,7 @@ class MailerSendAdapter(MailerAdapter):
 
     def check(self) -> str:
         """Ask what is left of the quota."""
-        return asked(f"{self.base}/v1/api-quota", headers=dict([self._credentials()]))
+        return asked(self.account, f"{self.base}/v1/api-quota", headers=dict([self._credentials()]))
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check `Signature`: HMAC-SHA256 over the body, in hex."""
@@ -166,7 +166,7 @@ class MailerSendAdapter(MailerAdapter):
 
             return self._find(message, listed)
 
-        return find_each(doubtful, find)
+        return find_each(self.account, doubtful, find)
 
     def _find(
         self, message: Outgoing, listed: Callable[[str], list[dict[str, Any]]]

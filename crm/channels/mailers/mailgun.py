@@ -136,7 +136,7 @@ class MailgunAdapter(MailerAdapter):
         """Ask for the domain, or for any of them."""
         domain = self.account.option("domain")
         place = f"/v4/domains/{quote(domain, safe='')}" if domain else "/v4/domains?limit=1"
-        return asked(f"{self.base}{place}", headers=dict([self._credentials()]))
+        return asked(self.account, f"{self.base}{place}", headers=dict([self._credentials()]))
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check the signature over time and token."""
@@ -159,7 +159,7 @@ class MailgunAdapter(MailerAdapter):
 
     def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
         """Ask for the events of each mail by its Message-ID."""
-        return ask_each(doubtful, self._events, _found)
+        return ask_each(self.account, doubtful, self._events, _found)
 
     def _events(self, message: Outgoing) -> Call:
         sender = mime.parse_address(message.sender).in_ascii().address

@@ -126,7 +126,7 @@ class MailjetAdapter(MailerAdapter):
     def check(self) -> str:
         """Ask for the account's own profile."""
         headers = dict([self._credentials()])
-        return asked(f"{self.base}/v3/REST/myprofile", headers=headers)
+        return asked(self.account, f"{self.base}/v3/REST/myprofile", headers=headers)
 
     def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
         """Read one event or a list of them."""
@@ -134,7 +134,7 @@ class MailjetAdapter(MailerAdapter):
 
     def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
         """Ask for the mails of our custom id."""
-        return ask_each(doubtful, self._search, _found)
+        return ask_each(self.account, doubtful, self._search, _found)
 
     def _search(self, message: Outgoing) -> Call:
         # A filter that a provider does not know is passed over: each mail has to show our id.

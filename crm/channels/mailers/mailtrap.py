@@ -121,7 +121,9 @@ class MailtrapAdapter(MailerAdapter):
 
     def check(self) -> str:
         """Ask which accounts the token opens."""
-        return asked(f"{self._home()}/api/accounts", headers=dict([self._credentials()]))
+        return asked(
+            self.account, f"{self._home()}/api/accounts", headers=dict([self._credentials()])
+        )
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check `Mailtrap-Signature`: HMAC-SHA256 over the body, in hex."""
@@ -134,7 +136,7 @@ class MailtrapAdapter(MailerAdapter):
 
     def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
         """Search the log for each address; the variables of a mail have our key."""
-        return find_each(doubtful, self._find)
+        return find_each(self.account, doubtful, self._find)
 
     def _find(self, message: Outgoing, ask: Ask) -> list[CallbackNews]:
         log = f"{self._home()}/api/email_logs"

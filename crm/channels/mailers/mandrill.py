@@ -163,7 +163,7 @@ class MandrillAdapter(MailerAdapter):
 
     def check(self) -> str:
         """Say “ping”."""
-        return asked_by(self._call("users/ping2", {}), wrong=(401, 403, 500))
+        return asked_by(self.account, self._call("users/ping2", {}), wrong=(401, 403, 500))
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check the signature over the address and the fields."""
@@ -186,7 +186,7 @@ class MandrillAdapter(MailerAdapter):
 
     def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
         """Search the mails of each recipient; ours carry our key."""
-        return ask_each(doubtful, self._search, _found)
+        return ask_each(self.account, doubtful, self._search, _found)
 
     def _search(self, message: Outgoing) -> Call:
         since = f"{proofs.now() - _REMEMBERED:%Y-%m-%d}"

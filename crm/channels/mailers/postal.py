@@ -32,7 +32,7 @@ from crm.channels.base import (
     Outgoing,
 )
 from crm.channels.callbacks import read_json
-from crm.channels.http_client import trusted_client
+from crm.channels.http_client import provider_client
 from crm.channels.http_many import failed, sent
 from crm.channels.http_wire import Answer, Call
 from crm.channels.mailing import (
@@ -114,7 +114,7 @@ class PostalAdapter(MailerAdapter):
     def check(self) -> str:
         """Ask for a message without naming one: whoever has no key is told so first."""
         url = f"{self.base}/api/v1/messages/message"
-        with trusted_client(connections=1) as client:
+        with provider_client(self.account.guarded_but) as client:
             try:
                 said = client.post(url, headers=dict([self._credentials()]), json={}).json()
             except (httpx.HTTPError, ValueError) as error:

@@ -128,7 +128,7 @@ class PostmarkAdapter(MailerAdapter):
     def check(self) -> str:
         """Ask for the server that the token is for."""
         headers = dict([self._credentials(), ("Accept", "application/json")])
-        return asked(f"{self.base}/server", headers=headers)
+        return asked(self.account, f"{self.base}/server", headers=headers)
 
     def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
         """Read one record; a bounce says its type."""
@@ -158,7 +158,7 @@ class PostmarkAdapter(MailerAdapter):
 
     def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
         """Search the mails of the server by our key among their metadata."""
-        return ask_each(doubtful, self._search, _found)
+        return ask_each(self.account, doubtful, self._search, _found)
 
     def _search(self, message: Outgoing) -> Call:
         asked_for = urlencode({"count": 1, "offset": 0, f"metadata_{KEY}": message.key})

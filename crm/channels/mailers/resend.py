@@ -95,8 +95,6 @@ class ResendAdapter(MailerAdapter):
     label: ClassVar[str] = "Resend"
     usual: ClassVar[str] = "https://api.resend.com"
     is_idempotent: ClassVar[bool] = True
-    # Private hosts that mails may be fetched from; for tests.
-    allowed_hosts: ClassVar[tuple[str, ...]] = ()
     unasked: ClassVar[str] = NOTHING_OF_OURS
     fields = (
         Field("api_key", _("API key"), is_secret=True),
@@ -127,7 +125,9 @@ class ResendAdapter(MailerAdapter):
 
     def check(self) -> str:
         """Hand over a mail of nothing: a key that may only send may do no more than that."""
-        return asked_by(json_call(f"{self.base}/emails", {}, self._credentials()), fine=(422,))
+        return asked_by(
+            self.account, json_call(f"{self.base}/emails", {}, self._credentials()), fine=(422,)
+        )
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check `svix-signature`, which may hold several, over id, moment and body."""
@@ -163,11 +163,11 @@ class ResendAdapter(MailerAdapter):
     def fetch_mail(self, held: HeldMail) -> bytes:
         """The mail as it came, from the address that Resend tells; else made of its parts."""
         place = f"{self.base}/emails/receiving/{quote(held.identity, safe='')}"
-        told = part(ask_once(Call(place, (self._credentials(),), method="GET")))
+        told = part(ask_once(self.account, Call(place, (self._credentials(),), method="GET")))
         if not told:
             raise CallbackRefused("Resend has no such mail any more.")
         if address := word(part(told, "raw").get("download_url")):
-            return fetch(address, allowed_hosts=self.allowed_hosts)
+            return fetch(address, allowed_hosts=self.account.guarded_but or ())
         headers = part(told, "headers") | {
             "From": told.get("from"),
             "Subject": told.get("subject"),

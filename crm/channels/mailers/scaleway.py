@@ -117,7 +117,7 @@ class ScalewayAdapter(MailerAdapter):
         """Ask for a domain of the project."""
         query = {"project_id": self.account.option("project_id"), "page_size": "1"}
         url = f"{self._base()}/domains?{urlencode(query)}"
-        return asked(url, headers=dict([self._credentials()]))
+        return asked(self.account, url, headers=dict([self._credentials()]))
 
     def confirm(self, request: CallbackRequest) -> None:
         """Tell the topic that it may call us, by the address that it asks with."""

@@ -126,7 +126,7 @@ class SendGridAdapter(MailerAdapter):
 
     def check(self) -> str:
         """Ask for what the key may do."""
-        return asked(f"{self.base}/v3/scopes", headers=dict([self._credentials()]))
+        return asked(self.account, f"{self.base}/v3/scopes", headers=dict([self._credentials()]))
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check the signature over time and body."""
@@ -142,7 +142,7 @@ class SendGridAdapter(MailerAdapter):
 
     def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
         """Search the mails to each address, then ask of each whether it has our key."""
-        return find_each(doubtful, self._find)
+        return find_each(self.account, doubtful, self._find)
 
     def _find(self, message: Outgoing, ask: Ask) -> list[CallbackNews]:
         address = mime.parse_recipient(message.recipient).in_ascii().address

@@ -131,7 +131,7 @@ class SparkPostAdapter(MailerAdapter):
     def check(self) -> str:
         """Ask for the account; a key that may only send gets 403, and that will do."""
         call = Call(f"{self.base}/api/v1/account", (self._credentials(),), method="GET")
-        return asked_by(call, wrong=(401,), fine=(403,))
+        return asked_by(self.account, call, wrong=(401,), fine=(403,))
 
     def read_callback(self, request: CallbackRequest) -> list[CallbackNews | Inbound]:
         """Read a list of events; a ping has none."""
@@ -144,7 +144,7 @@ class SparkPostAdapter(MailerAdapter):
 
     def look_up(self, doubtful: Sequence[Outgoing]) -> list[CallbackNews]:
         """Ask for the events of each recipient; those of a mail carry our key."""
-        return ask_each(doubtful, self._events, _found)
+        return ask_each(self.account, doubtful, self._events, _found)
 
     def _events(self, message: Outgoing) -> Call:
         since = f"{proofs.now() - _REMEMBERED:%Y-%m-%dT%H:%M:%SZ}"

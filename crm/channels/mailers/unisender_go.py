@@ -134,7 +134,9 @@ class UnisenderGoAdapter(MailerAdapter):
 
     def check(self) -> str:
         """Ask for the account."""
-        return asked_by(json_call(f"{self.base}/system/info.json", {}, self._credentials()))
+        return asked_by(
+            self.account, json_call(f"{self.base}/system/info.json", {}, self._credentials())
+        )
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check `auth`: the MD5 of the body as it is with the API key in place of it."""

@@ -46,8 +46,9 @@ def _simulator():
 
 
 @pytest.fixture
-def simulator(_simulator):
-    """The simulator, empty; its address is in `url`."""
+def simulator(_simulator, settings):
+    """The simulator, empty, and named by the operator; its address is in `url`."""
+    settings.PROVIDER_ALLOWED_HOSTS = [_simulator.url.removeprefix("http://")]
     _simulator.caught.clear()
     _simulator.notices.clear()
     _simulator.provider._put_off.clear()

@@ -173,10 +173,10 @@ def test_an_amazon_that_is_away_proves_nothing(monkeypatch):
         def get(self, url):
             raise httpx.ConnectError("gone")
 
-    monkeypatch.setattr(sns, "guarded_client", Gone)
+    monkeypatch.setattr(sns, "provider_client", lambda _: Gone())
 
     with pytest.raises(CallbackRefused, match="reached"):
-        sns._fetched("https://sns.eu-central-1.amazonaws.com/a.pem", "")
+        sns._fetched("https://sns.eu-central-1.amazonaws.com/a.pem", ())
 
 
 def test_a_bounce_of_ses_is_about_each_recipient_and_knows_its_class(amazon):

@@ -43,7 +43,7 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Asked:
             return httpx.Response(200, json=answer(request))
 
         transport = httpx.MockTransport(handle)
-        monkeypatch.setattr(asking, "trusted_client", lambda **_: httpx.Client(transport=transport))
+        monkeypatch.setattr(asking, "provider_client", lambda _: httpx.Client(transport=transport))
         message = outgoing(1, recipient, **facts)
         return adapter(Account("x")).look_up([message]), requests
 
@@ -74,7 +74,7 @@ def test_a_search_that_the_provider_refuses_keeps_no_other_message_waiting(
         return httpx.Response(200, json={"events": [{"event": "delivered", "tag": "key-2"}]})
 
     client = httpx.Client(transport=httpx.MockTransport(answer))
-    monkeypatch.setattr(asking, "trusted_client", lambda **_: client)
+    monkeypatch.setattr(asking, "provider_client", lambda _: client)
     asked = [outgoing(1, "odd@example.com"), outgoing(2)]
 
     found = BrevoAdapter(Account("x")).look_up(asked)
@@ -86,7 +86,7 @@ def test_a_key_that_may_not_read_is_told_without_the_address_that_was_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     handle = httpx.MockTransport(lambda _: httpx.Response(403))
-    monkeypatch.setattr(asking, "trusted_client", lambda **_: httpx.Client(transport=handle))
+    monkeypatch.setattr(asking, "provider_client", lambda _: httpx.Client(transport=handle))
 
     with pytest.raises(ProviderAway, match="answers 403") as caught:
         BrevoAdapter(Account("x")).look_up([outgoing(1)])
@@ -242,7 +242,7 @@ def test_mails_of_one_batch_are_looked_for_in_the_same_pages_of_mailersend(
         return httpx.Response(200, json=activities(request))
 
     client = httpx.Client(transport=httpx.MockTransport(answer))
-    monkeypatch.setattr(asking, "trusted_client", lambda **_: client)
+    monkeypatch.setattr(asking, "provider_client", lambda _: client)
     asked = [outgoing(number, between=(NOW, NOW)) for number in (1, 2, 10)]
 
     found = MailerSendAdapter(Account("x")).look_up(asked)

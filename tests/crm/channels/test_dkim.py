@@ -178,7 +178,7 @@ def test_what_arrives_is_what_was_signed() -> None:
     ]
 
     with ScriptedSmtp() as server:
-        adapter = EmailAdapter(Account("email", server.url))
+        adapter = EmailAdapter(Account("email", server.url, guarded_but=None))
         outcomes = list(adapter.send_many(batch, journal=RememberingJournal()))
         adapter.close()
 

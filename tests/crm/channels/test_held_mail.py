@@ -22,8 +22,9 @@ ME = "shop@rapport.example"
 
 @pytest.fixture
 def adapter(simulator: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[ResendAdapter]:
-    monkeypatch.setattr(ResendAdapter, "allowed_hosts", ("127.0.0.1",))
-    made = ResendAdapter(Account("resend", f"{simulator.url}/resend", name="m", secrets=SECRETS))
+    url = f"{simulator.url}/resend"
+    here = ("127.0.0.1",)
+    made = ResendAdapter(Account("resend", url, name="m", secrets=SECRETS, guarded_but=here))
     yield made
     made.close()
 
@@ -41,7 +42,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, answer: Callable[[httpx.Request],
         return said if isinstance(said, httpx.Response) else httpx.Response(200, json=said)
 
     client = httpx.Client(transport=httpx.MockTransport(handle))
-    monkeypatch.setattr("crm.channels.asking.trusted_client", lambda **_: client)
+    monkeypatch.setattr("crm.channels.asking.provider_client", lambda _: client)
 
 
 # --- The adapter --------------------------------------------------------------------------------

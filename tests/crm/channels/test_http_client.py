@@ -6,6 +6,7 @@ import socket
 import httpx
 import pytest
 
+from crm import reach
 from crm.channels import http_client
 
 PRIVATE = [
@@ -58,8 +59,8 @@ def test_a_name_with_one_private_address_among_public_ones_is_refused(monkeypatc
     found = [(0, 0, 0, "", ("93.184.216.34", 80)), (0, 0, 0, "", ("192.168.0.1", 80))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: found)
 
-    with pytest.raises(http_client.AddressRefused):
-        http_client.public_address("two-faced.example", 80)
+    with pytest.raises(reach.AddressRefused):
+        reach.addresses("two-faced.example", 80)
 
 
 @pytest.mark.parametrize(
@@ -83,8 +84,8 @@ def test_an_address_that_leads_inside_by_another_name_is_refused(address, monkey
     found = [(0, 0, 0, "", (address, 80))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: found)
 
-    with pytest.raises(http_client.AddressRefused):
-        http_client.public_address("subscriber.example", 80)
+    with pytest.raises(reach.AddressRefused):
+        reach.addresses("subscriber.example", 80)
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:4700::1111", "64:ff9b::808:808"])
@@ -92,4 +93,4 @@ def test_a_public_address_is_connected_to(address, monkeypatch):
     found = [(0, 0, 0, "", (address, 80))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: found)
 
-    assert http_client.public_address("subscriber.example", 80) == address
+    assert reach.addresses("subscriber.example", 80) == [address]

@@ -126,7 +126,7 @@ def exchanges(
         return answer
 
     client = httpx.Client(transport=httpx.MockTransport(handle))
-    monkeypatch.setattr(asking, "trusted_client", lambda **_: client)
+    monkeypatch.setattr(asking, "provider_client", lambda _: client)
     looks_up: Any = adapter_class(provider)(Account(provider, "https://api.example"))
     (news, *_more) = looks_up.look_up([outgoing(1, "ann@people.example")])
     assert news.key == "key-1"

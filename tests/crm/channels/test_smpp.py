@@ -46,6 +46,7 @@ def account(centre):
         centre.url,
         options=(("system_id", "shop"), ("window", "3")),
         secrets=(("password", "simulate"),),
+        guarded_but=("127.0.0.1",),
     )
 
 

@@ -61,7 +61,8 @@ def provider():
 @pytest.fixture
 def adapter(provider):
     url = f"http://127.0.0.1:{provider.server_port}/sms/messages"
-    account = Account("sms_http", url, "api-key", SECRET, "https://shop.example/callbacks/sms/")
+    back = "https://shop.example/callbacks/sms/"
+    account = Account("sms_http", url, "api-key", SECRET, back, guarded_but=("127.0.0.1",))
     adapter = SmsHttpAdapter(account)
     yield adapter
     adapter.close()
@@ -114,7 +115,7 @@ def test_no_answer_leaves_an_sms_in_doubt(adapter):
 
 
 def test_a_provider_that_is_not_there_was_never_reached():
-    adapter = SmsHttpAdapter(Account("sms_http", "http://127.0.0.1:1/sms"))
+    adapter = SmsHttpAdapter(Account("sms_http", "http://127.0.0.1:1/sms", guarded_but=None))
 
     outcome = send(adapter, "+44113496202")
 

@@ -25,7 +25,7 @@ def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Certificate:
 
 
 def send(url: str, *, count: int = 1) -> list[Outcome]:
-    adapter = EmailAdapter(Account("email", url))
+    adapter = EmailAdapter(Account("email", url, guarded_but=None))
     batch = [outgoing(number) for number in range(1, count + 1)]
     outcomes = list(adapter.send_many(batch, journal=RememberingJournal()))
     adapter.close()
@@ -77,7 +77,7 @@ def test_a_refused_password_sends_nothing_and_says_so(trusted: Certificate, sche
 def test_the_light_of_an_account_knows_a_refused_password(trusted: Certificate, scheme: str):
     with SecureSmtp(trusted, scheme) as server:
         said = [
-            EmailAdapter(Account("email", server.url(who))).check()
+            EmailAdapter(Account("email", server.url(who), guarded_but=None)).check()
             for who in (RIGHT, "shop%40example:wrong")
         ]
 

@@ -2,8 +2,6 @@
 
 from typing import ClassVar
 
-import pytest
-
 from crm.channels.aliyun_sms import AliyunSmsAdapter
 from crm.channels.http_template import HttpTemplateAdapter
 from crm.channels.messagebird import MessageBirdAdapter
@@ -86,7 +84,3 @@ class TestHttpTemplate(TextContract):
         "callback_words": "DELIVRD delivered\nUNDELIV failed",
     }
     secrets: ClassVar = {"secret": "simulator", "callback_token": SECRET}
-
-    @pytest.fixture(autouse=True)
-    def _here(self, monkeypatch):
-        monkeypatch.setattr(HttpTemplateAdapter, "allowed_hosts", ("127.0.0.1",))

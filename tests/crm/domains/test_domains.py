@@ -26,6 +26,7 @@ def _settings(settings: Any) -> None:
     settings.EMAIL_BOUNCE_DOMAIN = f"bounce.{NAME}"
     settings.EMAIL_SENDING_HOSTS = []
     settings.DKIM_ROTATE_MONTHS = 0
+    settings.PROVIDER_ALLOWED_HOSTS = ["192.0.2.9"]
 
 
 @pytest.fixture

@@ -331,7 +331,7 @@ def test_a_name_that_changes_its_mind_leads_nowhere(
     settings.WEBHOOK_ALLOWED_HOSTS = []
     answers = [("1.1.1.1", 80), ("127.0.0.1", receiver.server_port)]
     monkeypatch.setattr(
-        "crm.channels.http_client.socket.getaddrinfo",
+        "crm.reach.socket.getaddrinfo",
         lambda *_args, **_options: [(2, 1, 6, "", answers.pop(0))],
     )
     webhooks.check_url(url="http://rebinding.example/")
