@@ -1,8 +1,6 @@
 """How the texts of a campaign tell people to end them: in its own words, or in its accounts'."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from campaigns import audiences
 from campaigns.models import Campaign, Step
@@ -16,7 +14,7 @@ def own_words(*, campaign: Campaign, number: str) -> str:
     return sms_text.told_for(number, campaign.opt_out_text)
 
 
-def keep(*, step: Step, number: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+def keep(*, step: Step, number: str, variables: messages.Kept) -> messages.Kept:
     """What a message keeps, with the campaign's own words for its number."""
     if step.channel != Channel.SMS or not step.campaign.opt_out_text:
         return variables

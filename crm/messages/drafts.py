@@ -11,6 +11,7 @@ import msgspec
 from django.conf import settings
 from django.db import connection
 from msgspec.structs import replace
+from xxhash import xxh3_128
 
 from crm import links as signing
 from crm.choices import Author
@@ -130,15 +131,35 @@ def unsubscribe_link(*, message_id: int) -> str:
 
 
 def mail_hash(*, mail: Encoded) -> str:
-    """The same fingerprint of a mail's encoded parts; the mark tells which of the two it is."""
-    digest = hashlib.sha256(mail.subject.encode("utf-8", "replace"))
+    """The same fingerprint of a mail's encoded parts; the mark tells which of the two it is.
+
+    It tells whether the same comes out again, not who made it: XXH3 does that for every mail of a
+    campaign in a fiftieth of the time of SHA-256.
+    """
+    digest = xxh3_128(mail.subject.encode("utf-8", "replace"))
     for part in (mail.html, mail.text):
         digest.update(b"\0")
         digest.update(part)
-    return MAIL_MARK + digest.hexdigest()[: 64 - len(MAIL_MARK)]
+    return MAIL_MARK + digest.hexdigest()
 
 
-MAIL_MARK = "mail:"
+def is_hash_of(*, kept: str, mail: Encoded) -> bool:
+    """Whether a fingerprint that was kept is that of this mail."""
+    if not kept.startswith(_EARLIER_MARK):
+        return kept == mail_hash(mail=mail)
+    parts = (mail.subject.encode("utf-8", "replace"), mail.html, mail.text)
+    digest = hashlib.sha256(b"\0".join(parts)).hexdigest()
+    return kept == _EARLIER_MARK + digest[: 64 - len(_EARLIER_MARK)]
+
+
+def is_of_mail(*, kept: str) -> bool:
+    """Whether a fingerprint is one of encoded parts."""
+    return kept.startswith((MAIL_MARK, _EARLIER_MARK))
+
+
+MAIL_MARK = "xxh3:"
+# SHA-256, before 2026-12.
+_EARLIER_MARK = "mail:"
 
 
 def body_hash(*, subject: str, html: str, text: str) -> str:

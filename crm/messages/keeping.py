@@ -41,9 +41,13 @@ _FIND = """
 Tree = Mapping[str, "Tree | None"]
 
 
-def read_of(*, variables: Mapping[str, Any], paths: Collection[str]) -> dict[str, Any]:
-    """Only what is named by these paths, which is all that a template can have read."""
-    return _pruned(variables, _tree(frozenset(paths)))
+class Kept(dict[str, Any]):
+    """What a message keeps, in the form that JSON holds."""
+
+
+def keeper(*, paths: Collection[str]) -> Callable[[Mapping[str, Any]], Kept]:
+    """What gives of variables only what is named by these paths: all that a template can read."""
+    return _keeper(frozenset(paths))
 
 
 def keep_shared(*, many: Iterable[Mapping[str, Any]]) -> None:
@@ -67,7 +71,7 @@ def keep_shared(*, many: Iterable[Mapping[str, Any]]) -> None:
 
 def freeze(*, value: Any) -> str:
     """Plain data as JSON that keeps what JSON does not know; what is shared, by its number."""
-    return _encode(_frozen(value)).decode()
+    return _encode(value if type(value) is Kept else _frozen(value)).decode()
 
 
 def thaw(*, value: Any) -> Any:
@@ -83,7 +87,12 @@ def _fingerprint(item: Any) -> str:
 
 
 @lru_cache(maxsize=512)
-def _tree(paths: frozenset[str]) -> dict[str, Any]:
+def _keeper(paths: frozenset[str]) -> Callable[[Mapping[str, Any]], Kept]:
+    inner = _branch(_tree(paths))
+    return lambda variables: Kept(inner(variables))
+
+
+def _tree(paths: frozenset[str]) -> Tree:
     tree: dict[str, Any] = {}
     for path in sorted({*paths, *_ALWAYS}):
         node, (*names, last) = tree, path.split(".")
@@ -96,19 +105,29 @@ def _tree(paths: frozenset[str]) -> dict[str, Any]:
     return tree
 
 
-def _pruned(value: Mapping[str, Any], tree: Mapping[str, Any]) -> dict[str, Any]:
-    found = {}
-    for name, inner in tree.items():
-        if name in value:
-            part = value[name]
-            is_whole = inner is None or type(part) is not dict
-            found[name] = part if is_whole else _pruned(part, inner)
-    return found
+def _branch(tree: Tree) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """What freezes one branch of the variables, without what is not in the tree."""
+    branches = [(name, _branch(inner) if inner else None) for name, inner in tree.items()]
+
+    def freeze_branch(value: Mapping[str, Any]) -> dict[str, Any]:
+        frozen = {}
+        for name, inner in branches:
+            if name in value:
+                part = value[name]
+                if type(part) in _AS_IT_IS:
+                    frozen[name] = part
+                elif inner is not None and type(part) is dict:
+                    frozen[name] = inner(part)
+                else:
+                    frozen[name] = _frozen(part)
+        return _told_apart(frozen)
+
+    return freeze_branch
 
 
 def _find_new(value: Any, new: dict[int, Any]) -> None:
     """What in lists is shared and has no number yet."""
-    if type(value) is dict:
+    if isinstance(value, dict):
         for part in value.values():
             if type(part) in _NESTED:
                 _find_new(part, new)
@@ -136,12 +155,17 @@ def _frozen(value: Any) -> Any:
         frozen = {
             name: part if type(part) in _AS_IT_IS else _frozen(part) for name, part in value.items()
         }
-        looks_marked = len(frozen) == 1 and str(next(iter(frozen))).startswith("$")
-        return {_PLAIN: frozen} if looks_marked else frozen
+        return _told_apart(frozen)
     if kind in _NESTED:
         numbers = _numbers_of(value)
         return {_SHARED: numbers} if numbers else [_frozen(part) for part in value]
     return value if kind in _AS_IT_IS else _marked(value)
+
+
+def _told_apart(frozen: dict[str, Any]) -> dict[str, Any]:
+    """What only looks like a mark, marked as plain."""
+    looks_marked = len(frozen) == 1 and str(next(iter(frozen))).startswith("$")
+    return {_PLAIN: frozen} if looks_marked else frozen
 
 
 _NESTED = frozenset({dict, list, tuple})

@@ -6,6 +6,7 @@ from typing import Any
 from crm.channels import sms_text
 from crm.channels.base import Account
 from crm.choices import Channel, Purpose
+from crm.messages.keeping import Kept
 
 # Among what a message keeps, beside what its template has read.
 _KEPT = "opt_out_text"
@@ -20,9 +21,9 @@ def text_as_sent(
     return sms_text.with_opt_out(text, number, account, own)
 
 
-def keep_way_out(*, variables: Mapping[str, Any], words: str) -> Mapping[str, Any]:
+def keep_way_out(*, variables: Kept, words: str) -> Kept:
     """What a message keeps, with the words of its own that end it."""
-    return {**variables, _KEPT: words} if words else variables
+    return Kept({**variables, _KEPT: words}) if words else variables
 
 
 def own_way_out(*, variables: Mapping[str, Any] | None) -> str:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from crm import accounts, templates
 from crm.choices import Direction
-from crm.messages.drafts import MAIL_MARK, body_hash, links, mail_hash, untracked
+from crm.messages.drafts import body_hash, is_hash_of, is_of_mail, links, untracked
 from crm.messages.keeping import thaw
 from crm.messages.opting_out import own_way_out, text_as_sent
 from crm.models import Message
@@ -45,9 +45,9 @@ def _rendered(
     message: Message, compiled: CompiledTemplate, known: Mapping[str, Any], signed: LinkContext
 ) -> Shown:
     rendered = compiled.render(variables=known, links=signed)
-    if message.body_hash.startswith(MAIL_MARK):
+    if is_of_mail(kept=message.body_hash):
         encoded = compiled.encode(variables=known, links=signed)
-        is_exact = message.body_hash == mail_hash(mail=encoded)
+        is_exact = is_hash_of(kept=message.body_hash, mail=encoded)
         return Shown(rendered.subject, rendered.html, rendered.text, is_exact)
     return _shown(rendered, message)
 

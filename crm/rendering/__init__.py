@@ -16,7 +16,7 @@ from crm.rendering.making import Parts, check_snippet, make
 from crm.rendering.mjml import is_mjml, standing_alone
 from crm.rendering.names import FILTERS, GLOBALS, PROVIDED_VARIABLES, TESTS
 from crm.rendering.origins import without_marks
-from crm.rendering.plain import check_plain, is_shared, share
+from crm.rendering.plain import Plain, check_plain, is_shared, share
 from crm.rendering.slots import LinkSlot
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "LinkContext",
     "LinkSlot",
     "Parts",
+    "Plain",
     "RenderError",
     "Rendered",
     "check_plain",

@@ -10,14 +10,14 @@ import msgspec
 from jinja2 import Template, nodes
 from markupsafe import escape
 
-from crm.rendering import errors, faults, fragments, limits, origins
+from crm.rendering import errors, faults, fragments, limits, origins, passages
 from crm.rendering.errors import PlainDataError, RenderError
 from crm.rendering.fragments import wire_bytes
 from crm.rendering.guard import parse, reads_of, restrain, variables_of
 from crm.rendering.markup import inline_css, plain_text, squeeze, text_source
 from crm.rendering.masks import mask
 from crm.rendering.plain import check_plain
-from crm.rendering.running import Runnable
+from crm.rendering.running import Row, Runnable
 from crm.rendering.sandbox import Sandbox
 from crm.rendering.slots import Hop, LinkSlot, Slotted, addresses, cut_slots, without_marks
 
@@ -257,11 +257,17 @@ def _compile(environment: Sandbox, source: str, part: str) -> Runnable:
         restrain(tree)
         return faults.remember(_to_code(environment, tree), source)
 
+    def read() -> Row | None:
+        tree = parse(environment, source)
+        loops = fragments.take_out(tree, to_code)
+        row = passages.read(tree, to_code)
+        return None if row is None else Row(row, loops, environment.shown)
+
     try:
         tree = parse(environment, source)
         loops = fragments.take_out(tree, to_code)
         static = {data.data for data in tree.find_all(nodes.TemplateData)}
-        return Runnable(to_code(tree), loops, static)
+        return Runnable(to_code(tree), loops, static, read)
     except RenderError as error:
         raise origins.placed(error, source, part) from None
 

@@ -11,10 +11,9 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any
+from typing import Any, Protocol
 
 from jinja2 import Template, nodes
-from jinja2.runtime import Context
 from jinja2.utils import missing
 from markupsafe import Markup
 
@@ -30,12 +29,11 @@ _CLICK = f"\ue010{_WORD}c\ue011"
 _TOKEN = re.compile(rf"\ue010{_WORD}(?:c\ue011\ue010{_WORD}(\d+)|(c))\ue011")
 # Filters read these behind the author's back.
 _READ_BY_FILTERS = (("language",), ("timezone",), ("currency",))
-_PLAIN = frozenset({str, int, float, bool, type(None)})
+PLAIN = frozenset({str, int, float, bool, type(None)})
 _MISSING = f"\ue010{_WORD}missing\ue011"
 _MAX_KEPT = 4_096
 _MAX_KEPT_CHARACTERS = 8_000_000  # of all loops of a part together
 _MAX_LOOPS = 50  # each is compiled by itself; no letter has so many
-_LOOK = 127
 _ALLOWED = (
     nodes.Add,
     nodes.And,
@@ -65,9 +63,11 @@ _ALLOWED = (
 )
 
 Path = tuple[str, ...]
+Slots = tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+# Compared by identity, which is quick: what is the same is one object.
+@dataclass(frozen=True, slots=True, eq=False)
 class Fragment:
     """What one turn printed, in pieces, and which of them (place, slot) differ from mail to mail.
 
@@ -77,7 +77,7 @@ class Fragment:
 
     texts: tuple[str, ...]
     parts: tuple[bytes, ...]
-    slots: tuple[tuple[int, int], ...]
+    slots: Slots
     size: int
 
 
@@ -90,8 +90,12 @@ class Loop:
     given: tuple[Path, ...]
     body: Template
     kept: dict[object, Fragment] = field(default_factory=dict)
-    # The same by the identity of items that never change, for each set of given values.
-    by_item: dict[object, dict[int, tuple[Any, Fragment]]] = field(default_factory=dict)
+    # The same by the identity of items that never change, for each set of given values; they are
+    # held on to, lest another gets their identity.
+    by_item: dict[object, dict[int, Fragment]] = field(default_factory=dict)
+    held: list[Any] = field(default_factory=list)
+    # Fragments with links in the same places have the same object for them.
+    shapes: dict[Slots, Slots] = field(default_factory=dict)
     size: int = 0
     room: int = _MAX_KEPT_CHARACTERS
 
@@ -124,32 +128,47 @@ def take_out(
     return loops
 
 
-def run(context: Context, loop: Loop, items: Iterable[Any]) -> list[Fragment]:
+class Known(Protocol):
+    """What is known of one mail, as a context of Jinja says it."""
+
+    def resolve_or_missing(self, key: str) -> Any:
+        """What a name stands for."""
+
+    def get_all(self) -> dict[str, Any]:
+        """Every name with what it stands for."""
+
+
+def run(context: Known, loop: Loop, items: Iterable[Any]) -> list[Fragment]:
     """The fragments of a loop over these items; those that are known already cost a look-up."""
     given = tuple(_walk(context, path) for path in loop.given)
-    if not _PLAIN.issuperset(map(type, given)):
+    if not PLAIN.issuperset(map(type, given)):
         return [_render(context, loop, item) for item in items]
     if given not in loop.by_item:
         _make_room(loop)
     table = loop.by_item.setdefault(given, {})
-    known_by = table.get
-    found = []
-    for place, item in enumerate(items):
-        if not place & _LOOK:
-            check_time()
-        known = known_by(id(item))
-        if known is not None and known[0] is item:
-            found.append(known[1])
-            continue
-        fragment = _known_by_content(context, loop, item, given)
-        if is_shared(item):
-            table[id(item)] = item, fragment
-            loop.size += fragment.size
-        found.append(fragment)
-    return found
+    check_time()
+    items = list(items)
+    known = list(map(table.get, map(id, items)))
+    if None not in known:
+        return known  # type: ignore[return-value]
+    return [
+        fragment or _met_first(context, loop, item, given)
+        for item, fragment in zip(items, known, strict=True)
+    ]
 
 
-def _known_by_content(context: Context, loop: Loop, item: Any, given: tuple[Any, ...]) -> Fragment:
+def _met_first(context: Known, loop: Loop, item: Any, given: tuple[Any, ...]) -> Fragment:
+    check_time()
+    fragment = _known_by_content(context, loop, item, given)
+    if is_shared(item):
+        # What was kept may have been thrown away meanwhile.
+        loop.by_item.setdefault(given, {})[id(item)] = fragment
+        loop.held.append(item)
+        loop.size += fragment.size
+    return fragment
+
+
+def _known_by_content(context: Known, loop: Loop, item: Any, given: tuple[Any, ...]) -> Fragment:
     key = _key(loop, item, given)
     fragment = loop.kept.get(key) if key is not None else None
     if fragment is None:
@@ -172,7 +191,7 @@ def _key(loop: Loop, item: Any, given: tuple[Any, ...]) -> object | None:
         values = read if type(read) is tuple else (read,)
     kinds = tuple(map(type, values))
     # One and True and 1.0 are equal but print differently.
-    return (values, kinds, given) if _PLAIN.issuperset(kinds) else None
+    return (values, kinds, given) if PLAIN.issuperset(kinds) else None
 
 
 def _make_room(loop: Loop) -> None:
@@ -180,6 +199,7 @@ def _make_room(loop: Loop) -> None:
     if max(len(loop.kept), len(loop.by_item)) >= _MAX_KEPT or loop.size > loop.room:
         loop.kept.clear()
         loop.by_item.clear()
+        loop.held.clear()
         loop.size = 0
 
 
@@ -189,7 +209,7 @@ def _keep(loop: Loop, key: object, fragment: Fragment) -> None:
     loop.size += fragment.size
 
 
-def _render(context: Context, loop: Loop, item: Any) -> Fragment:
+def _render(context: Known, loop: Loop, item: Any) -> Fragment:
     check_time()
     known: dict[str, Any] = dict(context.get_all())
     marks = {name: Mark(name) for name in known if is_token(name)}
@@ -205,7 +225,8 @@ def _render(context: Context, loop: Loop, item: Any) -> Fragment:
     for place in range(1, len(pieces), 3):
         slots.append((len(texts), int(pieces[place] or CLICK)))
         texts += ["", pieces[place + 2]]
-    return Fragment(tuple(texts), tuple(map(wire_bytes, texts)), tuple(slots), len(text))
+    shape = loop.shapes.setdefault(tuple(slots), tuple(slots))
+    return Fragment(tuple(texts), tuple(map(wire_bytes, texts)), shape, len(text))
 
 
 def wire_bytes(text: str) -> bytes:
@@ -223,7 +244,7 @@ def is_token(name: str) -> bool:
     return is_hop or name == "click_"
 
 
-def _walk(context: Context, path: Path) -> Any:
+def _walk(context: Known, path: Path) -> Any:
     """What a path leads to; what is not there is as plain a value as any other."""
     value = context.resolve_or_missing(path[0])
     value = _MISSING if value is missing else value
@@ -231,7 +252,7 @@ def _walk(context: Context, path: Path) -> Any:
         if value is None or value is _MISSING:
             return _MISSING
         if type(value) is not dict:
-            return value if type(value) not in _PLAIN else ()
+            return value if type(value) not in PLAIN else ()
         value = value.get(name, _MISSING)
     return value
 
@@ -287,6 +308,15 @@ def is_call(node: nodes.Output) -> bool:
     return isinstance(callee, nodes.EnvironmentAttribute) and callee.name == "fragments"
 
 
+def called(call: nodes.Output) -> tuple[int, nodes.Expr]:
+    """Which loop such a statement runs, and over what."""
+    made = call.nodes[0]
+    assert isinstance(made, nodes.Call)
+    _loops, number, items = made.args
+    assert isinstance(number, nodes.Const)
+    return number.value, items
+
+
 def _reading(
     loop: nodes.For, stored: frozenset[str]
 ) -> tuple[Callable[[Any], Any] | None, tuple[Path, ...]] | None:
@@ -294,7 +324,7 @@ def _reading(
     if loop.else_ or loop.test or loop.recursive or not isinstance(loop.target, nodes.Name):
         return None
     item, paths = loop.target.name, set[Path]()
-    if not all(_collect(node, paths) for node in loop.body):
+    if not all(collect(node, paths) for node in loop.body):
         return None
     own = {path[1:] for path in paths if path[0] == item}
     given = {path for path in paths if path[0] != item and not is_token(path[0])}
@@ -307,25 +337,26 @@ def _reading(
     return reads, tuple(sorted(given.union(_READ_BY_FILTERS)))
 
 
-def _collect(node: nodes.Node, paths: set[Path]) -> bool:
+def collect(node: nodes.Node, paths: set[Path]) -> bool:
     """Note every path that a node reads; False if something in it may not be shared."""
     if not isinstance(node, _ALLOWED):
         return False
-    path = _path(node)
+    path = path_of(node)
     if path is not None:
         paths.add(path)
         return True
-    return all(_collect(child, paths) for child in node.iter_child_nodes())
+    return all(collect(child, paths) for child in node.iter_child_nodes())
 
 
-def _path(node: nodes.Node) -> Path | None:
+def path_of(node: nodes.Node) -> Path | None:
+    """The path that an expression is, if it is nothing but one."""
     if isinstance(node, nodes.Name):
         return (node.name,)
     if isinstance(node, nodes.Getattr):
-        inner = _path(node.node)
+        inner = path_of(node.node)
         return None if inner is None else (*inner, node.attr)
     if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
-        inner = _path(node.node)
+        inner = path_of(node.node)
         named = isinstance(node.arg.value, str)
         return None if inner is None or not named else (*inner, node.arg.value)
     return None

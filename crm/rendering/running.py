@@ -1,55 +1,100 @@
 """Compiled templates run: to text, or straight to the bytes that a mail carries."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Template
 from jinja2.runtime import Context
 
 from crm.rendering import faults, limits
-from crm.rendering.fragments import CLICK, FRAGMENTS, Fragment, Loop, wire_bytes
+from crm.rendering.fragments import FRAGMENTS, Loop, wire_bytes
 from crm.rendering.limits import MAX_OUTPUT
-from crm.rendering.slots import SLOT_SPAN
+from crm.rendering.passages import Passages
+from crm.rendering.writing import Unusual, Writer, lay_bytes, lay_text
 
+# Whoever looks at a template once or twice does not wait for its passages to be worked out.
+_BEGINS_AT = 3
 _size = attrgetter("size")
 
 
+class Row(NamedTuple):
+    """A part as a row of passages, with its loops and what `{{ … }}` prints in it."""
+
+    passages: Passages
+    loops: list[Loop]
+    show: Callable[[Any], str]
+
+
 class Runnable:
-    """A compiled template with the loops that were taken out of it."""
+    """A compiled template with the loops that were taken out of it.
 
-    __slots__ = ("_loops", "_pattern", "_static", "_template")
+    `read` gives it as a row of passages, if it is one: from its third run on they are written.
+    """
 
-    def __init__(self, template: Template, loops: list[Loop], static: Iterable[str]) -> None:
+    __slots__ = ("_bytes", "_loops", "_pattern", "_read", "_runs", "_static", "_template", "_texts")
+
+    def __init__(
+        self,
+        template: Template,
+        loops: list[Loop],
+        static: Iterable[str],
+        read: Callable[[], Row | None],
+    ) -> None:
         self._template = template
         self._loops = loops
         self._pattern = template.new_context()
         # What the author wrote is the same in every mail, so it is encoded once.
         self._static = {piece: wire_bytes(piece) for piece in static}
+        self._read = read
+        self._runs = 0
+        self._texts: Writer[str] | None = None
+        self._bytes: Writer[bytes] | None = None
 
     def to_text(self, variables: Mapping[str, Any], part: str) -> str:
         """What it prints; RenderError says in which line of which part it failed."""
-        click, met = str(variables.get("click_", "")), dict[int, int]()
-        pieces: list[str] = []
+        click = str(variables.get("click_", ""))
+        if self._is_row():
+            try:
+                assert self._texts
+                return self._texts.write(variables, self._context, click)
+            except Unusual:
+                pass  # the template itself says what is wrong, or prints it all the same
+        met, pieces = dict[int, int](), list[str]()
         for piece in self._pieces(variables, part):
             if type(piece) is list:
-                pieces += _as_text(piece, click, met)
+                pieces += lay_text(piece, click, met)
             else:
                 pieces.append(piece)
         return "".join(pieces)
 
     def to_bytes(self, variables: Mapping[str, Any], part: str) -> bytes:
         """The same as a mail carries it: UTF-8, lines ending in CRLF."""
-        click, met = str(variables.get("click_", "")).encode(), dict[int, int]()
-        static, pieces = self._static, list[bytes]()
+        click = str(variables.get("click_", "")).encode()
+        if self._is_row():
+            try:
+                assert self._bytes
+                return self._bytes.write(variables, self._context, click)
+            except Unusual:
+                pass
+        met, static, pieces = dict[int, int](), self._static, list[bytes]()
         for piece in self._pieces(variables, part):
             if type(piece) is list:
-                pieces += _as_bytes(piece, click, met)
+                pieces += lay_bytes(piece, click, met)
                 continue
             raw = static.get(piece)
             pieces.append(wire_bytes(piece) if raw is None else raw)
         return b"".join(pieces)
+
+    def _is_row(self) -> bool:
+        """Whether it runs as passages; they are read when it has run a few times."""
+        if self._runs < _BEGINS_AT:
+            self._runs += 1
+            if self._runs == _BEGINS_AT and (row := self._read()) is not None:
+                passages, loops, show = row
+                self._bytes = Writer(passages, loops, show, (wire_bytes, lay_bytes))
+                self._texts = Writer(passages, loops, show, (str, lay_text))
+        return self._texts is not None
 
     def _context(self, variables: Mapping[str, Any]) -> Context:
         """A context like any other, without working out each time what all have alike."""
@@ -74,37 +119,3 @@ class Runnable:
         except Exception as error:
             raise faults.told(error, self._template, part) from None
         limits.check_time()
-
-
-def _as_text(fragments: list[Fragment], click: str, met: dict[int, int]) -> Iterator[str]:
-    for fragment in fragments:
-        texts = list(fragment.texts)
-        for place, slot in fragment.slots:
-            texts[place] = click if slot == CLICK else f"{click}{_position(slot, met)}"
-        yield from texts
-
-
-def _as_bytes(fragments: list[Fragment], click: bytes, met: dict[int, int]) -> list[bytes]:
-    pieces: list[bytes] = []
-    for fragment in fragments:
-        start = len(pieces)
-        pieces += fragment.parts
-        for place, slot in fragment.slots:
-            if slot == CLICK:
-                pieces[start + place] = click
-                continue
-            # As `_position`: a call for each link of each mail would be felt.
-            position = met[slot] = met.get(slot, slot - SLOT_SPAN) + SLOT_SPAN
-            pieces[start + place] = click + _digits(position)
-    return pieces
-
-
-def _position(slot: int, met: dict[int, int]) -> int:
-    """The n-th time (from 0) that a link is met, it stands n spans further on."""
-    position = met[slot] = met.get(slot, slot - SLOT_SPAN) + SLOT_SPAN
-    return position
-
-
-@lru_cache(maxsize=4096)
-def _digits(number: int) -> bytes:
-    return b"%d" % number

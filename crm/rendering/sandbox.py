@@ -108,6 +108,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             name: filters.guarded(weighing.comparing(name, tests[name])) for name in names.TESTS
         }
         self.globals = {"range": filters.limited_range}
+        self.shown = self.print_html if autoescape else self.print_text
 
     @property
     def tick(self) -> None:

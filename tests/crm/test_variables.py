@@ -37,7 +37,7 @@ def test_a_customer_is_known_with_the_last_order(now: datetime) -> None:
     assert known["orders"]["last"]["number"] == "A-2"
     assert [product["name"] for product in known["orders"]["last"]["products"]] == ["Green tea"] * 2
     assert (known["language"], known["timezone"]) == ("en", "Europe/London")
-    check_plain(known)
+    check_plain(dict(known))
 
 
 def test_who_never_ordered_has_no_last_order(now: datetime) -> None:

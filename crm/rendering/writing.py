@@ -1,0 +1,369 @@
+"""Passages put together for one mail after the other, as text or as the bytes of a mail."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import chain
+from operator import itemgetter
+from typing import Any, Generic, TypeVar
+
+from jinja2 import Template
+from jinja2.runtime import Context
+from jinja2.utils import missing
+
+from crm.rendering import fragments
+from crm.rendering.fragments import CLICK, PLAIN, Fragment, Loop, Path
+from crm.rendering.limits import MAX_OUTPUT, spend
+from crm.rendering.passages import Cards, Fork, Link, Passage, Value, Worked
+from crm.rendering.slots import SLOT_SPAN
+
+T = TypeVar("T", str, bytes)
+
+_MAX_KEPT = 4_096  # values of one passage
+_MAX_KEPT_CHARACTERS = 4_000_000  # of all passages of a part together
+_MAX_READERS = 64  # kinds of readers, by language, time zone and currency
+_METHODS = frozenset({"get", "items", "keys", "values"})
+_ASKABLE = PLAIN | {list, tuple, dict}
+
+
+class Unusual(Exception):  # noqa: N818 - it names what is met, and is nobody's mistake
+    """The passages do not fit these variables: the template itself is to run."""
+
+
+class Run:
+    """One mail while its passages are put together."""
+
+    __slots__ = ("_context", "_make", "click", "kept", "met", "variables")
+
+    def __init__(
+        self,
+        variables: Mapping[str, Any],
+        make: Callable[[Mapping[str, Any]], Context],
+        click: Any,
+        kept: list[dict[object, Any]],
+    ) -> None:
+        self.variables, self.click, self.kept = variables, click, kept
+        # How often links were met already, by slot.
+        self.met: dict[int, int] = {}
+        self._make = make
+        self._context: Context | None = None
+
+    @property
+    def context(self) -> Context:
+        """What Jinja runs on, made when something has to be run."""
+        if self._context is None:
+            self._context = self._make(self.variables)
+        return self._context
+
+    def resolve_or_missing(self, name: str) -> Any:
+        """What a name stands for, as a context says it."""
+        value = self.variables.get(name, missing)
+        return self.context.resolve_or_missing(name) if value is missing else value
+
+    def get_all(self) -> dict[str, Any]:
+        """All that is known, as a context says it."""
+        return self.context.get_all()
+
+    def work_out(self, body: Template) -> str:
+        """What an expression prints."""
+        text = "".join(body.root_render_func(self.context))
+        spend(len(text))
+        return text
+
+
+Step = Callable[[Run], Any]
+# What makes output of a text, and lays out fragments.
+Output = tuple[Callable[[str], T], Callable[[list[Fragment], T, dict[int, int]], list[T]]]
+
+
+class Writer(Generic[T]):
+    """Writes a row of passages: `show` is what `{{ … }}` prints, `output` what it becomes."""
+
+    def __init__(
+        self,
+        passages: Iterable[Passage],
+        loops: list[Loop],
+        show: Callable[[Any], str],
+        output: Output[T],
+    ) -> None:
+        self._loops, self._show, self._finish, self._lay = loops, show, *output
+        self._empty: T = self._finish("")
+        self._places = 0
+        self._size = 0
+        self._kept: dict[object, list[dict[object, Any]]] = {}
+        # What is output already, and calls for the rest.
+        self._steps = self._steps_of(passages)
+
+    def write(
+        self,
+        variables: Mapping[str, Any],
+        make: Callable[[Mapping[str, Any]], Context],
+        click: T,
+    ) -> T:
+        """What the part prints; Unusual where only the template itself can tell."""
+        try:
+            run = Run(variables, make, click, self._kept_for(variables))
+            written: T = self._written(self._steps, run)
+        except Exception as error:
+            raise Unusual from error
+        if len(written) > MAX_OUTPUT:
+            raise Unusual
+        return written
+
+    def _written(self, steps: list[Any], run: Run) -> Any:
+        plain = type(self._empty)
+        return self._empty.join([one if type(one) is plain else one(run) for one in steps])
+
+    def _kept_for(self, variables: Mapping[str, Any]) -> list[dict[object, Any]]:
+        """What is kept for readers of one language, time zone and currency: filters read them."""
+        get = variables.get
+        reader = get("language"), get("timezone"), get("currency")
+        kept = self._kept.get(reader)
+        if kept is None:
+            if not all(value is None or type(value) is str for value in reader):
+                raise Unusual
+            if len(self._kept) >= _MAX_READERS:
+                self._forget()
+            kept = self._kept[reader] = [{} for _ in range(self._places)]
+        return kept
+
+    def _forget(self) -> None:
+        self._kept.clear()
+        self._size = 0
+
+    def _keep(self, table: dict[object, Any], key: object, made: Any) -> None:
+        if len(table) >= _MAX_KEPT or self._size > _MAX_KEPT_CHARACTERS:
+            self._forget()
+            table.clear()
+        table[key] = made
+        self._size += len(made)
+
+    def _steps_of(self, passages: Iterable[Passage]) -> list[Any]:
+        steps: list[Any] = []
+        for passage in passages:
+            step = self._step(passage)
+            if steps and not callable(step) and not callable(steps[-1]):
+                steps[-1] += step
+            else:
+                steps.append(step)
+        return steps
+
+    def _step(self, passage: Passage) -> Any:
+        if isinstance(passage, str):
+            return self._finish(passage)
+        if isinstance(passage, Link):
+            return self._link(passage.slot)
+        if isinstance(passage, Value):
+            return self._value(reader_of(passage.path))
+        if isinstance(passage, Worked):
+            return self._worked(passage)
+        return self._cards(passage) if isinstance(passage, Cards) else self._fork(passage)
+
+    def _link(self, slot: int) -> Step:
+        if slot == CLICK:
+            return lambda run: run.click
+        finish = self._finish
+
+        def step(run: Run) -> Any:
+            return finish(str(position(slot, run.met)))
+
+        return step
+
+    def _value(self, read: Callable[[Mapping[str, Any]], Any]) -> Step:
+        show, finish = self._show, self._finish
+
+        def step(run: Run) -> Any:
+            return finish(show(read(run.variables)))
+
+        return step
+
+    def _worked(self, passage: Worked) -> Step:
+        body, finish = passage.body, self._finish
+        if passage.reads is None:
+            return lambda run: finish(run.work_out(body))
+        place, key_of, keep = self._places, _key_of(passage.reads), self._keep
+        self._places += 1
+
+        def step(run: Run) -> Any:
+            key = key_of(run.variables)
+            if key is None:
+                return finish(run.work_out(body))
+            table = run.kept[place]
+            made = table.get(key)
+            if made is None:
+                made = finish(run.work_out(body))
+                keep(table, key, made)
+            return made
+
+        return step
+
+    def _fork(self, fork: Fork) -> Step:
+        choices = [(self._test(test), self._steps_of(then)) for test, then in fork.choices]
+        otherwise, written = self._steps_of(fork.otherwise), self._written
+
+        def step(run: Run) -> Any:
+            for holds, then in choices:
+                if holds(run):
+                    return written(then, run)
+            return written(otherwise, run)
+
+        return step
+
+    def _test(self, test: Value | Worked) -> Callable[[Run], object]:
+        if isinstance(test, Worked):
+            return self._worked(test)
+        read = reader_of(test.path)
+
+        def holds(run: Run) -> object:
+            value = read(run.variables)
+            if type(value) not in _ASKABLE:
+                raise Unusual
+            return value
+
+        return holds
+
+    def _cards(self, passage: Cards) -> Step:
+        loop, read = self._loops[passage.number], reader_of(passage.items)
+        lay, empty = self._lay, self._empty
+
+        def step(run: Run) -> Any:
+            return empty.join(
+                lay(fragments.run(run, loop, read(run.variables)), run.click, run.met)
+            )
+
+        return step
+
+
+def lay_text(found: list[Fragment], click: str, met: dict[int, int]) -> list[str]:
+    """The texts of fragments with the links of this mail."""
+    return _laid([fragment.texts for fragment in found], found, click, met, _numbers)
+
+
+def lay_bytes(found: list[Fragment], click: bytes, met: dict[int, int]) -> list[bytes]:
+    """The same of their bytes."""
+    return _laid([fragment.parts for fragment in found], found, click, met, _digits)
+
+
+def _laid(
+    parts: list[tuple[T, ...]],
+    found: list[Fragment],
+    click: T,
+    met: dict[int, int],
+    written: Callable[[int, int], list[T]],
+) -> list[T]:
+    """In every place of a link the address of clicks, and its position where that is not there yet.
+
+    Mostly all fragments have the same links, so that each link is put into all of them at once.
+    """
+    pieces = list(chain.from_iterable(parts))
+    if not found:
+        return pieces
+    shape, count = found[0].slots, len(found)
+    if any(fragment.slots is not shape for fragment in found):
+        return _laid_one_by_one(parts, found, click, met, written)
+    width = len(parts[0])
+    for place, slot in shape:
+        if slot == CLICK:
+            pieces[place::width] = [click] * count
+            continue
+        first = met.get(slot, slot - SLOT_SPAN) + SLOT_SPAN
+        pieces[place::width] = [click + number for number in written(first, count)]
+        met[slot] = first + (count - 1) * SLOT_SPAN
+    return pieces
+
+
+def _laid_one_by_one(
+    parts: list[tuple[T, ...]],
+    found: list[Fragment],
+    click: T,
+    met: dict[int, int],
+    written: Callable[[int, int], list[T]],
+) -> list[T]:
+    pieces: list[T] = []
+    for own, fragment in zip(parts, found, strict=True):
+        pieces += _laid([own], [fragment], click, met, written)
+    return pieces
+
+
+@lru_cache(maxsize=1024)
+def _numbers(first: int, count: int) -> list[str]:
+    """The positions of a link that is met so often."""
+    return [str(first + n * SLOT_SPAN) for n in range(count)]
+
+
+@lru_cache(maxsize=1024)
+def _digits(first: int, count: int) -> list[bytes]:
+    return [number.encode() for number in _numbers(first, count)]
+
+
+def position(slot: int, met: dict[int, int]) -> int:
+    """The n-th time (from 0) that a link is met, it stands n spans further on."""
+    number = met[slot] = met.get(slot, slot - SLOT_SPAN) + SLOT_SPAN
+    return number
+
+
+def reader_of(path: Path) -> Callable[[Mapping[str, Any]], Any]:
+    """What gives the value under a path; any error says that it is not there."""
+    if len(path) == 1:
+        return itemgetter(path[0])
+    if len(path) == 2:
+        first, second = path
+
+        def read_two(variables: Mapping[str, Any]) -> Any:
+            return variables[first][second]
+
+        return read_two
+
+    def read_more(variables: Mapping[str, Any]) -> Any:
+        value: Any = variables
+        for name in path:
+            value = value[name]
+        return value
+
+    return read_more
+
+
+def _key_of(paths: tuple[Path, ...]) -> Callable[[Mapping[str, Any]], object]:
+    """What gives the values under these paths, told apart by kind; None if they are not plain."""
+    readers = [(path, reader_of(path)) for path in paths]
+    if len(readers) == 1:
+        return lambda variables: _read_key(variables, *readers[0])
+
+    def key_of(variables: Mapping[str, Any]) -> object:
+        keys = tuple([_read_key(variables, *reader) for reader in readers])
+        return None if None in keys else keys
+
+    return key_of
+
+
+def _read_key(
+    variables: Mapping[str, Any], path: Path, read: Callable[[Mapping[str, Any]], Any]
+) -> object:
+    try:
+        return _keyed(read(variables))
+    except (KeyError, TypeError):
+        return _absent(variables, path)
+
+
+def _absent(variables: Mapping[str, Any], path: Path) -> object:
+    """Where a path ends too early, which a filter may have words for."""
+    value: Any = variables
+    for depth, name in enumerate(path):
+        if value is None:
+            return (_absent, depth, None)
+        if not isinstance(value, dict) or name in _METHODS:
+            return None
+        if name not in value:
+            return (_absent, depth)
+        value = value[name]
+    return None
+
+
+def _keyed(value: Any) -> object:
+    """One and True and 1.0 are equal but print differently, and so do 0.0 and -0.0."""
+    kind = type(value)
+    if kind is str:
+        return value
+    if kind is datetime:
+        return (kind, value) if value.tzinfo is UTC else None
+    return (kind, value) if kind in PLAIN and (kind is not float or value) else None
