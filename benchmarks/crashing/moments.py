@@ -10,7 +10,7 @@ from concurrent.futures import TimeoutError as NotInTime
 import psycopg
 
 from benchmarks.crashing import sink, stage
-from benchmarks.crashing.crew import SWEEP_SECONDS, Crew, Place
+from benchmarks.crashing.crew import CONNECTIONS, SWEEP_SECONDS, WORKERS, Crew, Place
 
 RANDOM = "at random"
 SETTLING = "while the outcomes are settled"
@@ -19,7 +19,8 @@ ALL = (
     *(RANDOM, sink.AFTER_250, RANDOM, sink.BEFORE_250, RANDOM),
     *(SETTLING, sink.BODY_IN_KERNEL, COMMITTING),
 )
-_PATIENCE = 5.0
+# Others are held up meanwhile, and have 20 s until they take the server for dead.
+_PATIENCE = 15.0
 _WAITS = """
 SELECT 1 FROM pg_stat_activity
  WHERE application_name = %s AND wait_event_type = 'Lock'
@@ -49,8 +50,11 @@ def strike(place: Place, crew: Crew, moment: str, chance: random.Random) -> int 
 
 
 def _by_the_sink(place: Place, moment: str) -> int | None:
+    killed = place.sink.kill_at(moment)
+    # Where nothing may be taken any more, no such moment would come.
+    place.sink.allow(max(place.sink.allowed, place.sink.total + WORKERS * CONNECTIONS + 1))
     try:
-        return place.sink.kill_at(moment).result(_PATIENCE)
+        return killed.result(_PATIENCE)
     except NotInTime:
         place.sink.disarm()
         return None
@@ -64,7 +68,10 @@ def _while_settling(place: Place, pid: int) -> int | None:
             other.rollback()
             return bool(other.execute(_HOLD_THEIRS, [str(pid)]).fetchall())
 
-        if not _until(holds_theirs) or not _waits(other, _WAITS, f"worker-{pid}"):
+        if not _until(holds_theirs):
+            return None
+        place.sink.favour(pid)
+        if not _waits(other, _WAITS, f"worker-{pid}"):
             return None
         os.kill(pid, signal.SIGKILL)
         other.rollback()
@@ -75,6 +82,7 @@ def _while_committing(place: Place, crew: Crew, pid: int) -> int | None:
     """Hold its commit up, kill it, let the sweeps look, and let the commit go through then."""
     with psycopg.connect(place.environment["DATABASE_URL"], autocommit=True) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [stage.HOLD])
+        place.sink.favour(pid)
         if not _waits(other, _IS_HELD_UP, f"worker-{pid}", stage.HOLD):
             return None
         os.kill(pid, signal.SIGKILL)

@@ -2,10 +2,12 @@
 
 What it has counted is the truth that the books are held against: the mails it took, by delivery.
 Workers say their process number in EHLO, so that it can kill -9 the one whose mail it just took.
+It takes no more than it is allowed to, so that a campaign gets no further than its next blow.
 """
 
 import asyncio
 import contextlib
+import math
 import os
 import re
 import signal
@@ -35,6 +37,9 @@ class CountingSink:
         self.taken: Counter[int] = Counter()
         self.total = 0
         self.delay = 0.0
+        self.allowed = math.inf
+        self.favoured = 0
+        self.held: set[_Dialogue] = set()
         self.armed = ""
         self.killed: Future[int] = Future()
         self.port = 0
@@ -56,6 +61,24 @@ class CountingSink:
     def disarm(self) -> None:
         """Kill nobody any more."""
         self.armed = ""
+
+    def allow(self, total: float) -> None:
+        """Take mails until there are so many in all."""
+        self.allowed, self.favoured = total, 0
+        self._loop.call_soon_threadsafe(self._let_go)
+
+    def favour(self, pid: int) -> None:
+        """Take the mails of this worker at once, however many there are already."""
+        self.favoured = pid
+        self._loop.call_soon_threadsafe(self._let_go)
+
+    def takes_from(self, pid: int) -> bool:
+        """Whether the next mail of this worker is taken."""
+        return self.total < self.allowed or pid == self.favoured
+
+    def _let_go(self) -> None:
+        for dialogue in tuple(self.held):
+            dialogue.go_on()
 
     def wait_for(self, total: int, *, seconds: float) -> bool:
         """Wait until so many mails have been taken; whether they were in time."""
@@ -97,17 +120,20 @@ class _Dialogue(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Let go of answers that nobody waits for."""
+        self.sink.held.discard(self)
         for handle in self.later:
             handle.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Take everything that has arrived, up to a body that is taken slowly."""
         self.buffer += data
-        self.go_on()
+        if self not in self.sink.held:
+            self.go_on()
 
     def go_on(self) -> None:
         """Read what is there; a delayed answer is waited for before the next is given."""
         self.later.clear()
+        self.sink.held.discard(self)
         while not self.later and (self.body() if self.in_body else self.command()):
             continue
 
@@ -115,13 +141,16 @@ class _Dialogue(asyncio.Protocol):
         end = self.buffer.find(_END)
         if end < 0:
             return False
+        if not self.sink.takes_from(self.pid):
+            self.sink.held.add(self)
+            return False
         mail = bytes(self.buffer[:end])
         del self.buffer[: end + len(_END)]
         self.in_body = False
         # A server that has written the mail to its disk delivers it, whether 250 is heard or not.
         self.sink.count(mail)
         self.sink.strike(self.pid, BEFORE_250)
-        if self.sink.delay:
+        if self.sink.delay and self.pid != self.sink.favoured:
             self.later.append(asyncio.get_running_loop().call_later(self.sink.delay, self.agree))
         else:
             self.transport.write(b"250 taken\r\n")

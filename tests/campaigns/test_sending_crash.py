@@ -24,8 +24,8 @@ from benchmarks.scratch import address_of
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 LONG = bool(os.environ.get("RAPPORT_LONG"))
-# Enough that at the last blow not everybody left is in the hands of workers already.
-PEOPLE = 240
+# At the last blow a fifth is left: twice a batch in hands, two in doubt for each blow, and some.
+PEOPLE, BATCH = 240, 12
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
             yield Place(
                 sink=sink,
                 environment=crash.environment(str(tmp_path)) | {"DATABASE_URL": address},
-                size=20,
+                size=BATCH,
                 sends=PEOPLE,
                 kills=len(moments.ALL),
                 few=80,
