@@ -1,15 +1,19 @@
 """One Chromium for all browser tests of a process; each has a context of its own in it."""
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from django.db import connections
+
 from tests.conftest import chromium
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 PATIENCE = 60.0
+UNSAFE = "DJANGO_ALLOW_ASYNC_UNSAFE"
 
 
 class _Keeper(threading.Thread):
@@ -44,18 +48,56 @@ class _Keeper(threading.Thread):
 _keeper: _Keeper | None = None
 
 
+class _Driver:
+    """Playwright itself: a process and a loop in this thread, for tests that follow one another."""
+
+    def __init__(self) -> None:
+        self.started: Any = None
+        self.in_use = 0
+        self.is_needed = False
+
+    def start(self) -> Any:
+        """Start it, unless it is there."""
+        from playwright.sync_api import sync_playwright
+
+        if self.started is None:
+            self.started = sync_playwright().start()
+            # Beside its loop Django takes everything for asynchronous, also between two tests.
+            os.environ[UNSAFE] = "1"
+        return self.started
+
+    def rest(self) -> None:
+        """Leave the thread to tests that need no browser, unless another one needs it."""
+        if self.started is None or self.in_use or self.is_needed:
+            return
+        # Beside the loop Django opened connections of their own.
+        connections.close_all()
+        started, self.started = self.started, None
+        started.stop()
+        os.environ.pop(UNSAFE, None)
+
+
+_driver = _Driver()
+
+
 @contextmanager
 def browser() -> Iterator[Any]:
     """The program, as if it had just been started: nothing of other tests is in it."""
-    from playwright.sync_api import sync_playwright
+    program = _driver.start().chromium.connect_over_cdp(f"http://127.0.0.1:{_port()}")
+    _driver.in_use += 1
+    try:
+        yield program
+    finally:
+        with suppress(Exception):
+            program.close()
+        _driver.in_use -= 1
+        _driver.rest()
 
-    with sync_playwright() as started:
-        program = started.chromium.connect_over_cdp(f"http://127.0.0.1:{_port()}")
-        try:
-            yield program
-        finally:
-            with suppress(Exception):
-                program.close()
+
+def look_ahead(*, is_needed: bool) -> None:
+    """Whether the next test is one with a browser; told before what this test had is taken down."""
+    _driver.is_needed = is_needed
+    _driver.rest()
 
 
 def end() -> None:

@@ -23,6 +23,9 @@ from tests import emptying
 
 # scikit-learn then runs its checks of array input too.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
+# As in the processes of a running set: the threads of all workers only get in each other's way.
+for library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 _tests = count(int(time.time() * 1000))
 FAST_HASHER = "django.contrib.auth.hashers.MD5PasswordHasher"
 # Names the database that the workers have copies of.
@@ -95,6 +98,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Tests with a browser that follow one another in a file have one driver of it."""
+    from tests import browsers
+
+    is_near = nextitem is not None and nextitem.path == item.path
+    browsers.look_ahead(
+        is_needed=is_near and nextitem.get_closest_marker("browser") is not None  # type: ignore[union-attr]
+    )
 
 
 @pytest.fixture(scope="session")

@@ -141,10 +141,9 @@ def test_a_copy_holds_every_text_as_it_is_kept(
 
 
 @pytest.fixture
-def browser_page(live_server: Any, settings: Any, monkeypatch: Any) -> Iterator[Any]:
+def browser_page(live_server: Any, settings: Any) -> Iterator[Any]:
     """A browser that writes down whatever runs, asks or looks elsewhere."""
     pytest.importorskip("playwright.sync_api")
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     settings.ALLOWED_HOSTS = ["*"]
     with browsers.browser() as browser:
         page = browser.new_page()

@@ -54,7 +54,7 @@ def web():
     server.daemon_threads = True
     server.callbacks, server.refused = Queue(), set()
     server.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server
     server.shutdown()

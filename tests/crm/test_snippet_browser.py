@@ -65,7 +65,7 @@ def rapport(spool_folder: Any) -> Iterator[str]:
             connection.close()
 
     server = make_server("127.0.0.1", 0, answer, server_class=Server, handler_class=Quiet)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -91,7 +91,7 @@ def shop(rapport: str, write_key: keys.NewKey) -> Iterator[str]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/tea?utm_source=mail&utm_campaign=spring"
     server.shutdown()

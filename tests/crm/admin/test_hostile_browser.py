@@ -23,7 +23,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def page(live_server: Any, admin: Client, settings: Any, monkeypatch: Any) -> Iterator[Any]:
     """A signed-in browser that writes down whatever runs or asks elsewhere."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     monkeypatch.setattr("crm.tasks.ring", lambda task, *arguments: None)
     settings.ALLOWED_HOSTS = ["*"]
     session = admin.cookies["sessionid"].value

@@ -30,9 +30,8 @@ FOCUS = "() => document.activeElement.id || document.activeElement.className"
 
 
 @pytest.fixture
-def page(live_server: Any, admin: Client, settings: Any, monkeypatch: Any) -> Iterator[Any]:
+def page(live_server: Any, admin: Client, settings: Any) -> Iterator[Any]:
     """A signed-in browser."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     settings.ALLOWED_HOSTS = ["*"]
     session = admin.cookies["sessionid"].value
     with browsers.browser() as browser:

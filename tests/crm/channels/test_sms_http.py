@@ -50,7 +50,7 @@ def provider():
     server.daemon_threads = True
     server.seen = []
     server.handle_error = lambda *_: None
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server
     server.shutdown()

@@ -44,7 +44,7 @@ class _Handler(BaseHTTPRequestHandler):
 def listening() -> Iterator[Receiver]:
     """A receiver that listens until the test is over."""
     receiver = Receiver()
-    thread = threading.Thread(target=receiver.serve_forever, daemon=True)
+    thread = threading.Thread(target=receiver.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield receiver

@@ -98,17 +98,10 @@ def permissions() -> list[str]:
 
 
 @pytest.fixture
-def beside_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Playwright keeps an event loop in this thread; what Django does here is not async."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-
-
-@pytest.fixture
 def page(
     live_server: Any,
     admin: Client,
     settings: Any,
-    beside_a_browser: None,
     language: str,
     permissions: list[str],
 ) -> Iterator[Any]:

@@ -21,7 +21,6 @@ from .browsing import TREE, browsing, counted, field, written
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("beside_a_browser"),
 ]
 BOTH = pytest.mark.parametrize("language", ["en", "zh-hans"])
 GERMAN = {"field": "country", "op": "is", "value": "DE"}
