@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import phonenumbers
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import transaction
+from django.test import override_settings
 
 from campaigns import preflight
 from campaigns.models import Answer, Campaign, CannedReply
@@ -90,40 +93,6 @@ def fingerprint() -> str:
     return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
-def test_the_demo_shop_is_believable() -> None:
-    said = demo()
-
-    assert f"{PEOPLE} customers, 400 products" in said
-    assert Product.objects.values("category").distinct().count() == 12
-    assert not Product.objects.filter(description="").exists()
-    assert Customer.objects.values("country").distinct().count() >= 8
-    assert Customer.objects.values("time_zone").distinct().count() >= 8
-    assert Customer.objects.filter(language="zh-hans", first_name__regex="[一-鿿]").exists()
-    assert Order.objects.filter(state="cancelled").exists()
-    assert {"product.viewed", "cart.left", "order.placed", "consent.granted"} <= set(
-        Event.objects.values_list("name", flat=True)
-    )
-    left = Consent.objects.filter(state="withdrawn").count()
-    assert 0.03 < left / Consent.objects.count() < 0.15
-    assert Suppression.objects.exists()
-    assert MarketingPause.objects.count() == 1
-    newest = Order.objects.latest("placed_at").placed_at
-    oldest = Order.objects.earliest("placed_at").placed_at
-    assert newest - oldest > timedelta(days=500)
-    assert not Event.objects.filter(occurred_at__date__gt="2026-04-14").exists()
-
-
-def test_the_demo_shop_writes_to_nobody_real() -> None:
-    demo()
-
-    hosts = {email.rpartition("@")[2] for email in Customer.objects.values_list("email", flat=True)}
-    assert hosts <= {"", *OWN_HOSTS, *HOSTS_OF_NOBODY}
-    for phone in Customer.objects.exclude(phone="").values_list("phone", flat=True):
-        number = phonenumbers.parse(phone)
-        is_fictional = phone[:2] == "+1" and phone[5:10] == "55501"
-        assert is_fictional or not phonenumbers.is_valid_number(number), phone
-
-
 def test_the_same_seed_and_day_give_the_same_shop() -> None:
     demo("--seed=5")
     first = fingerprint()
@@ -156,85 +125,118 @@ def test_a_database_with_customers_is_left_alone_unless_told_again() -> None:
     assert Customer.objects.count() == PEOPLE
 
 
-def test_segments_are_filled_and_drafts_are_ready_to_launch(now: datetime) -> None:
-    demo()
-
-    assert Segment.objects.count() >= 8
-    assert not Segment.objects.exclude(error="").exists()
-    assert Segment.objects.get(name="Newsletter readers").member_count > 150
-    for campaign in Campaign.objects.all():
-        problems = preflight.check_launch(campaign=campaign, now=now)
-        stopping = preflight.stopping(problems=problems)
-        assert [problem.code for problem in stopping if problem.code != "nobody"] == []
-
-
-def test_every_template_can_be_shown_to_every_kind_of_customer(now: datetime) -> None:
-    demo()
-
-    for template in Template.objects.all():
-        version = templates.latest(template_id=template.pk)
-        assert version is not None
-        for language in ("en", "zh-hans", "ja", "de"):
-            customer = Customer.objects.filter(language=language).first()
-            assert customer is not None
-            shown = templates.preview(
-                channel=template.channel,
-                subject=version.subject,
-                html=version.html,
-                text=version.text,
-                customer_id=customer.pk,
-                now=now,
-            )
-            assert "[[" not in shown.html + shown.text
-            assert "{{" not in shown.html + shown.text
+@pytest.fixture(scope="class")
+def said(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """What was said while the shop was made; it is there for a whole class, and gone after it."""
+    folder = tmp_path_factory.mktemp("demo")
+    with django_db_blocker.unblock(), override_settings(VAR_DIR=folder), transaction.atomic():
+        yield demo()
+        transaction.set_rollback(True)
 
 
-def test_the_bot_knows_what_customers_ask() -> None:
-    demo()
+@pytest.mark.usefixtures("said")
+class TestTheShop:
+    """One shop, looked at from all sides."""
 
-    assert Answer.objects.filter(language="zh-hans").exists()
-    assert CannedReply.objects.count() >= 5
-    assert Conversation.objects.filter(waiting_since_at__isnull=False).count() >= 5
-    for intent in Intent.objects.all():
-        for phrase in intent.phrases.splitlines():
-            assert understanding.read_text(text=phrase).intent_code == intent.code, phrase
+    def test_the_demo_shop_is_believable(self, said: str) -> None:
+        assert f"{PEOPLE} customers, 400 products" in said
+        assert Product.objects.values("category").distinct().count() == 12
+        assert not Product.objects.filter(description="").exists()
+        assert Customer.objects.values("country").distinct().count() >= 8
+        assert Customer.objects.values("time_zone").distinct().count() >= 8
+        assert Customer.objects.filter(language="zh-hans", first_name__regex="[一-鿿]").exists()
+        assert Order.objects.filter(state="cancelled").exists()
+        assert {"product.viewed", "cart.left", "order.placed", "consent.granted"} <= set(
+            Event.objects.values_list("name", flat=True)
+        )
+        left = Consent.objects.filter(state="withdrawn").count()
+        assert 0.03 < left / Consent.objects.count() < 0.15
+        assert Suppression.objects.exists()
+        assert MarketingPause.objects.count() == 1
+        newest = Order.objects.latest("placed_at").placed_at
+        oldest = Order.objects.earliest("placed_at").placed_at
+        assert newest - oldest > timedelta(days=500)
+        assert not Event.objects.filter(occurred_at__date__gt="2026-04-14").exists()
 
+    def test_the_demo_shop_writes_to_nobody_real(self) -> None:
+        hosts = {
+            email.rpartition("@")[2] for email in Customer.objects.values_list("email", flat=True)
+        }
+        assert hosts <= {"", *OWN_HOSTS, *HOSTS_OF_NOBODY}
+        for phone in Customer.objects.exclude(phone="").values_list("phone", flat=True):
+            number = phonenumbers.parse(phone)
+            is_fictional = phone[:2] == "+1" and phone[5:10] == "55501"
+            assert is_fictional or not phonenumbers.is_valid_number(number), phone
 
-def test_no_page_of_the_record_is_empty() -> None:
-    demo()
+    def test_segments_are_filled_and_drafts_are_ready_to_launch(self, now: datetime) -> None:
+        assert Segment.objects.count() >= 8
+        assert not Segment.objects.exclude(error="").exists()
+        assert Segment.objects.get(name="Newsletter readers").member_count > 150
+        for campaign in Campaign.objects.all():
+            problems = preflight.check_launch(campaign=campaign, now=now)
+            stopping = preflight.stopping(problems=problems)
+            assert [problem.code for problem in stopping if problem.code != "nobody"] == []
 
-    held = [
-        AttributeDefinition.objects.filter(state="seen"),
-        AttributeDefinition.objects.filter(state="adopted"),
-        CompanyMember.objects.all(),
-        ContactPreference.objects.all(),
-        Consent.objects.filter(state="pending"),
-        Consent.objects.filter(purpose="newsletter"),
-        CustomerNote.objects.filter(is_pinned=True),
-        CustomerTask.objects.filter(done_at=None),
-        FieldLock.objects.all(),
-        Merge.objects.filter(undone_at=None),
-        EventDay.objects.filter(name="product.viewed"),
-        Event.objects.filter(name="order.refunded"),
-        WebhookDelivery.objects.filter(webhook__is_active=False),
-        ImportRun.objects.filter(state="finished", rejected__gt=0),
-        ExportRun.objects.filter(state="finished"),
-        RejectedEvent.objects.all(),
-    ]
-    reasons = DuplicateCandidate.objects.values_list("reason", flat=True)
-    checks = QualityFinding.objects.values_list("check_name", flat=True)
-    assert all(rows.exists() for rows in held)
-    assert {"same_phone", "similar_name"} <= set(reasons)
-    assert set(checks) >= FAULTS
-    assert set(PrivacyRequest.objects.values_list("state", flat=True)) == set(PrivacyState.values)
-    assert not EventBatch.objects.exists()
+    def test_every_template_can_be_shown_to_every_kind_of_customer(self, now: datetime) -> None:
+        for template in Template.objects.all():
+            version = templates.latest(template_id=template.pk)
+            assert version is not None
+            for language in ("en", "zh-hans", "ja", "de"):
+                customer = Customer.objects.filter(language=language).first()
+                assert customer is not None
+                shown = templates.preview(
+                    channel=template.channel,
+                    subject=version.subject,
+                    html=version.html,
+                    text=version.text,
+                    customer_id=customer.pk,
+                    now=now,
+                )
+                assert "[[" not in shown.html + shown.text
+                assert "{{" not in shown.html + shown.text
 
+    def test_the_bot_knows_what_customers_ask(self) -> None:
+        assert Answer.objects.filter(language="zh-hans").exists()
+        assert CannedReply.objects.count() >= 5
+        assert Conversation.objects.filter(waiting_since_at__isnull=False).count() >= 5
+        for intent in Intent.objects.all():
+            for phrase in intent.phrases.splitlines():
+                assert understanding.read_text(text=phrase).intent_code == intent.code, phrase
 
-def test_training_is_asked_for() -> None:
-    demo()
+    def test_no_page_of_the_record_is_empty(self) -> None:
+        held = [
+            AttributeDefinition.objects.filter(state="seen"),
+            AttributeDefinition.objects.filter(state="adopted"),
+            CompanyMember.objects.all(),
+            ContactPreference.objects.all(),
+            Consent.objects.filter(state="pending"),
+            Consent.objects.filter(purpose="newsletter"),
+            CustomerNote.objects.filter(is_pinned=True),
+            CustomerTask.objects.filter(done_at=None),
+            FieldLock.objects.all(),
+            Merge.objects.filter(undone_at=None),
+            EventDay.objects.filter(name="product.viewed"),
+            Event.objects.filter(name="order.refunded"),
+            WebhookDelivery.objects.filter(webhook__is_active=False),
+            ImportRun.objects.filter(state="finished", rejected__gt=0),
+            ExportRun.objects.filter(state="finished"),
+            RejectedEvent.objects.all(),
+        ]
+        reasons = DuplicateCandidate.objects.values_list("reason", flat=True)
+        checks = QualityFinding.objects.values_list("check_name", flat=True)
+        assert all(rows.exists() for rows in held)
+        assert {"same_phone", "similar_name"} <= set(reasons)
+        assert set(checks) >= FAULTS
+        assert set(PrivacyRequest.objects.values_list("state", flat=True)) == set(
+            PrivacyState.values
+        )
+        assert not EventBatch.objects.exists()
 
-    assert set(TrainingRun.objects.values_list("kind", "state")) == {
-        ("buys_90_days", "queued"),
-        ("clusters", "queued"),
-        ("recommendations", "queued"),
-    }
+    def test_training_is_asked_for(self) -> None:
+        assert set(TrainingRun.objects.values_list("kind", "state")) == {
+            ("buys_90_days", "queued"),
+            ("clusters", "queued"),
+            ("recommendations", "queued"),
+        }

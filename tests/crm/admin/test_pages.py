@@ -24,35 +24,55 @@ def address(model, page, *arguments) -> str:
     return reverse(f"admin:crm_{model._meta.model_name}_{page}", args=arguments)
 
 
-@pytest.mark.parametrize("model", REGISTERED, ids=name)
-def test_staff_can_read_every_list(admin, shop, model, django_assert_max_num_queries):
-    with django_assert_max_num_queries(QUERIES):
-        answer = admin.get(address(model, "changelist"), follow=True)
+@pytest.fixture
+def each(subtests):
+    """Ask every model by itself; the shop is made once for all of them."""
 
-    assert answer.status_code == 200
+    def ask(models, question):
+        for model in models:
+            with subtests.test(model=name(model)):
+                question(model)
 
-
-@pytest.mark.parametrize("model", OPENED, ids=name)
-def test_staff_can_open_every_row(admin, shop, model, django_assert_max_num_queries):
-    row = model._default_manager.order_by("pk").first()
-    assert row is not None, "the shop of the tests has none"
-
-    with django_assert_max_num_queries(QUERIES + 17):
-        answer = admin.get(address(model, "change", row.pk), follow=True)
-
-    assert answer.status_code == 200
+    return ask
 
 
-@pytest.mark.parametrize("model", REGISTERED, ids=name)
-def test_a_newcomer_sees_nothing(newcomer, shop, model):
-    assert newcomer.get(address(model, "changelist")).status_code == 403
+def test_staff_can_read_every_list(admin, shop, each, django_assert_max_num_queries):
+    def is_read(model):
+        with django_assert_max_num_queries(QUERIES):
+            answer = admin.get(address(model, "changelist"), follow=True)
+
+        assert answer.status_code == 200
+
+    each(REGISTERED, is_read)
 
 
-@pytest.mark.parametrize("model", OPENED, ids=name)
-def test_a_newcomer_opens_nothing(newcomer, shop, model):
-    row = model._default_manager.order_by("pk").first()
+def test_staff_can_open_every_row(admin, shop, each, django_assert_max_num_queries):
+    def is_opened(model):
+        row = model._default_manager.order_by("pk").first()
+        assert row is not None, "the shop of the tests has none"
 
-    assert newcomer.get(address(model, "change", row.pk)).status_code in {302, 403}
+        with django_assert_max_num_queries(QUERIES + 17):
+            answer = admin.get(address(model, "change", row.pk), follow=True)
+
+        assert answer.status_code == 200
+
+    each(OPENED, is_opened)
+
+
+def test_a_newcomer_sees_nothing(newcomer, shop, each):
+    def is_refused(model):
+        assert newcomer.get(address(model, "changelist")).status_code == 403
+
+    each(REGISTERED, is_refused)
+
+
+def test_a_newcomer_opens_nothing(newcomer, shop, each):
+    def is_refused(model):
+        row = model._default_manager.order_by("pk").first()
+
+        assert newcomer.get(address(model, "change", row.pk)).status_code in {302, 403}
+
+    each(OPENED, is_refused)
 
 
 @pytest.mark.parametrize("model", REGISTERED, ids=name)
@@ -63,16 +83,18 @@ def test_strangers_are_sent_to_the_sign_in(client, db, model):
     assert reverse("admin:login") in answer["Location"]
 
 
-@pytest.mark.parametrize("model", LEDGERS, ids=name)
-def test_a_ledger_takes_no_rows_by_hand(admin, shop, model):
-    row = model._default_manager.order_by("pk").first()
+def test_a_ledger_takes_no_rows_by_hand(admin, shop, each):
+    def is_kept(model):
+        row = model._default_manager.order_by("pk").first()
 
-    added = admin.get(address(model, "add"))
-    deleted = admin.post(address(model, "delete", row.pk), {"post": "yes"})
+        added = admin.get(address(model, "add"))
+        deleted = admin.post(address(model, "delete", row.pk), {"post": "yes"})
 
-    assert added.status_code == 403
-    assert deleted.status_code == 403
-    assert model._default_manager.filter(pk=row.pk).exists()
+        assert added.status_code == 403
+        assert deleted.status_code == 403
+        assert model._default_manager.filter(pk=row.pk).exists()
+
+    each(LEDGERS, is_kept)
 
 
 def test_the_ledgers_are_ledgers():
