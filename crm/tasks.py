@@ -27,6 +27,7 @@ from crm import (
     privacy,
     quality,
     retention,
+    template_trials,
     webhooks,
 )
 
@@ -90,6 +91,12 @@ def look_after_accounts() -> None:
     breakers.try_again(now=timezone.now())
     accounts.run_trials(now=timezone.now())
     accounts.check_due(now=timezone.now())
+
+
+@shared_task
+def send_template_test(token: str) -> None:
+    """Send the test of a template that somebody asked for."""
+    template_trials.run(token=token, now=timezone.now())
 
 
 @shared_task

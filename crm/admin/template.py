@@ -13,7 +13,7 @@ from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from crm import rendering, templates
+from crm import rendering, template_trials, templates
 from crm.admin import starters, template_preview, template_trial, veiling
 from crm.admin.edited import EditedAdmin
 from crm.admin.parts import LedgerAdmin, post_once, staff_of
@@ -36,6 +36,7 @@ class TemplateAdmin(EditedAdmin):
             ("preview/", template_preview.preview, "crm_template_preview"),
             ("people/", template_preview.people, "crm_template_people"),
             ("test/", template_trial.send, "crm_template_test"),
+            ("test/<str:token>/", template_trial.standing, "crm_template_standing"),
         ]
         urls = [
             path(route, self.admin_site.admin_view(view), name=name) for route, view, name in own
@@ -87,7 +88,7 @@ class TemplateAdmin(EditedAdmin):
             "person": template_preview.somebody(),
             "testable": [
                 channel
-                for channel in (Channel.EMAIL, Channel.SMS)
+                for channel in template_trials.CHANNELS
                 if template_trial.may_send(request, channel)
             ],
             "snippets": Snippet.objects.values_list("name", flat=True),

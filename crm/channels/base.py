@@ -127,6 +127,8 @@ class Outgoing(msgspec.Struct, frozen=True):
     unsubscribe_mail: str = ""
     # Who signs the mail, where we hand it to a mail server ourselves.
     signers: tuple[Signer, ...] = ()
+    # A test for staff: what can tell it from a message does.
+    is_test: bool = False
     # Of a message in doubt: when it was handed over, at the earliest and at the latest.
     between: tuple[datetime, datetime] | None = None
 

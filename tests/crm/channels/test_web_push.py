@@ -232,7 +232,14 @@ def test_a_webhook_is_signed_so_that_receivers_can_check_it(webhook, service):
     assert headers["webhook-id"] == "key-1"
     assert headers["webhook-signature"] == signature(secret, key="key-1", at=at, body=body)
     assert json.loads(body)["data"]["text"] == "Grüße"
+    assert json.loads(body)["type"] == "message"
     assert outcome.state == "sent"
+
+
+def test_a_test_of_staff_says_to_the_receiver_that_it_is_one(webhook, service):
+    send(webhook, f"{service.url}/200", is_test=True)
+
+    assert json.loads(service.seen[0][1])["type"] == "message.test"
 
 
 def test_the_signature_is_that_of_standard_webhooks(shared_corpora):
