@@ -11,10 +11,12 @@ they are still read.
 import binascii
 import hmac
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
+from binascii import b2a_base64
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from hmac import compare_digest
+from itertools import repeat
 from typing import NamedTuple
 
 CLICK = "click"
@@ -70,22 +72,37 @@ def unsign(*, purpose: str, token: str, keys: Sequence[bytes]) -> int:
 
 def urls_for_many(
     *,
-    message_ids: Iterable[int],
+    message_ids: Collection[int],
     base_url: str,
     key: bytes,
     purposes: Collection[str] = PURPOSES,
 ) -> Iterator[MessageUrls]:
     """Build the addresses that each message carries; those of other purposes stay empty."""
     base, hashes = base_url.rstrip("/"), _hashes(key)
-    kinds = [(f"{base}/{letter}/", purpose, end) for letter, purpose, end in _ADDRESSES]
+    columns = [
+        _addresses(f"{base}/{letter}/", hashes[purpose], hashes[_HIDE], end, message_ids)
+        if purpose in purposes
+        else repeat("", len(message_ids))
+        for letter, purpose, end in _ADDRESSES
+    ]
+    return map(MessageUrls, *columns)
+
+
+def _addresses(
+    begin: str, signs: "blake2b", hides: "blake2b", end: str, message_ids: Iterable[int]
+) -> list[str]:
+    """The addresses of one purpose: as `_token`, without a call for each."""
+    found, number = [], int.from_bytes
     for message_id in message_ids:
-        plain = message_id.to_bytes(_VALUE_BYTES, "big")
-        yield MessageUrls(
-            *(
-                f"{begin}{_token(hashes, purpose, plain)}{end}" if purpose in purposes else ""
-                for begin, purpose, end in kinds
-            )
-        )
+        signing, hiding = signs.copy(), hides.copy()
+        signing.update(message_id.to_bytes(_VALUE_BYTES, "big"))
+        mac = signing.digest()
+        hiding.update(mac)
+        hidden = number(hiding.digest(), "big") ^ message_id
+        raw = mac + hidden.to_bytes(_VALUE_BYTES, "big")
+        token = b2a_base64(raw, newline=False).translate(_URL_SAFE).decode()
+        found.append(f"{begin}{token}{end}")
+    return found
 
 
 # In the order of MessageUrls.
@@ -97,6 +114,7 @@ _ADDRESSES = (
     ("o", OPEN, ""),
 )
 _HIDE = "hide"
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 @lru_cache(maxsize=16)

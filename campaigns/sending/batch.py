@@ -23,7 +23,7 @@ from crm.messages import Draft
 from crm.rendering import CompiledTemplate, Encoded, LinkContext, Rendered, RenderError
 
 # The statements of a batch cost the same however many it has.
-BATCH_SIZE = 1_000
+BATCH_SIZE = 2_000
 
 _GONE = Verdict("", Reason.NO_ADDRESS)
 _People = Mapping[int, dict[str, Any]]

@@ -4,10 +4,11 @@ import base64
 import re
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
 from hashlib import blake2b
+
+import msgspec
 
 from crm.channels.base import Outgoing
 
@@ -20,6 +21,7 @@ _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~ ]*")
 _ADDRESS = re.compile(
     r"[^\s@<>()\[\],;:\\\"\x00-\x20\x7f-\x9f]{1,64}@[^\s@<>()\[\],;:\\\"\x00-\x20\x7f-\x9f]{1,255}"
 )
+_NO_ADDRESS = "The address is not one mail can be sent to."
 _OURS = frozenset({"from", "to", "subject", "message-id", "date", "mime-version", "content-type"})
 _OURS |= {"content-transfer-encoding", "bcc"}
 
@@ -28,8 +30,7 @@ class InvalidAddress(ValueError):  # noqa: N818 - it names what is wrong
     """No mail can be addressed like this."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """A mailbox and the name shown beside it."""
 
     name: str
@@ -67,20 +68,29 @@ class Address:
         return _folded(self.header(), len("From: ")) if self.name else self.address
 
 
-@lru_cache(maxsize=512)
 def parse_address(text: str) -> Address:
     """Read `Name <mailbox>` or a bare mailbox."""
+    if "<" in text or ">" in text:
+        return _parsed(text)
+    mailbox = text.strip()
+    if not _ADDRESS.fullmatch(mailbox):
+        raise InvalidAddress(_NO_ADDRESS)
+    return Address("", mailbox)
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str) -> Address:
     name, bracket, rest = text.rpartition("<")
     mailbox = rest.rstrip().removesuffix(">").strip() if bracket else text.strip()
     if bool(bracket) != text.rstrip().endswith(">") or not _ADDRESS.fullmatch(mailbox):
-        raise InvalidAddress("The address is not one mail can be sent to.")
+        raise InvalidAddress(_NO_ADDRESS)
     return Address(name.strip().strip('"').strip(), mailbox)
 
 
 def parse_recipient(text: str) -> Address:
     """Read whom a mail goes to; a line break there is somebody trying to add a recipient."""
     if "\r" in text or "\n" in text:
-        raise InvalidAddress("The address is not one mail can be sent to.")
+        raise InvalidAddress(_NO_ADDRESS)
     return parse_address(text)
 
 

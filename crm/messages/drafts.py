@@ -1,7 +1,7 @@
 """What passes between those who write messages and those who send them."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -88,7 +88,7 @@ def links(*, message_id: int) -> LinkContext:
 
 
 def links_many(
-    *, message_ids: Iterable[int], reads: Collection[str] | None = None
+    *, message_ids: Collection[int], reads: Collection[str] | None = None
 ) -> list[LinkContext]:
     """The signed addresses that each of these messages carries.
 

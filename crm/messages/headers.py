@@ -2,6 +2,7 @@
 
 import hmac
 from functools import lru_cache
+from hashlib import blake2b
 
 from django.conf import settings
 
@@ -16,6 +17,7 @@ Headers = tuple[tuple[str, str], ...]
 _BOUNCE = "bounce"
 _LEAVE = "unsubscribe"
 _LONGEST_NUMBER = 18
+_MAC_BYTES = 8
 
 
 def way_out_headers(*, draft: Draft, by_mail: str = "") -> Headers:
@@ -32,10 +34,16 @@ def way_out_headers(*, draft: Draft, by_mail: str = "") -> Headers:
 
 def way_out_of(*, draft: Draft) -> str:
     """The address that ends such mails with one click; empty where nothing is to be ended."""
-    if draft.channel != Channel.EMAIL or not Purpose(draft.purpose).needs_consent:
+    if not has_way_out(channel=draft.channel, purpose=draft.purpose):
         return ""
     # The link of the header and the link of the body are the same: one token, one way out.
     return draft.unsubscribe_url or unsubscribe_link(message_id=draft.message_id)
+
+
+@lru_cache(maxsize=64)
+def has_way_out(*, channel: str, purpose: str) -> bool:
+    """Whether messages of a channel for a purpose say in their header how to end them."""
+    return channel == Channel.EMAIL and Purpose(purpose).needs_consent
 
 
 def is_mail_read() -> bool:
@@ -108,10 +116,24 @@ def _named_by(recipient: str, what: str) -> int | None:
         return None
     if len(number) > _LONGEST_NUMBER:
         return None
-    # What was signed with a key that was replaced since is still on its way back.
-    made = (_mac(int(number), what, key) for key in accounts.link_keys())
+    # What was signed with a key that was replaced since is still on its way back, and so may be
+    # what was signed before 2026-12.
+    keys = accounts.link_keys()
+    made = (one(int(number), what, key) for one in (_mac, _mac_as_before) for key in keys)
     return int(number) if any(hmac.compare_digest(mac.encode(), m.encode()) for m in made) else None
 
 
 def _mac(message_id: int, what: str, key: bytes = b"") -> str:
-    return hmac.digest(key or link_key(), f"{what}:{message_id}".encode(), "sha256")[:8].hex()
+    one = _begun(key or link_key(), what).copy()
+    one.update(b"%d" % message_id)
+    return one.hexdigest()
+
+
+@lru_cache(maxsize=16)
+def _begun(key: bytes, what: str) -> "blake2b":
+    """A hash begun with the key and what it is for."""
+    return blake2b(f"{what}:".encode(), key=blake2b(key).digest(), digest_size=_MAC_BYTES)
+
+
+def _mac_as_before(message_id: int, what: str, key: bytes) -> str:
+    return hmac.digest(key, f"{what}:{message_id}".encode(), "sha256")[:_MAC_BYTES].hex()

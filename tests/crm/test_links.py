@@ -82,6 +82,25 @@ def test_a_message_carries_one_address_for_each_purpose():
     assert urls.click_url.endswith("/")
 
 
+@given(st.lists(st.integers(0, 2**63 - 1), max_size=5))
+def test_addresses_made_for_many_carry_the_token_that_one_would_get(ids):
+    made = list(links.urls_for_many(message_ids=ids, base_url="https://shop.example", key=KEY))
+
+    tokens = [links.sign(purpose=links.VIEW, value=value, key=KEY) for value in ids]
+    assert [urls.view_url for urls in made] == [f"https://shop.example/v/{t}" for t in tokens]
+    clicks = [links.sign(purpose=links.CLICK, value=value, key=KEY) for value in ids]
+    assert [urls.click_url for urls in made] == [f"https://shop.example/c/{t}/" for t in clicks]
+
+
+def test_addresses_that_are_not_wanted_stay_empty():
+    (urls,) = links.urls_for_many(
+        message_ids=[7], base_url="https://shop.example", key=KEY, purposes={links.OPEN}
+    )
+
+    assert (urls.unsubscribe_url, urls.click_url) == ("", "")
+    assert urls.pixel_url
+
+
 def test_an_unknown_purpose_is_a_mistake_of_ours():
     with pytest.raises(ValueError, match="Unknown link purpose"):
         links.sign(purpose="admin", value=1, key=KEY)

@@ -49,7 +49,7 @@ def test_only_what_the_template_reads_is_kept() -> None:
         "currency": "EUR",
     }
 
-    read = keeping.read_of(variables=variables, paths=template.reads)
+    read = keeping.keeper(paths=template.reads)(variables)
 
     assert read == {
         "customer": {"first_name": "Ada", "city": "London"},
@@ -80,7 +80,7 @@ def test_a_template_shows_the_same_from_what_is_kept(source: str) -> None:
         "timezone": "UTC",
     }
     signed = links(message_id=1)
-    read = keeping.read_of(variables=variables, paths=template.reads)
+    read = keeping.keeper(paths=template.reads)(variables)
     again = keeping.thaw(value=kept(read))
 
     assert template.encode(variables=again, links=signed) == template.encode(

@@ -1,10 +1,12 @@
 """A message is written down before it is handed over, and settled before it is forgotten."""
 
+import hmac
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from pytest_django.fixtures import SettingsWrapper
 
 from crm import messages
 from crm.channels import journal as states
@@ -102,6 +104,15 @@ def test_the_envelope_names_the_message_so_that_a_bounce_finds_it(
     assert messages.message_of_bounce(recipient=envelope.upper()) == letter.message_id
     assert messages.message_of_bounce(recipient=f"bounce+{letter.message_id}-00@x") is None
     assert messages.message_of_bounce(recipient="someone@shop.example") is None
+
+
+def test_the_envelope_of_a_mail_sent_before_this_version_finds_it_still(
+    settings: SettingsWrapper,
+) -> None:
+    mac = hmac.digest(settings.SECRET_KEY.encode(), b"bounce:12", "sha256")[:8].hex()
+
+    assert messages.message_of_bounce(recipient=f"bounce+12-{mac}@bounce.example") == 12
+    assert messages.message_of_bounce(recipient=f"bounce+13-{mac}@bounce.example") is None
 
 
 def test_a_broken_adapter_leaves_no_message_untold(
