@@ -23,6 +23,8 @@ _FEATURES = b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
 _DELIVERY = re.compile(rb"^Message-ID: <delivery-(\d+)-\d+@", re.MULTILINE | re.IGNORECASE)
 _NAME = re.compile(rb"EHLO worker-(\d+)", re.IGNORECASE)
 
+# Who says no number has 0.
+_NOBODY = -1
 # Where a worker can be killed by what it hears, or does not hear.
 AFTER_250 = "after 250 before the commit"
 BEFORE_250 = "after the dot before 250"
@@ -38,7 +40,7 @@ class CountingSink:
         self.total = 0
         self.delay = 0.0
         self.allowed = math.inf
-        self.favoured = 0
+        self.favoured = _NOBODY
         self.held: set[_Dialogue] = set()
         self.armed = ""
         self.killed: Future[int] = Future()
@@ -64,7 +66,7 @@ class CountingSink:
 
     def allow(self, total: float) -> None:
         """Take mails until there are so many in all."""
-        self.allowed, self.favoured = total, 0
+        self.allowed, self.favoured = total, _NOBODY
         self._loop.call_soon_threadsafe(self._let_go)
 
     def favour(self, pid: int) -> None:
