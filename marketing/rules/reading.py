@@ -2,11 +2,15 @@
 
 import json
 import math
+import re
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from .errors import RuleError
+
+# What PostgreSQL has no place for: nothing, and halves of a character.
+_UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def read(*, text: str) -> Any:
@@ -38,7 +42,7 @@ def is_storable(value: Any) -> bool:
         return math.isfinite(value)
     if not isinstance(value, str):
         return True
-    return "\x00" not in value and not any("\ud800" <= one <= "\udfff" for one in value)
+    return _UNREADABLE.search(value) is None
 
 
 def _refuse(name: str) -> float:
