@@ -59,7 +59,7 @@ class WebhookAdapter(PostingAdapter):
         """The message as JSON with its signature."""
         now = proofs.now()
         data = {
-            "type": "message.test" if message.is_test else "message",
+            "type": "test" if message.is_test else "message",
             "timestamp": now.isoformat(),
             "data": {
                 "id": message.key,

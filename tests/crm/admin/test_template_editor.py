@@ -162,3 +162,11 @@ def test_a_version_is_withdrawn_with_a_reason(admin, newsletter, newcomer):
     editor = admin.get(f"/admin/crm/template/{newsletter.template_id}/change/").content
     assert b"withdrawn" in editor
     assert b"goes out now" not in editor
+
+
+@pytest.mark.parametrize("channel", ["sms", "push", "webhook"])
+def test_what_has_no_html_is_previewed_as_its_text(admin, ada, channel):
+    shown = preview(admin, ada, channel=channel, html="", text="Hello {{ customer.first_name }}")
+
+    assert '<div class="rp-bubble">Hello Ada' in shown
+    assert "<iframe" not in shown

@@ -239,7 +239,7 @@ def test_a_webhook_is_signed_so_that_receivers_can_check_it(webhook, service):
 def test_a_test_of_staff_says_to_the_receiver_that_it_is_one(webhook, service):
     send(webhook, f"{service.url}/200", is_test=True)
 
-    assert json.loads(service.seen[0][1])["type"] == "message.test"
+    assert json.loads(service.seen[0][1])["type"] == "test"
 
 
 def test_the_signature_is_that_of_standard_webhooks(shared_corpora):
