@@ -79,6 +79,10 @@ LONG = (
     "test_training",
     "test_imports",
     "test_racing",
+    "test_demo",
+    "test_arrows",
+    "test_house",
+    "test_engines",
 )
 
 
