@@ -92,7 +92,7 @@ def _gather(step: Step, planned: Sequence[Planned], now: datetime) -> _People:
     reads = _compiled(step).reads
     people = variables.gather_many(customer_ids=customer_ids, now=now, wanted=reads)
     # Committed before the messages that name it by number.
-    messages.keep_shared(many=people.values())
+    messages.keep_shared(many=people.values(), paths=reads)
     return people
 
 

@@ -24,7 +24,9 @@ _PLAIN = "$plain"
 # Filters read these, whatever the template names.
 _ALWAYS = ("language", "timezone", "currency")
 _MAX_KNOWN = 50_000
-_known: dict[int, tuple[Any, int]] = {}
+# The numbers of what is shared by its identity; it is held on to, lest another gets it.
+_known: dict[int, int] = {}
+_held: list[Any] = []
 
 _KEEP = """
     INSERT INTO crm_sharedvalue (key, value)
@@ -50,11 +52,13 @@ def keeper(*, paths: Collection[str]) -> Callable[[Mapping[str, Any]], Kept]:
     return _keeper(frozenset(paths))
 
 
-def keep_shared(*, many: Iterable[Mapping[str, Any]]) -> None:
-    """Write down what these variables share with others; commit it before they are frozen."""
+def keep_shared(*, many: Iterable[Mapping[str, Any]], paths: Collection[str]) -> None:
+    """Write down what is shared with others under these paths; commit it before it is frozen."""
     new: dict[int, Any] = {}
+    routes = [path.split(".") for path in paths]
     for variables in many:
-        _find_new(variables, new)
+        for route in routes:
+            _find_new(_reached(variables, route), new)
     if not new:
         return
     keys = {_fingerprint(item): item for item in new.values()}
@@ -65,8 +69,10 @@ def keep_shared(*, many: Iterable[Mapping[str, Any]]) -> None:
         numbers = {key: number for number, key in cursor.fetchall()}
     if len(_known) + len(new) > _MAX_KNOWN:
         _known.clear()
+        _held.clear()
+    _held.extend(new.values())
     for item in new.values():
-        _known[id(item)] = (item, numbers[_fingerprint(item)])
+        _known[id(item)] = numbers[_fingerprint(item)]
 
 
 def freeze(*, value: Any) -> str:
@@ -125,28 +131,32 @@ def _branch(tree: Tree) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     return freeze_branch
 
 
+def _reached(variables: Mapping[str, Any], route: list[str]) -> Any:
+    """What stands at the end of a path, or where it stops being one of dicts."""
+    value: Any = variables
+    for name in route:
+        if type(value) is dict or value is variables:
+            value = value.get(name)
+    return value
+
+
 def _find_new(value: Any, new: dict[int, Any]) -> None:
     """What in lists is shared and has no number yet."""
-    if isinstance(value, dict):
+    kind = type(value)
+    if kind is dict:
         for part in value.values():
             if type(part) in _NESTED:
                 _find_new(part, new)
-        return
-    for part in value:
-        known = _known.get(id(part))
-        if (known is None or known[0] is not part) and is_shared(part):
-            new[id(part)] = part
+    elif kind in _NESTED and None in map(_known.get, map(id, value)):
+        for part in value:
+            if id(part) not in _known and is_shared(part):
+                new[id(part)] = part
 
 
 def _numbers_of(items: Collection[Any]) -> list[int]:
     """The numbers of what is shared; none unless all of it has one."""
-    numbers = []
-    for item in items:
-        known = _known.get(id(item))
-        if known is None or known[0] is not item:
-            return []
-        numbers.append(known[1])
-    return numbers
+    numbers = list(map(_known.get, map(id, items)))
+    return [] if None in numbers else numbers  # type: ignore[return-value]
 
 
 def _frozen(value: Any) -> Any:

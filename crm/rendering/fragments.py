@@ -138,9 +138,13 @@ class Known(Protocol):
         """Every name with what it stands for."""
 
 
-def run(context: Known, loop: Loop, items: Iterable[Any]) -> list[Fragment]:
+def given_to(loop: Loop, context: Known) -> tuple[Any, ...]:
+    """What a loop reads beside its items."""
+    return tuple([_walk(context, path) for path in loop.given])
+
+
+def run(context: Known, loop: Loop, items: Iterable[Any], given: tuple[Any, ...]) -> list[Fragment]:
     """The fragments of a loop over these items; those that are known already cost a look-up."""
-    given = tuple(_walk(context, path) for path in loop.given)
     if not PLAIN.issuperset(map(type, given)):
         return [_render(context, loop, item) for item in items]
     if given not in loop.by_item:

@@ -135,7 +135,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         context: Context, loops: list[fragments.Loop], number: int, items: Any
     ) -> list[fragments.Fragment]:
         """What a loop prints whose turns are shared between mails."""
-        return fragments.run(context, loops[number], items)
+        loop = loops[number]
+        return fragments.run(context, loop, items, fragments.given_to(loop, context))
 
     @staticmethod
     def concat(parts: Any) -> str:

@@ -224,12 +224,17 @@ class Writer(Generic[T]):
 
     def _cards(self, passage: Cards) -> Step:
         loop, read = self._loops[passage.number], reader_of(passage.items)
+        given = [reader_of(path) for path in loop.given]
         lay, empty = self._lay, self._empty
 
         def step(run: Run) -> Any:
-            return empty.join(
-                lay(fragments.run(run, loop, read(run.variables)), run.click, run.met)
-            )
+            known = run.variables
+            try:
+                values = tuple([read_one(known) for read_one in given])
+            except (KeyError, TypeError):
+                values = fragments.given_to(loop, run)
+            found = fragments.run(run, loop, read(known), values)
+            return empty.join(lay(found, run.click, run.met))
 
         return step
 

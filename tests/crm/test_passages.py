@@ -99,6 +99,17 @@ def test_what_only_jinja_can_run_stays_with_it(source):
     assert both(source, person={"name": "Li"}, products=[{"name": "Tea"}])
 
 
+@pytest.mark.parametrize("source", PARTS)
+def test_what_is_usual_is_written_without_running_the_template(source):
+    made = row_of(source)
+    person = {"name": "Li", "city": "Köln", "points": 3, "since": date(2026, 4, 15)}
+    known = {"person": person, "products": [{"url": "u", "name": "Tea"}], "click_": "c"}
+
+    assert made._texts.write(
+        {**known, "unsubscribe_url": "w", "pixel_": "", "trap_": False}, made._context, "c"
+    )
+
+
 @settings(deadline=None, max_examples=20)
 @given(st.lists(st.sampled_from(PARTS), max_size=6), st.lists(people, min_size=1), products)
 def test_every_mail_is_what_jinja_would_print(parts, everybody, bought):

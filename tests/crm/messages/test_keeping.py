@@ -92,8 +92,8 @@ def test_what_many_share_is_kept_once() -> None:
     tea, cake = share({"name": "Tea", "price": 5.0}), share({"name": "Cake", "price": 3.0})
     many = [{"products": [tea, cake]}, {"products": [tea]}]
 
-    keeping.keep_shared(many=many)
-    keeping.keep_shared(many=many)
+    keeping.keep_shared(many=many, paths={"products"})
+    keeping.keep_shared(many=many, paths={"products"})
 
     assert SharedValue.objects.count() == 2
     first, second = (kept(variables) for variables in many)
@@ -104,10 +104,10 @@ def test_what_many_share_is_kept_once() -> None:
 
 def test_what_another_worker_kept_before_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     tea = share({"name": "Oolong", "price": 5.0})
-    keeping.keep_shared(many=[{"products": [tea]}])
+    keeping.keep_shared(many=[{"products": [tea]}], paths={"products"})
     monkeypatch.setattr(keeping, "_known", {})
 
-    keeping.keep_shared(many=[{"products": [tea]}])
+    keeping.keep_shared(many=[{"products": [tea]}], paths={"products"})
 
     assert SharedValue.objects.count() == 1
     assert keeping.thaw(value=kept({"products": [tea]})) == {"products": [tea]}

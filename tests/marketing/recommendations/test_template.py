@@ -72,10 +72,10 @@ def test_a_message_keeps_numbers_and_shows_the_same_again(
     monkeypatch.setattr(keeping, "_known", {})
     template = compile_template(channel="email", subject="For you", html=CARDS, text="x")
     known = gathered(template, readers, now)
-    read = [keeping.read_of(variables=one, paths=template.reads) for one in known]
-    keeping.keep_shared(many=read)
+    keeping.keep_shared(many=known, paths=template.reads)
+    keep = keeping.keeper(paths=template.reads)
 
-    kept = [keeping.freeze(value=one) for one in read]
+    kept = [keeping.freeze(value=keep(one)) for one in known]
 
     assert all(len(one) < 200 for one in kept)
     assert list(json.loads(kept[0])["recommended"]) == ["$shared"]
