@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
@@ -38,7 +38,7 @@ _PEOPLE = """
     WHERE c.id = ANY(%s::bigint[])
 """
 _LAST_ORDERS = """
-    SELECT asked.id, o.number, o.placed_at, o.total::float8, o.currency, lines.products,
+    SELECT asked.id, o.number, o.placed_at AT TIME ZONE 'UTC', o.total::float8, o.currency, lines.products,
            lines.quantities, lines.prices
     FROM unnest(%s::bigint[]) AS asked (id)
     CROSS JOIN LATERAL (
@@ -77,14 +77,15 @@ def gather_many(
     with_name = _is_wanted("customer.full_name", wanted)
     same = {"shop": shop(), "currency": settings.SHOP_CURRENCY}
     masks = {name: mask for name, mask in Customer.VEILED.items() if name in _MASKED}
+    decode, is_veiled = json.JSONDecoder().raw_decode, veil.is_drawn()
     # Columns and JSON are plain as they come.
     gathered: dict[int, dict[str, Any]] = {}
     with connection.cursor() as cursor:
         cursor.execute(_PEOPLE, [numbers(of=ids)])
         for customer_id, *facts, attributes, count, revenue in cursor.fetchall():
             person = dict(zip(_FACTS, facts, strict=True), id=customer_id)
-            person["attributes"] = json.loads(attributes)
-            if veil.is_drawn():
+            person["attributes"], _end = decode(attributes)
+            if is_veiled:
                 person |= {name: mask(person[name]) for name, mask in masks.items()}
             if with_name:
                 names = (person["first_name"], person["last_name"])
@@ -135,7 +136,8 @@ def _last_orders(ids: list[int]) -> dict[int, dict[str, Any]]:
     return {
         customer_id: {
             "number": number,
-            "date": placed_at,
+            # Without its zone a moment is read in a tenth of the time.
+            "date": placed_at.replace(tzinfo=UTC),
             "total": total,
             "currency": currency,
             "products": [shown[line] for line in bought],
