@@ -32,6 +32,8 @@ MARKS = {
     "web": "[web]",
     "outbox": "manage.py outbox",
 }
+# Where the password of a set that was started before is kept.
+PASSWORD = "password-for-stories"
 # The second thoughts that staff may have after a launch are tested elsewhere.
 IMPATIENT = {"LAUNCH_UNDO_SECONDS": "1"}
 OWN = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "RAPPORT_VAR", "PUBLIC_URL", "LIVE_URL")
@@ -173,7 +175,7 @@ def running(
         )
     try:
         said = _until_ready(process, terminal)
-        yield RunningSet(var, process, f"http://127.0.0.1:{port}", _password(said), said)
+        yield RunningSet(var, process, f"http://127.0.0.1:{port}", _password(said, var), said)
     finally:
         left = processes.descendants(process.pid)
         process.terminate()
@@ -203,8 +205,10 @@ def _until_ready(process: subprocess.Popen[bytes], terminal: Path) -> list[str]:
     return said()
 
 
-def _password(said: list[str]) -> str:
-    return next((line.split("admin / ")[1].split()[0] for line in said if "admin / " in line), "")
+def _password(said: list[str], var: Path) -> str:
+    kept = var / PASSWORD
+    shown = (line.split("admin / ")[1].split()[0] for line in said if "admin / " in line)
+    return next(shown, kept.read_text() if kept.exists() else "")
 
 
 def _command_line(pid: int) -> str:

@@ -24,9 +24,9 @@ SELECT id, 'email', 'marketing', 'granted', now() FROM crm_customer
 """
 
 
-def test_a_campaign_survives_the_death_of_every_process(tmp_path):
+def test_a_campaign_survives_the_death_of_every_process(var):
     impatient = {**running.IMPATIENT, "CAMPAIGN_RETRY_SECONDS": "5"}
-    with running.running(tmp_path / "var", "--no-demo", **impatient) as started:
+    with running.running(var, "--no-demo", **impatient) as started:
         campaign = a_campaign_of_five_thousand(started)
 
         for victim in VICTIMS:

@@ -74,8 +74,10 @@ def sending(commands: Sequence[Sequence[str]], tmp_path: Path) -> Iterator[list[
             client.process.wait()
 
 
-def test_every_acknowledged_event_is_there_once(tmp_path: Path, node_client: Path) -> None:
-    var, port = tmp_path / "var", running.free_port()
+def test_every_acknowledged_event_is_there_once(
+    tmp_path: Path, var: Path, node_client: Path
+) -> None:
+    port = running.free_port()
     with running.running(var, "--no-demo", port=port) as first:
         key = first.command("create_api_key", "clients", "--scope", "track").strip()
         python = [sys.executable, "-m", "tests.stories.tracking_clients", first.address, key]

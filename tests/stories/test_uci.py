@@ -59,9 +59,9 @@ def shop_in(whole, folder):
     return Shop(path, rows, len(customers - {""}))
 
 
-def test_a_real_shop_is_imported_understood_and_written_to(tmp_path, shared_data):
+def test_a_real_shop_is_imported_understood_and_written_to(tmp_path, var, shared_data):
     shop = shop_in(shared_data / "online_retail" / "online_retail.csv.gz", tmp_path)
-    with running.running(tmp_path / "var", "--no-demo", **running.IMPATIENT) as started:
+    with running.running(var, "--no-demo", **running.IMPATIENT) as started:
         report = imported(started, shop)
         with running.browser(started) as staff:
             story = Story(started, staff)
