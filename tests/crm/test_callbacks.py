@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from crm import accounts, callbacks, conversations
+from crm.callbacks import processing
 from crm.channels import registry
 from crm.channels.base import CallbackRefused, ProviderAway
 from crm.channels.callbacks import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
@@ -269,7 +270,7 @@ def test_large_callbacks_are_taken_in_a_few_at_a_time(
 ) -> None:
     for number in range(5):
         told({"key": f"k{number}", "status": "delivered", "more": "x" * 400}, now)
-    monkeypatch.setattr(callbacks, "_BATCH_BYTES", 1_000)
+    monkeypatch.setattr(processing, "_BATCH_BYTES", 1_000)
 
     looked_at = [callbacks.process_due(now=now) for _ in range(4)]
 

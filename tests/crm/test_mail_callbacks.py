@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 
 from crm import accounts, callbacks, returned_mail
+from crm.channels.base import CallbackRefused
 from crm.models import Callback, ConsentDecision, Customer, Message, ProviderAccount, Suppression
 from tests.crm.messages.letters import draft, send
 
@@ -159,7 +160,7 @@ def test_a_word_that_is_not_the_accounts_is_no_proof(
 ) -> None:
     kept = accounts.for_provider(provider="mails")
     assert kept is not None
-    with pytest.raises(callbacks.base.CallbackRefused):
+    with pytest.raises(CallbackRefused):
         callbacks.store(
             provider="mails", headers={}, body=b"{}", url="https://x.example/?token=no", now=now
         )
