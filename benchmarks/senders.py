@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 CONNECTIONS = 2
-# A frequency cap that is asked for every mail, however many rounds are sent.
-NEVER_REACHED = 1_000
 
 Process = subprocess.Popen[str]
 
@@ -27,16 +25,16 @@ class Senders:
     def __len__(self) -> int:
         return len(self._running)
 
-    def send(self, campaign_id: int) -> list[dict[str, Any]]:
+    def send(self, campaign_id: int, *, days: int = 0) -> list[dict[str, Any]]:
         """Let all of them send one campaign, and give what each says of it."""
-        self.begin(campaign_id)
+        self.begin(campaign_id, days=days)
         return self.end()
 
-    def begin(self, campaign_id: int) -> None:
-        """Let all of them send one campaign."""
+    def begin(self, campaign_id: int, *, days: int = 0) -> None:
+        """Let all of them send one campaign, by a clock that is so many days ahead."""
         for process in self._running:
             assert process.stdin
-            process.stdin.write(f"{campaign_id}\n")
+            process.stdin.write(f"{campaign_id} {days}\n")
             process.stdin.flush()
 
     def end(self) -> list[dict[str, Any]]:
@@ -53,7 +51,6 @@ def senders(*, workers: int, address: str, port: int) -> Iterator[Senders]:
             "DATABASE_URL": address,
             "RAPPORT_VAR": folder,
             "EMAIL_URL": f"smtp://127.0.0.1:{port}?connections={CONNECTIONS}",
-            "CAMPAIGN_FREQUENCY_CAP": str(NEVER_REACHED),
         }
         command = [sys.executable, "-m", "benchmarks.sender"]
         running = [_start(command, environment) for _ in range(workers)]
