@@ -38,8 +38,8 @@ _PEOPLE = """
     WHERE c.id = ANY(%s::bigint[])
 """
 _LAST_ORDERS = """
-    SELECT asked.id, o.number, o.placed_at AT TIME ZONE 'UTC', o.total::float8, o.currency, lines.products,
-           lines.quantities, lines.prices
+    SELECT asked.id, o.number, o.placed_at AT TIME ZONE 'UTC', o.total::float8, o.currency,
+           lines.products, lines.quantities, lines.prices
     FROM unnest(%s::bigint[]) AS asked (id)
     CROSS JOIN LATERAL (
         SELECT id, number, placed_at, total, currency FROM crm_order

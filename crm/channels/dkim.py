@@ -8,6 +8,7 @@ import base64
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -148,21 +149,33 @@ def signed(mail: bytes, signers: Sequence[Signer]) -> bytes:
 
 def _canonical(head: bytes) -> tuple[bytes, bytes]:
     """The names for h=, and the signed headers in that order in their relaxed form."""
-    head = head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
-    found: dict[bytes, list[bytes]] = {}
-    for line in head.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        name = name.strip(b" \t").lower()
-        if name in _SIGNED:
-            found.setdefault(name, []).append(_relaxed(value))
-    names, lines = [], []
+    if b"\n " in head or b"\n\t" in head:
+        head = head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
+    fields = [field for line in head.split(b"\r\n") if (field := _field(line))]
+    names, order = _order(tuple([name for name, _ in fields]))
+    return names, b"".join([fields[place][1] for place in order])
+
+
+# Most headers are the same in all mails of a batch, and all have them in the same order.
+@lru_cache(maxsize=512)
+def _field(line: bytes) -> tuple[bytes, bytes] | None:
+    """The name of a header and how it is signed; nothing for one that is not."""
+    name, _, value = line.partition(b":")
+    name = name.strip(b" \t").lower()
+    return (name, name + b":" + _relaxed(value) + b"\r\n") if name in _SIGNED else None
+
+
+@lru_cache(maxsize=_SHAPES_KEPT)
+def _order(found: tuple[bytes, ...]) -> tuple[bytes, tuple[int, ...]]:
+    """The names for h=, and the places of the headers in that order."""
+    names, places = [], []
     for name, written in _SIGNED.items():
-        values = found.get(name, ())
-        names += [written] * len(values)
+        named = [place for place, one in enumerate(found) if one == name]
+        names += [written] * len(named)
         # Of several, the one at the bottom is meant first.
-        lines += [name + b":" + value + b"\r\n" for value in reversed(values)]
+        places += reversed(named)
     names += [_SIGNED[name] for name in _OVERSIGNED]
-    return b":".join(names), b"".join(lines)
+    return b":".join(names), tuple(places)
 
 
 def _relaxed(value: bytes) -> bytes:
