@@ -73,7 +73,7 @@ def _settlement(news: base.CallbackNews, message_id: int) -> Settlement | None:
         message_id=message_id,
         state=state,
         reason=_reason(news),
-        detail=news.detail or news.reason,
+        detail=base.legible(news.detail or news.reason),
         provider_message_id=news.provider_message_id[:200],
         occurred_at=news.occurred_at,
     )

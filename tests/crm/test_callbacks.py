@@ -66,6 +66,17 @@ def test_a_bounce_finds_its_message_by_the_message_id(
     assert Callback.objects.get().state == "processed"
 
 
+def test_what_a_provider_says_of_a_message_is_kept_without_what_is_unseen(
+    ada: Customer, now: datetime, request: pytest.FixtureRequest
+) -> None:
+    key = sent(ada, now, request)
+    told({"key": key, "status": "bounced", "reason": "\x1b[2Jno\x00 such\r\n\u202euser\ud800"}, now)
+
+    callbacks.process_due(now=now)
+
+    assert Message.objects.get().detail == "[2Jno such user\ufffd"
+
+
 def test_a_full_mailbox_closes_no_address(
     ada: Customer, now: datetime, request: pytest.FixtureRequest
 ) -> None:

@@ -142,3 +142,10 @@ def test_a_mailbox_has_a_light_and_is_read_at_a_button(
     assert "Does not work" in page
     assert "wrong password" in page
     assert row.due_at is not None
+
+
+def test_a_mailbox_in_a_private_network_is_refused_at_its_field(admin: Client) -> None:
+    page = admin.post(reverse("admin:crm_mailbox_add"), BOX | {"host": "10.0.0.5"})
+
+    assert "PROVIDER_ALLOWED_HOSTS" in page.context["adminform"].form.errors["host"][0]
+    assert not Mailbox.objects.exists()
