@@ -168,7 +168,8 @@ def _field(line: bytes) -> tuple[bytes, bytes] | None:
 @lru_cache(maxsize=_SHAPES_KEPT)
 def _order(found: tuple[bytes, ...]) -> tuple[bytes, tuple[int, ...]]:
     """The names for h=, and the places of the headers in that order."""
-    names, places = [], []
+    names: list[bytes] = []
+    places: list[int] = []
     for name, written in _SIGNED.items():
         named = [place for place, one in enumerate(found) if one == name]
         names += [written] * len(named)

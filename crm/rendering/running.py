@@ -8,6 +8,7 @@ from jinja2 import Template
 from jinja2.runtime import Context
 
 from crm.rendering import faults, limits
+from crm.rendering.errors import RenderError
 from crm.rendering.fragments import FRAGMENTS, Loop, wire_bytes
 from crm.rendering.limits import MAX_OUTPUT
 from crm.rendering.passages import Passages
@@ -90,11 +91,19 @@ class Runnable:
         """Whether it runs as passages; they are read when it has run a few times."""
         if self._runs < _BEGINS_AT:
             self._runs += 1
-            if self._runs == _BEGINS_AT and (row := self._read()) is not None:
+            if self._runs == _BEGINS_AT:
+                self._become_a_row()
+        return self._texts is not None
+
+    def _become_a_row(self) -> None:
+        try:
+            row = self._read()
+            if row is not None:
                 passages, loops, show = row
                 self._bytes = Writer(passages, loops, show, (wire_bytes, lay_bytes))
                 self._texts = Writer(passages, loops, show, (str, lay_text))
-        return self._texts is not None
+        except (RenderError, RecursionError):
+            self._texts = None  # nested too deeply for this: it runs as it is
 
     def _context(self, variables: Mapping[str, Any]) -> Context:
         """A context like any other, without working out each time what all have alike."""

@@ -209,6 +209,29 @@ def test_what_is_wrong_is_told_by_the_line_of_the_author(source, variables):
     assert (caught.value.line, caught.value.part) == (2, "html")
 
 
+@pytest.mark.parametrize("depth", [10, 20, 50, 90])
+def test_conditions_within_conditions_print_the_same_however_deep(depth):
+    source = "{% if a %}x" * depth + "{{ a }}" + "{% endif %}" * depth
+    try:
+        compile_template(channel="email", html=source)
+    except RenderError:
+        return  # too deep for Jinja itself, which says so at once
+
+    assert both(source, a=1) == "x" * depth + "1"
+
+
+def test_what_cannot_be_read_as_a_row_runs_as_it_is():
+    made = _compile.__wrapped__(_HTML, "{{ a }}{{ a|upper }}", "html")
+    made._read = _too_deep
+
+    assert [made.to_text({"a": "x"}, "html") for _ in range(5)] == ["xX"] * 5
+    assert made._texts is None
+
+
+def _too_deep():
+    raise RecursionError
+
+
 def test_a_mail_beyond_all_measure_is_refused():
     made = row_of("{{ it }}{{ it }}")
 
