@@ -33,7 +33,8 @@ def write_many(*, drafts: Sequence[Draft], owner: str, now: datetime) -> None:
     channels = {draft.channel for draft in drafts if not draft.provider}
     providers = {name: accounts.for_channel(channel=name).name for name in channels}
     # As lines of COPY's own: the driver takes longer to write a row than PostgreSQL to read it.
-    lines = [_line(draft, providers, owner, now) for draft in drafts]
+    begun = _begun(owner, now)
+    lines = [_line(draft, providers, begun) for draft in drafts]
     with (
         connection.cursor() as cursor,
         cursor.copy(f"COPY crm_message ({_COLUMNS}) FROM STDIN") as copy,
@@ -44,29 +45,22 @@ def write_many(*, drafts: Sequence[Draft], owner: str, now: datetime) -> None:
         journals.current().begin([draft.message_id for draft in drafts])
 
 
-def _line(draft: Draft, providers: Mapping[str, str], owner: str, now: datetime) -> str:
+def _line(draft: Draft, providers: Mapping[str, str], begun: str) -> str:
     is_templated = draft.template_version_id is not None
     if draft.html and not is_templated:
         raise ValueError("HTML is kept as a template version; a draft with HTML needs one.")
     variables = None if draft.variables is None else freeze(value=draft.variables)
     provider = draft.provider or providers[draft.channel]
-    return "\t".join(
-        (
-            str(draft.message_id),
-            str(draft.customer_id),
-            _number(draft.conversation_id),
-            *_said(draft.channel, draft.purpose, draft.author, draft.staff_id, draft.source_kind),
-            _number(draft.source_id),
-            _escaped(draft.address),
-            _escaped(draft.subject[:998]),
-            "" if is_templated else _escaped(draft.text),
-            _number(draft.template_version_id),
-            _NULL if variables is None else _escaped(variables),
-            draft.body_hash or _hash(draft, provider),
-            _escaped(draft.key),
-            _escaped(provider),
-            *_begun(owner, now),
-        )
+    said = _said(draft.channel, draft.purpose, draft.author, draft.staff_id, draft.source_kind)
+    text = "" if is_templated else _escaped(draft.text)
+    kept = _NULL if variables is None else _escaped(variables)
+    # In the order of the columns.
+    return (
+        f"{draft.message_id}\t{draft.customer_id}\t{_number(draft.conversation_id)}\t{said}\t"
+        f"{_number(draft.source_id)}\t{_escaped(draft.address)}\t{_escaped(draft.subject[:998])}\t"
+        f"{text}\t{_number(draft.template_version_id)}\t{kept}\t"
+        f"{draft.body_hash or _hash(draft, provider)}\t{_escaped(draft.key)}\t"
+        f"{_escaped(provider)}\t{begun}\n"
     )
 
 
@@ -82,19 +76,17 @@ def _hash(draft: Draft, provider: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _said(
-    channel: str, purpose: str, author: str, staff_id: int | None, source_kind: str
-) -> tuple[str, ...]:
+def _said(channel: str, purpose: str, author: str, staff_id: int | None, source_kind: str) -> str:
     """What most messages of a batch have in the middle of their line."""
     kinds = (Direction.OUT.value, str(channel), str(purpose), str(author))
-    return (*kinds, _number(staff_id), _escaped(source_kind))
+    return "\t".join((*kinds, _number(staff_id), _escaped(source_kind)))
 
 
-@lru_cache(maxsize=8)
-def _begun(owner: str, now: datetime) -> tuple[str, ...]:
+def _begun(owner: str, now: datetime) -> str:
     """What all messages of a batch have at the end of their line."""
     lease, begun_at = (now + LEASE).isoformat(), now.isoformat()
-    return ("", MessageState.SENDING.value, "", "", _escaped(owner), "1", lease, f"{begun_at}\n")
+    state = MessageState.SENDING.value
+    return "\t".join(("", state, "", "", _escaped(owner), "1", lease, begun_at))
 
 
 def _number(value: int | None) -> str:
@@ -103,7 +95,7 @@ def _number(value: int | None) -> str:
 
 def _escaped(text: str) -> str:
     """A text as COPY reads it; NUL, which no text of PostgreSQL can hold, is its error to tell."""
-    if text.isalnum():
+    if text.isprintable() and "\\" not in text:
         return text
     text = text.replace("\\", "\\\\").replace("\t", "\\t")
     return text.replace("\n", "\\n").replace("\r", "\\r")
