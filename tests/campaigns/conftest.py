@@ -7,6 +7,7 @@ import pytest
 from pytest_django import Settings
 
 from crm.channels import registry
+from crm.messages import journals
 
 
 @pytest.fixture(autouse=True)
@@ -15,4 +16,5 @@ def _fake_provider(settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.VAR_DIR = tmp_path
     registry.close_all()
     yield
+    journals.abandon()
     registry.close_all()
