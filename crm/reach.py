@@ -1,13 +1,12 @@
 """Where we may connect to: public addresses, and private ones only as the operator names them.
 
-Whoever types an address is not to see our own network by it. An operator names a host
-(`relay.internal`), a network (`10.0.0.0/8`) or an address, each also with one port (`10.1.2.3:25`).
+Whoever types an address is not to see our own network by it. An operator names a host as it will be
+written (`relay.internal`, `10.1.2.3`) or a network (`10.0.0.0/8`), each also with one port.
 """
 
 import ipaddress
 import socket
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -49,14 +48,13 @@ def named(entry: str) -> Named:
     if port and not (port.isascii() and port.isdigit() and 0 < int(port) <= _LAST_PORT):
         raise ValueError(f"{entry!r} has no port that is one.")
     network = None
-    if "/" in text or ":" in text:
+    if "/" in text:
         network = ipaddress.ip_network(text, strict=False)
-    else:
-        with suppress(ValueError):
-            network = ipaddress.ip_network(text)
+    elif ":" in text:
+        ipaddress.ip_address(text)
     if not text or any(letter.isspace() or letter in "@*[]" for letter in text):
         raise ValueError(f"{entry!r} is no host, address or network.")
-    return Named(text.rstrip("."), network, int(port) if port else None)
+    return Named(_as_written(text), network, int(port) if port else None)
 
 
 def addresses(host: str, port: int, *, but: Collection[str] = ()) -> list[str]:
@@ -70,7 +68,7 @@ def addresses(host: str, port: int, *, but: Collection[str] = ()) -> list[str]:
         raise AddressRefused(f"{host} cannot be found.") from error
     numbers = list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
     places = [place for place in map(named, but) if place.port in {None, port}]
-    is_named = any(place.host == host.lower().rstrip(".") for place in places)
+    is_named = any(place.host == _as_written(host) for place in places)
     if not numbers or not (is_named or all(_may_go(number, places) for number in numbers)):
         raise AddressRefused(f"{host} is not a public address, and the operator has not named it.")
     return numbers
@@ -89,6 +87,14 @@ def connect(
         except OSError as error:
             last = error
     raise last
+
+
+def _as_written(host: str) -> str:
+    """A host in the one form by which it is compared; what a name leads to plays no part."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return host.lower().rstrip(".")
 
 
 def _may_go(number: str, places: Collection[Named]) -> bool:

@@ -33,10 +33,12 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
         ("relay.internal", "RELAY.internal.", 25),
         ("relay.internal:25", "relay.internal", 25),
         ("10.0.0.0/8", "relay.internal", 25),
-        ("10.1.2.3", "relay.internal", 25),
-        ("10.1.2.3:25", "relay.internal", 25),
+        ("10.1.2.3/32", "relay.internal", 25),
+        ("10.1.2.3", "10.1.2.3", 25),
+        ("10.1.2.3:25", "10.1.2.3", 25),
         ("10.1.2.3/8:25", "relay.internal", 25),
-        ("10.1.2.3", "::ffff:10.1.2.3", 25),
+        ("10.1.2.3/32", "::ffff:10.1.2.3", 25),
+        ("fd00:0::1", "fd00::1", 25),
         ("fd00::/8", "fd00::1", 25),
         ("[fd00::1]:25", "fd00::1", 25),
         (" fd00::1 ", "fd00::1", 25),
@@ -57,8 +59,12 @@ def test_what_the_operator_names_may_be_called(
         ("relay.internal:587", "relay.internal"),
         ("internal", "relay.internal"),
         ("evil-relay.internal", "relay.internal"),
-        ("10.1.2.3:587", "relay.internal"),
-        ("10.1.2.4", "relay.internal"),
+        ("10.1.2.3/32:587", "relay.internal"),
+        ("10.1.2.3", "relay.internal"),
+        ("10.1.2.3", "::ffff:10.1.2.3"),
+        ("10.1.2.4/32", "relay.internal"),
+        ("127.0.0.1", "localhost"),
+        ("127.0.0.1", "127.1"),
         ("10.0.0.0/24", "relay.internal"),
         ("127.0.0.1:2525", "127.0.0.1"),
         ("0.0.0.0", "127.0.0.1"),
@@ -76,7 +82,7 @@ def test_one_address_beside_a_named_one_refuses_the_host(names: dict[str, list[s
     names["relay.internal"] = ["10.1.2.3", "10.9.9.9"]
 
     with pytest.raises(reach.AddressRefused):
-        reach.addresses("relay.internal", 25, but=["10.1.2.3"])
+        reach.addresses("relay.internal", 25, but=["10.1.2.3/32"])
 
 
 @pytest.mark.parametrize(
