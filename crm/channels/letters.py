@@ -77,16 +77,17 @@ def letterhead(sender: Address, headers: Headers) -> Letterhead:
     return Letterhead(sender, headers)
 
 
-def body(html: bytes, text: bytes, *, eight_bit: bool) -> bytes:
-    """The MIME parts with the header that names them; without dots stuffed."""
+def mail(head: bytes, html: bytes, text: bytes, *, eight_bit: bool) -> bytes:
+    """The whole mail: its head, then the parts with the header that names them; nothing stuffed."""
     if not (html and text):
         subtype, part = (b"html", html) if html else (b"plain", text)
         encoding, raw = _encoded(part, eight_bit)
-        return _MADE[_ALONE, subtype, encoding] + raw
+        return b"".join((head, _MADE[_ALONE, subtype, encoding], raw))
     plain_encoding, plain = _encoded(text, eight_bit)
     html_encoding, rich = _encoded(html, eight_bit)
     return b"".join(
         (
+            head,
             _ALTERNATIVE,
             _MADE[_PART, b"plain", plain_encoding],
             plain,

@@ -315,9 +315,9 @@ def mail_of(
 ) -> bytes:
     """The whole mail, signed, with its dots stuffed."""
     if outgoing.raw_html or outgoing.raw_text:
-        head = letters.letterhead(sender, outgoing.headers)
-        body = letters.body(outgoing.raw_html, outgoing.raw_text, eight_bit=eight_bit)
-        mail = head.head(outgoing, recipient.folded().encode()) + body
+        letterhead = letters.letterhead(sender, outgoing.headers)
+        head = letterhead.head(outgoing, recipient.folded().encode())
+        mail = letters.mail(head, outgoing.raw_html, outgoing.raw_text, eight_bit=eight_bit)
     else:
         mail = mime.build(outgoing, sender=sender, recipient=recipient, eight_bit=eight_bit)
     return letters.stuffed(dkim.signed(mail, outgoing.signers) if outgoing.signers else mail)

@@ -68,7 +68,7 @@ def test_no_attack_adds_a_header_or_a_part(attacks: dict[str, list[str]]) -> Non
         )
         head = letters.letterhead(sender, mail.headers).head(mail, b"ada@shop.example")
         read = message_from_bytes(
-            head + letters.body(mail.raw_html, mail.raw_text, eight_bit=True), policy=policy.default
+            letters.mail(head, mail.raw_html, mail.raw_text, eight_bit=True), policy=policy.default
         )
         if {key.lower() for key in read} - EXPECTED or len(list(read.iter_parts())) != 2:
             broken.append(attack)

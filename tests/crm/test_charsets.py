@@ -140,8 +140,9 @@ def sent(name: str, subject: str, body: str, *, headers: tuple = ()) -> list[byt
     return [
         outgoing_mime.build(letter, sender=sender, recipient=recipient, eight_bit=True),
         outgoing_mime.build(letter, sender=sender, recipient=recipient, eight_bit=False),
-        head.head(letter, recipient.folded().encode())
-        + outgoing_letters.body(b"", wire_bytes(body), eight_bit=True),
+        outgoing_letters.mail(
+            head.head(letter, recipient.folded().encode()), b"", wire_bytes(body), eight_bit=True
+        ),
     ]
 
 

@@ -84,7 +84,7 @@ def written(mail: Outgoing, *, eight_bit: bool = True) -> bytes:
     if not mail.raw_html:
         return mime.build(mail, sender=sender, recipient=recipient, eight_bit=eight_bit)
     head = letters.letterhead(sender, mail.headers).head(mail, recipient.header().encode())
-    return head + letters.body(mail.raw_html, mail.raw_text, eight_bit=eight_bit)
+    return letters.mail(head, mail.raw_html, mail.raw_text, eight_bit=eight_bit)
 
 
 def verdicts(raw: bytes) -> list[bool]:

@@ -30,7 +30,7 @@ def outgoing(**changes: object) -> Outgoing:
 
 def built(message: Outgoing, *, eight_bit: bool = True) -> bytes:
     head = letters.letterhead(SENDER, message.headers).head(message, message.recipient.encode())
-    return head + letters.body(message.raw_html, message.raw_text, eight_bit=eight_bit)
+    return letters.mail(head, message.raw_html, message.raw_text, eight_bit=eight_bit)
 
 
 def test_it_has_every_header_and_both_parts():
