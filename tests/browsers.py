@@ -1,19 +1,18 @@
 """One Chromium for all browser tests of a process; each has a context of its own in it."""
 
-import os
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import pytest
 from django.db import connections
 
 from tests.conftest import chromium
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 PATIENCE = 60.0
-UNSAFE = "DJANGO_ALLOW_ASYNC_UNSAFE"
 
 
 class _Keeper(threading.Thread):
@@ -55,6 +54,7 @@ class _Driver:
         self.started: Any = None
         self.in_use = 0
         self.is_needed = False
+        self._patch = pytest.MonkeyPatch()
 
     def start(self) -> Any:
         """Start it, unless it is there."""
@@ -63,7 +63,7 @@ class _Driver:
         if self.started is None:
             self.started = sync_playwright().start()
             # Beside its loop Django takes everything for asynchronous, also between two tests.
-            os.environ[UNSAFE] = "1"
+            self._patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         return self.started
 
     def rest(self) -> None:
@@ -74,7 +74,7 @@ class _Driver:
         connections.close_all()
         started, self.started = self.started, None
         started.stop()
-        os.environ.pop(UNSAFE, None)
+        self._patch.undo()
 
 
 _driver = _Driver()
