@@ -10,7 +10,6 @@ from typing import Any
 import phonenumbers
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import transaction
 from django.test import override_settings
 
 from campaigns import preflight
@@ -47,6 +46,7 @@ from crm.models import (
 )
 from marketing import understanding
 from marketing.models import Intent, Segment, TrainingRun
+from tests import sharing
 
 pytestmark = pytest.mark.django_db
 
@@ -131,9 +131,8 @@ def said(
 ) -> Iterator[str]:
     """What was said while the shop was made; it is there for a whole class, and gone after it."""
     folder = tmp_path_factory.mktemp("demo")
-    with django_db_blocker.unblock(), override_settings(VAR_DIR=folder), transaction.atomic():
+    with override_settings(VAR_DIR=folder), sharing.for_a_class(django_db_blocker):
         yield demo()
-        transaction.set_rollback(True)
 
 
 @pytest.mark.usefixtures("said")

@@ -1,8 +1,10 @@
 """A model is trained when there is enough, used when it beats the baseline, and says why."""
 
 import random
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -19,9 +21,11 @@ from marketing.models import (
     Segment,
     TrainingRun,
 )
-from tests import making
+from tests import making, sharing
 
 pytestmark = pytest.mark.django_db
+# As the tests have it.
+NOW = datetime(2026, 4, 14, 12, 0, tzinfo=UTC)
 
 
 def trained(kind: str, now: datetime) -> TrainingRun:
@@ -54,51 +58,57 @@ def coin_flip_shop(now: datetime) -> None:
     orders.record_many(orders=found, now=now)
 
 
-def test_a_shop_with_planted_habits_is_understood(now: datetime) -> None:
-    demo_shop(now)
-
-    run = trained(RunKind.BUYS_90_DAYS, now)
-
-    assert (run.state, run.error) == (RunState.USED, "")
-    assert run.metrics["auc"] > run.baseline["auc"]
-    assert run.parameters["auc_gain_low"] > 0
-    assert all(demand["is_met"] for demand in run.gate)
-    scores = Score.objects.filter(run=run)
-    assert scores.count() == ordered_before_today(now)
-    assert all(0 < score.value < 1 and score.reasons for score in scores)
-    # Calibrated: as many are expected to buy as have bought in the test.
-    expected = sum(score.value for score in scores) / scores.count()
-    assert expected == pytest.approx(run.metrics["positive_rate"], abs=0.1)
+@pytest.fixture(scope="class")
+def _shop(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The demo shop at the moment of the tests."""
+    with sharing.for_a_class(django_db_blocker):
+        demo_shop(NOW)
+        yield
 
 
-def test_the_clusters_of_a_shop_have_names_and_everybody_is_in_one(now: datetime) -> None:
-    demo_shop(now)
+@pytest.mark.usefixtures("_shop")
+class TestADemoShop:
+    """Habits were planted in it."""
 
-    run = trained(RunKind.CLUSTERS, now)
+    def test_a_shop_with_planted_habits_is_understood(self, now: datetime) -> None:
+        run = trained(RunKind.BUYS_90_DAYS, now)
 
-    clusters = list(Cluster.objects.filter(run=run))
-    assert run.state == RunState.USED
-    assert 3 <= len(clusters) <= 8
-    assert len({cluster.name for cluster in clusters}) == len(clusters)
-    assert sum(cluster.size for cluster in clusters) == ordered_before_today(now)
-    assert ClusterMembership.objects.count() == ordered_before_today(now)
+        assert (run.state, run.error) == (RunState.USED, "")
+        assert run.metrics["auc"] > run.baseline["auc"]
+        assert run.parameters["auc_gain_low"] > 0
+        assert all(demand["is_met"] for demand in run.gate)
+        scores = Score.objects.filter(run=run)
+        assert scores.count() == ordered_before_today(now)
+        assert all(0 < score.value < 1 and score.reasons for score in scores)
+        # Calibrated: as many are expected to buy as have bought in the test.
+        expected = sum(score.value for score in scores) / scores.count()
+        assert expected == pytest.approx(run.metrics["positive_rate"], abs=0.1)
 
+    def test_the_clusters_of_a_shop_have_names_and_everybody_is_in_one(self, now: datetime) -> None:
+        run = trained(RunKind.CLUSTERS, now)
 
-def test_a_new_run_replaces_the_old_and_its_segments_follow(now: datetime) -> None:
-    demo_shop(now)
-    first = trained(RunKind.CLUSTERS, now)
-    cluster = Cluster.objects.filter(run=first).order_by("-size")[0]
-    segment = Segment.objects.create(name="The largest", kind="cluster", cluster=cluster)
+        clusters = list(Cluster.objects.filter(run=run))
+        assert run.state == RunState.USED
+        assert 3 <= len(clusters) <= 8
+        assert len({cluster.name for cluster in clusters}) == len(clusters)
+        assert sum(cluster.size for cluster in clusters) == ordered_before_today(now)
+        assert ClusterMembership.objects.count() == ordered_before_today(now)
 
-    second = trained(RunKind.CLUSTERS, now)
+    def test_a_new_run_replaces_the_old_and_its_segments_follow(self, now: datetime) -> None:
+        demo_shop(now)
+        first = trained(RunKind.CLUSTERS, now)
+        cluster = Cluster.objects.filter(run=first).order_by("-size")[0]
+        segment = Segment.objects.create(name="The largest", kind="cluster", cluster=cluster)
 
-    first.refresh_from_db()
-    segment.refresh_from_db()
-    assert (first.state, second.state) == (RunState.REPLACED, RunState.USED)
-    assert segment.cluster is not None
-    assert segment.cluster.run == second
-    assert segment.cluster.traits == cluster.traits
-    assert segments.refresh(segment_id=segment.pk, now=now).count == cluster.size
+        second = trained(RunKind.CLUSTERS, now)
+
+        first.refresh_from_db()
+        segment.refresh_from_db()
+        assert (first.state, second.state) == (RunState.REPLACED, RunState.USED)
+        assert segment.cluster is not None
+        assert segment.cluster.run == second
+        assert segment.cluster.traits == cluster.traits
+        assert segments.refresh(segment_id=segment.pk, now=now).count == cluster.size
 
 
 def test_a_model_that_is_no_better_than_the_baseline_is_not_used(now: datetime) -> None:
