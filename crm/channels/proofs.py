@@ -8,9 +8,15 @@ import json
 import time
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from django.utils.translation import gettext
+
 from crm.channels.base import FAILED_NEWS, CallbackRefused, CallbackRequest
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 TOLERANCE = timedelta(minutes=5)
 # The name under which our key comes back in the address of a callback.
@@ -139,15 +145,28 @@ def claims_of(token: str, *, secret: str) -> Mapping[str, object]:
 
 def signed_token(claims: Mapping[str, object], *, private_key: str) -> str:
     """A JSON Web Token signed with an RSA key (RS256)."""
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import padding, rsa
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding
 
-    key = serialization.load_pem_private_key(private_key.encode(), None)
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise TypeError("An RSA key is needed.")
+    key = rsa_key(private_key)
     signed = f"{_part({'alg': 'RS256', 'typ': 'JWT'})}.{_part(claims)}"
     signature = key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
     return f"{signed}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+
+def rsa_key(private_key: str) -> "RSAPrivateKey":
+    """The key that a text in PEM holds; ValueError where it holds none."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    try:
+        key = serialization.load_pem_private_key(private_key.encode(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ValueError(gettext("The private key is no RSA key in PEM without a password."))
+    return key
 
 
 def sha256(body: bytes) -> str:

@@ -16,6 +16,7 @@ from crm.channels.base import (
     SENT_NEWS,
     UNAUTHORIZED,
     UNKNOWN,
+    Account,
     CallbackNews,
     CallbackRequest,
     Field,
@@ -72,6 +73,11 @@ class VonageAdapter(PostingAdapter):
         ),
         *VENDOR_FIELDS,
     )
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(account)
+        if private_key := account.secret("private_key"):
+            proofs.rsa_key(private_key)
 
     def write(self, message: Outgoing) -> Call:
         """The message as JSON; numbers go without their plus."""

@@ -2,7 +2,11 @@
 
 from typing import ClassVar
 
+import pytest
+
+from crm.channels import dkim
 from crm.channels.aliyun_sms import AliyunSmsAdapter
+from crm.channels.base import Account
 from crm.channels.http_template import HttpTemplateAdapter
 from crm.channels.messagebird import MessageBirdAdapter
 from crm.channels.plivo import PlivoAdapter
@@ -24,6 +28,16 @@ class TestVonage(TextContract):
     adapter_class, played = VonageAdapter, "vonage"
     options: ClassVar = {"api_key": "abcd1234"}
     secrets: ClassVar = {"api_secret": "simulator", "signature_secret": SECRET}
+
+
+@pytest.mark.parametrize(
+    "key", ["nothing of the kind", dkim.new_pair(algorithm=dkim.ED25519).private]
+)
+def test_a_private_key_that_cannot_sign_is_refused_before_the_account_is_kept(key: str) -> None:
+    secrets = (("private_key", key), ("signature_secret", SECRET))
+
+    with pytest.raises(ValueError, match="is no RSA key in PEM"):
+        VonageAdapter(Account("vonage", "", secrets=secrets))
 
 
 class TestMessageBird(TextContract):
