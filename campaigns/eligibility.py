@@ -101,18 +101,22 @@ def _counted() -> QuerySet[Message]:
 
 
 # Who had as many messages lately as our cap allows, or as many, on any channel, as they asked for.
+# Each person's messages are read back to where their own days begin, however many are before that.
 _CAPPED = """
-SELECT message.customer_id,
-       count(*) FILTER (WHERE message.channel = %(channel)s AND message.created_at > %(since)s)
-           >= %(cap)s AND %(cap)s > 0,
-       coalesce(count(*) FILTER (WHERE message.created_at
-           > %(now)s - choice.days * interval '1 day') >= min(choice.messages), false)
-  FROM crm_message message
-  LEFT JOIN crm_contactpreference choice ON choice.customer_id = message.customer_id
- WHERE message.customer_id = ANY(%(ids)s::bigint[]) AND message.direction = 'out'
-   AND message.purpose = ANY(%(purposes)s) AND message.state <> 'failed'
-   AND message.created_at > %(now)s - greatest(%(days)s, choice.days) * interval '1 day'
- GROUP BY message.customer_id
+SELECT asked.id, coalesce(told.by_choice >= choice.messages, false)
+  FROM unnest(%(ids)s::bigint[]) AS asked (id)
+  LEFT JOIN crm_contactpreference choice ON choice.customer_id = asked.id
+ CROSS JOIN LATERAL (
+       SELECT count(*) FILTER (WHERE message.channel = %(channel)s
+                                 AND message.created_at > %(since)s) AS by_cap,
+              count(*) FILTER (WHERE message.created_at
+                                   > %(now)s - choice.days * interval '1 day') AS by_choice
+         FROM crm_message message
+        WHERE message.customer_id = asked.id AND message.direction = 'out'
+          AND message.purpose = ANY(%(purposes)s) AND message.state <> 'failed'
+          AND message.created_at > %(now)s - greatest(%(days)s, choice.days) * interval '1 day'
+       ) AS told
+ WHERE told.by_cap >= %(cap)s AND %(cap)s > 0 OR told.by_choice >= choice.messages
 """
 
 
@@ -134,6 +138,5 @@ def _capped(step: Step, customer_ids: Collection[int], now: datetime) -> dict[in
         cursor.execute(_CAPPED, asked)
         return {
             customer_id: Reason.FREQUENCY_CHOICE if by_choice else Reason.FREQUENCY_CAP
-            for customer_id, by_cap, by_choice in cursor.fetchall()
-            if by_cap or by_choice
+            for customer_id, by_choice in cursor.fetchall()
         }

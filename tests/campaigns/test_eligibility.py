@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
@@ -93,6 +94,23 @@ def test_who_asked_for_one_message_a_week_gets_one(now: datetime, settings: Sett
     assert judged(customer, now + timedelta(days=8)) is None
     assert judged(customer, now, purpose="transactional") is None
     assert judged(other, now) is None
+
+
+@pytest.mark.django_db
+def test_messages_before_the_days_that_count_are_not_even_read(now: datetime) -> None:
+    asked = {"channel": "email", "since": now, "cap": 7, "now": now, "ids": [1], "days": 7}
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {eligibility._CAPPED}", {**asked, "purposes": ["marketing"]})
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+
+    (found,) = [
+        line
+        for line in plan.splitlines()
+        if "Index Cond" in line and "asked.id" in line and "created_at" in line
+    ]
+    assert "customer_id = asked.id" in found
 
 
 @pytest.mark.django_db
