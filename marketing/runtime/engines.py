@@ -24,6 +24,7 @@ POSTGRES_SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "40",
+    "shared_buffers": "24MB",
     "work_mem": "8MB",
     "maintenance_work_mem": "64MB",
     "effective_cache_size": "1GB",
@@ -91,11 +92,7 @@ def postgres(places: Places, *, durable: bool = True) -> Engine:
     else:
         _initialise(places.postgres, programs, identity)
     sockets = places.sockets()
-    settings = {
-        **POSTGRES_SETTINGS,
-        "shared_buffers": _shared_buffers(),
-        "unix_socket_directories": str(sockets),
-    }
+    settings = {**POSTGRES_SETTINGS, "unix_socket_directories": str(sockets)}
     if binaries.postgres_major(programs) >= "18":
         settings["io_method"] = "sync"
     if not durable:
@@ -136,12 +133,6 @@ def ensure_database(sockets: Path) -> None:
         return
     createdb = binaries.postgres() / "createdb"
     subprocess.run([createdb, "-h", sockets, "-U", USER, DATABASE], check=True)
-
-
-def _shared_buffers() -> str:
-    """What PostgreSQL keeps at hand: little of the machine's memory, which others share."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return f"{min(max(memory // 64 // 2**20, 24), 256)}MB"
 
 
 def _identity(places: Places, programs: Path) -> str:
