@@ -23,6 +23,8 @@ _MAX_KEPT = 4_096  # values of one passage
 _MAX_KEPT_CHARACTERS = 4_000_000  # of all passages of a part together
 _MAX_READERS = 64  # kinds of readers, by language, time zone and currency
 _METHODS = frozenset({"get", "items", "keys", "values"})
+# Begins the key of what is not there, so that no value has the same.
+_ABSENT = object()
 _ASKABLE = PLAIN | {list, tuple, dict}
 
 
@@ -265,7 +267,9 @@ def _laid(
         return pieces
     shape, count = found[0].slots, len(found)
     if any(fragment.slots is not shape for fragment in found):
-        return _laid_one_by_one(parts, found, click, met, written)
+        alone = zip(parts, found, strict=True)
+        laid = (_laid([own], [fragment], click, met, written) for own, fragment in alone)
+        return list(chain.from_iterable(laid))
     width = len(parts[0])
     for place, slot in shape:
         if slot == CLICK:
@@ -274,19 +278,6 @@ def _laid(
         first = met.get(slot, slot - SLOT_SPAN) + SLOT_SPAN
         pieces[place::width] = [click + number for number in written(first, count)]
         met[slot] = first + (count - 1) * SLOT_SPAN
-    return pieces
-
-
-def _laid_one_by_one(
-    parts: list[tuple[T, ...]],
-    found: list[Fragment],
-    click: T,
-    met: dict[int, int],
-    written: Callable[[int, int], list[T]],
-) -> list[T]:
-    pieces: list[T] = []
-    for own, fragment in zip(parts, found, strict=True):
-        pieces += _laid([own], [fragment], click, met, written)
     return pieces
 
 
@@ -355,11 +346,11 @@ def _absent(variables: Mapping[str, Any], path: Path) -> object:
     value: Any = variables
     for depth, name in enumerate(path):
         if value is None:
-            return (_absent, depth, None)
+            return (_ABSENT, depth, None)
         if not isinstance(value, dict) or name in _METHODS:
             return None
         if name not in value:
-            return (_absent, depth)
+            return (_ABSENT, depth)
         value = value[name]
     return None
 

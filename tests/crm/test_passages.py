@@ -18,9 +18,22 @@ FORK = (
     "{% if person.points > 500 %}gold{% elif person.city %}{{ person.city }}{% else %}-{% endif %}"
 )
 CARDS = '{% for p in products %}<a href="{{ p.url }}">{{ p.name }}</a>{% endfor %}'
+DIFFERING = CARDS.replace("<a", "{% if p.name %}<a").replace(
+    "/a>", '/a>{% endif %}<a href="{{ p.url }}?b">b</a>'
+)
 CARDS_OF_SOME = "{% if person.city %}<h2>Yours</h2>" + CARDS + "{% endif %}"
 DATED = "{{ person.since|date }}{{ person['points'] + 1 }}{{ person.points|money('EUR') }}"
-PARTS = (*PEOPLE, SHOP, FORK, CARDS, CARDS_OF_SOME, DATED, "\n.dot\n", "{{ unsubscribe_url }}")
+PARTS = (
+    *PEOPLE,
+    SHOP,
+    FORK,
+    CARDS,
+    DIFFERING,
+    CARDS_OF_SOME,
+    DATED,
+    "\n.dot\n",
+    "{{ unsubscribe_url }}",
+)
 
 words = st.one_of(st.text(max_size=8), st.sampled_from(["Zoë", "<b>", "a\nb", ".x", "A & 'B'"]))
 numbers = st.one_of(
@@ -103,7 +116,11 @@ def test_what_only_jinja_can_run_stays_with_it(source):
 def test_what_is_usual_is_written_without_running_the_template(source):
     made = row_of(source)
     person = {"name": "Li", "city": "Köln", "points": 3, "since": date(2026, 4, 15)}
-    known = {"person": person, "products": [{"url": "u", "name": "Tea"}], "click_": "c"}
+    known = {
+        "person": person,
+        "products": [{"url": "u", "name": "Tea"}, {"url": "v", "name": ""}],
+        "click_": "c",
+    }
 
     assert made._texts.write(
         {**known, "unsubscribe_url": "w", "pixel_": "", "trap_": False}, made._context, "c"
