@@ -1,14 +1,15 @@
 """Templates: publish numbered versions, compile them, show what one would look like."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
 from crm import snippets, variables
@@ -27,6 +28,8 @@ from crm.rendering import (
 from crm.signals import announce, template_withdrawn
 
 STARTERS = settings.BASE_DIR / "templates" / "messages"
+
+SLOW_SHOWN_FOR = timedelta(days=7)
 
 # A preview leads nowhere: a click on it is nobody's click.
 _NOWHERE = LinkContext(unsubscribe_url="#", preferences_url="#", view_url="#")
@@ -116,6 +119,21 @@ def withdraw(
     version.save(update_fields=["withdrawn_at", "withdrawn_because", "withdrawn_by"])
     announce(template_withdrawn, sender=TemplateVersion, version_id=version.pk)
     return version
+
+
+def note_slow(*, version: TemplateVersion, errors: Mapping[str, int], now: datetime) -> None:
+    """Count mails that were rendered the slow way, and keep the most frequent error behind it."""
+    TemplateVersion.objects.filter(pk=version.pk).update(
+        slow_because=max(errors, key=lambda kind: errors[kind])[:100],
+        slow_count=F("slow_count") + sum(errors.values()),
+        slow_at=now,
+    )
+
+
+def slow(*, now: datetime) -> list[TemplateVersion]:
+    """The versions of which mails were rendered the slow way of late, the latest first."""
+    recent = TemplateVersion.objects.filter(slow_at__gt=now - SLOW_SHOWN_FOR)
+    return list(recent.select_related("template").order_by("-slow_at"))
 
 
 def compiled(*, version: TemplateVersion) -> CompiledTemplate:

@@ -20,7 +20,15 @@ from campaigns.sending.decided import Decision
 from crm import messages, templates, tracking, variables
 from crm.choices import Author, Channel, FailureReason
 from crm.messages import Draft
-from crm.rendering import CompiledTemplate, Encoded, LinkContext, Rendered, RenderError
+from crm.models import TemplateVersion
+from crm.rendering import (
+    CompiledTemplate,
+    Encoded,
+    LinkContext,
+    Rendered,
+    RenderError,
+    noticed,
+)
 
 # The statements of a batch cost the same however many it has.
 BATCH_SIZE = 2_000
@@ -73,7 +81,7 @@ def send_batch(
     for claim in claims:
         step = steps[claim.step_id]
         people = _gather(step, claim.deliveries, now)
-        letters = _render(step, claim.deliveries, people)
+        letters = _render(step, claim.deliveries, people, now)
         drafts, late = _write(step, claim, letters, people, owner, now)
         held += late
         stop = stops.watch(drafts=drafts, campaign_id=campaign_id, now=now)
@@ -96,7 +104,9 @@ def _gather(step: Step, planned: Sequence[Planned], now: datetime) -> _People:
     return people
 
 
-def _render(step: Step, planned: Sequence[Planned], people: _People) -> list[_Letter]:
+def _render(
+    step: Step, planned: Sequence[Planned], people: _People, now: datetime
+) -> list[_Letter]:
     """Render for each, nothing locked meanwhile; who cannot be rendered for fails alone."""
     compiled = _compiled(step)
     known = [each for each in planned if each.customer_id in people]
@@ -108,18 +118,20 @@ def _render(step: Step, planned: Sequence[Planned], people: _People) -> list[_Le
     is_mail = step.channel == Channel.EMAIL
     rendered = compiled.encode_many(items) if is_mail else compiled.render_many(items)
     letters = [_Letter(each) for each in planned if each.customer_id not in people]
-    for each, message_id, context, said in zip(known, message_ids, links, rendered, strict=True):
-        if isinstance(said, RenderError):
-            letters.append(_Letter(each, detail=str(said)[:500]))
-        else:
-            letters.append(_Letter(each, message_id, said, context))
+    with noticed() as slow:
+        for each, key, context, said in zip(known, message_ids, links, rendered, strict=True):
+            if isinstance(said, RenderError):
+                letters.append(_Letter(each, detail=str(said)[:500]))
+            else:
+                letters.append(_Letter(each, key, said, context))
+    if slow:
+        templates.note_slow(version=_version(step), errors=slow, now=now)
     return letters
 
 
 def _leave_untracked(step: Step, planned: Sequence[Planned], links: list[LinkContext]) -> None:
     """Whoever wants none of it gets no picture and plain links."""
-    version = step.template_version
-    assert version is not None
+    version = _version(step)
     ids = [each.customer_id for each in planned]
     modes = (version.template.tracking, step.campaign.tracking)
     plain = tracking.untracked(modes=modes, customer_ids=ids)
@@ -130,9 +142,13 @@ def _leave_untracked(step: Step, planned: Sequence[Planned], links: list[LinkCon
 
 
 def _compiled(step: Step) -> CompiledTemplate:
+    return templates.compiled(version=_version(step))
+
+
+def _version(step: Step) -> TemplateVersion:
     version = step.template_version
     assert version is not None, f"Step {step.pk} was launched without a template version."
-    return templates.compiled(version=version)
+    return version
 
 
 def _write(

@@ -66,6 +66,14 @@ class TemplateVersion(models.Model):
     withdrawn_because = models.CharField(
         _("withdrawn because"), max_length=255, blank=True, editable=False
     )
+    # Mails of it that took the slow way for a fault of ours: which, how many, when last.
+    slow_because = models.CharField(
+        _("slow because"), max_length=100, blank=True, default="", db_default="", editable=False
+    )
+    slow_count = models.PositiveBigIntegerField(
+        _("rendered slowly"), default=0, db_default=0, editable=False
+    )
+    slow_at = models.DateTimeField(_("slow at"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("template version")

@@ -11,6 +11,7 @@ from crm.rendering.compiled import (
     Rendered,
     compile_template,
 )
+from crm.rendering.detours import noticed
 from crm.rendering.errors import RenderError
 from crm.rendering.making import Parts, check_snippet, make
 from crm.rendering.mjml import is_mjml, standing_alone
@@ -38,6 +39,7 @@ __all__ = [
     "is_mjml",
     "is_shared",
     "make",
+    "noticed",
     "share",
     "standing_alone",
     "without_marks",

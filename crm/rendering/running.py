@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from jinja2 import Template
 from jinja2.runtime import Context
 
-from crm.rendering import faults, limits
+from crm.rendering import detours, errors, faults, limits
 from crm.rendering.errors import RenderError
 from crm.rendering.fragments import FRAGMENTS, Loop, wire_bytes
 from crm.rendering.limits import MAX_OUTPUT
@@ -16,6 +16,8 @@ from crm.rendering.writing import Unusual, Writer, lay_bytes, lay_text
 
 # Whoever looks at a template once or twice does not wait for its passages to be worked out.
 _BEGINS_AT = 3
+# Passages nest deeper than what Jinja makes of a template, which then stays with Jinja.
+_TOO_MUCH = frozenset({errors.FAILED, errors.TOO_BIG, errors.TOO_SLOW})
 _size = attrgetter("size")
 
 
@@ -27,13 +29,34 @@ class Row(NamedTuple):
     show: Callable[[Any], str]
 
 
+class _Unreadable:
+    """Stands where passages would: they could not be read, and no mail should go without notice."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def write(self, *_: object) -> NoReturn:
+        """Say why there are none."""
+        raise Unusual from self._error
+
+
 class Runnable:
     """A compiled template with the loops that were taken out of it.
 
     `read` gives it as a row of passages, if it is one: from its third run on they are written.
     """
 
-    __slots__ = ("_bytes", "_loops", "_pattern", "_read", "_runs", "_static", "_template", "_texts")
+    __slots__ = (
+        "_bytes",
+        "_is_logged",
+        "_loops",
+        "_pattern",
+        "_read",
+        "_runs",
+        "_static",
+        "_template",
+        "_texts",
+    )
 
     def __init__(
         self,
@@ -49,8 +72,9 @@ class Runnable:
         self._static = {piece: wire_bytes(piece) for piece in static}
         self._read = read
         self._runs = 0
-        self._texts: Writer[str] | None = None
-        self._bytes: Writer[bytes] | None = None
+        self._texts: Writer[str] | _Unreadable | None = None
+        self._bytes: Writer[bytes] | _Unreadable | None = None
+        self._is_logged = False
 
     def to_text(self, variables: Mapping[str, Any], part: str) -> str:
         """What it prints; RenderError says in which line of which part it failed."""
@@ -59,15 +83,12 @@ class Runnable:
             try:
                 assert self._texts
                 return self._texts.write(variables, self._context, click)
-            except Unusual:
-                pass  # the template itself says what is wrong, or prints it all the same
-        met, pieces = dict[int, int](), list[str]()
-        for piece in self._pieces(variables, part):
-            if type(piece) is list:
-                pieces += lay_text(piece, click, met)
-            else:
-                pieces.append(piece)
-        return "".join(pieces)
+            except Unusual as unusual:
+                # The template itself says what is wrong, or prints it all the same.
+                text = self._run_to_text(variables, part, click)
+                self._notice(unusual, part)
+                return text
+        return self._run_to_text(variables, part, click)
 
     def to_bytes(self, variables: Mapping[str, Any], part: str) -> bytes:
         """The same as a mail carries it: UTF-8, lines ending in CRLF."""
@@ -76,8 +97,22 @@ class Runnable:
             try:
                 assert self._bytes
                 return self._bytes.write(variables, self._context, click)
-            except Unusual:
-                pass
+            except Unusual as unusual:
+                raw = self._run_to_bytes(variables, part, click)
+                self._notice(unusual, part)
+                return raw
+        return self._run_to_bytes(variables, part, click)
+
+    def _run_to_text(self, variables: Mapping[str, Any], part: str, click: str) -> str:
+        met, pieces = dict[int, int](), list[str]()
+        for piece in self._pieces(variables, part):
+            if type(piece) is list:
+                pieces += lay_text(piece, click, met)
+            else:
+                pieces.append(piece)
+        return "".join(pieces)
+
+    def _run_to_bytes(self, variables: Mapping[str, Any], part: str, click: bytes) -> bytes:
         met, static, pieces = dict[int, int](), self._static, list[bytes]()
         for piece in self._pieces(variables, part):
             if type(piece) is list:
@@ -86,6 +121,16 @@ class Runnable:
             raw = static.get(piece)
             pieces.append(wire_bytes(piece) if raw is None else raw)
         return b"".join(pieces)
+
+    def _notice(self, unusual: Unusual, part: str) -> None:
+        """Tell of an error that the passages met and the template did not."""
+        error = unusual.__cause__
+        if not isinstance(error, Exception):
+            return  # nothing went wrong: the variables do not fit
+        detours.count(error)
+        if not self._is_logged:
+            self._is_logged = True
+            detours.log(error, part)
 
     def _is_row(self) -> bool:
         """Whether it runs as passages; they are read when it has run a few times."""
@@ -102,8 +147,11 @@ class Runnable:
                 passages, loops, show = row
                 self._bytes = Writer(passages, loops, show, (wire_bytes, lay_bytes))
                 self._texts = Writer(passages, loops, show, (str, lay_text))
-        except (RenderError, RecursionError):
-            self._texts = None  # nested too deeply for this: it runs as it is
+        except RecursionError:
+            pass  # nested too deeply for this: it runs as it is
+        except Exception as error:
+            if not (isinstance(error, RenderError) and error.reason in _TOO_MUCH):
+                self._texts = self._bytes = _Unreadable(error)
 
     def _context(self, variables: Mapping[str, Any]) -> Context:
         """A context like any other, without working out each time what all have alike."""

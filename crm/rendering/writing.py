@@ -11,7 +11,7 @@ from jinja2 import Template
 from jinja2.runtime import Context
 from jinja2.utils import missing
 
-from crm.rendering import fragments
+from crm.rendering import faults, fragments
 from crm.rendering.fragments import CLICK, PLAIN, Fragment, Loop, Path
 from crm.rendering.limits import MAX_OUTPUT, spend
 from crm.rendering.passages import Cards, Fork, Link, Passage, Value, Worked
@@ -26,6 +26,8 @@ _METHODS = frozenset({"get", "items", "keys", "values"})
 # Begins the key of what is not there, so that no value has the same.
 _ABSENT = object()
 _ASKABLE = PLAIN | {list, tuple, dict}
+# What readers raise where there is nothing under their path.
+_NOT_THERE = (KeyError, TypeError)
 
 
 class Unusual(Exception):  # noqa: N818 - it names what is met, and is nobody's mistake
@@ -68,8 +70,12 @@ class Run:
 
     def work_out(self, body: Template) -> str:
         """What an expression prints."""
-        text = "".join(body.root_render_func(self.context))
-        spend(len(text))
+        context = self.context
+        try:
+            text = "".join(body.root_render_func(context))
+            spend(len(text))
+        except Exception as error:
+            raise faults.told(error, body) from None
         return text
 
 
@@ -102,10 +108,15 @@ class Writer(Generic[T]):
         make: Callable[[Mapping[str, Any]], Context],
         click: T,
     ) -> T:
-        """What the part prints; Unusual where only the template itself can tell."""
+        """What the part prints; Unusual where only the template itself can tell.
+
+        Its cause is an error that came up, which the template may meet too or not.
+        """
         try:
             run = Run(variables, make, click, self._kept_for(variables))
             written: T = self._written(self._steps, run)
+        except Unusual:
+            raise
         except Exception as error:
             raise Unusual from error
         if len(written) > MAX_OUTPUT:
@@ -175,7 +186,11 @@ class Writer(Generic[T]):
         show, finish = self._show, self._finish
 
         def step(run: Run) -> Any:
-            return finish(show(read(run.variables)))
+            try:
+                value = read(run.variables)
+            except _NOT_THERE:
+                raise Unusual from None
+            return finish(show(value))
 
         return step
 
@@ -217,7 +232,10 @@ class Writer(Generic[T]):
         read = reader_of(test.path)
 
         def holds(run: Run) -> object:
-            value = read(run.variables)
+            try:
+                value = read(run.variables)
+            except _NOT_THERE:
+                raise Unusual from None
             if type(value) not in _ASKABLE:
                 raise Unusual
             return value
@@ -232,10 +250,14 @@ class Writer(Generic[T]):
         def step(run: Run) -> Any:
             known = run.variables
             try:
+                items = read(known)
+            except _NOT_THERE:
+                raise Unusual from None
+            try:
                 values = tuple([read_one(known) for read_one in given])
-            except (KeyError, TypeError):
+            except _NOT_THERE:
                 values = fragments.given_to(loop, run)
-            found = fragments.run(run, loop, read(known), values)
+            found = fragments.run(run, loop, items, values)
             return empty.join(lay(found, run.click, run.met))
 
         return step
@@ -299,7 +321,7 @@ def position(slot: int, met: dict[int, int]) -> int:
 
 
 def reader_of(path: Path) -> Callable[[Mapping[str, Any]], Any]:
-    """What gives the value under a path; any error says that it is not there."""
+    """What gives the value under a path; KeyError and TypeError say that it is not there."""
     if len(path) == 1:
         return itemgetter(path[0])
     if len(path) == 2:
@@ -337,7 +359,7 @@ def _read_key(
 ) -> object:
     try:
         return _keyed(read(variables))
-    except (KeyError, TypeError):
+    except _NOT_THERE:
         return _absent(variables, path)
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from crm import mailboxes, notices
+from crm import mailboxes, notices, templates
 from crm.admin.spans import distance
 from crm.choices import Channel
 from marketing import dashboards, segments
@@ -45,6 +45,8 @@ def attention(request: HttpRequest, now: datetime) -> list[Item]:
         items += _callbacks(worries)
     if request.user.has_perm("crm.view_returnedmail"):
         items += _mailboxes()
+    if request.user.has_perm("crm.view_template"):
+        items += _templates(now)
     if request.user.has_perm("marketing.view_segment"):
         items += _segments(now)
     if request.user.has_perm("marketing.view_trainingrun"):
@@ -121,6 +123,25 @@ def _mailboxes() -> Iterator[Item]:
         )
         address = f"{reverse('admin:crm_returnedmail_changelist')}?state__exact=put_aside"
         yield Item("warn", "undo", text % {"n": found.put_aside}, address)
+
+
+def _templates(now: datetime) -> Iterator[Item]:
+    """Those whose mails go out right, but cost time for a fault of ours."""
+    for version in templates.slow(now=now)[:SHOWN]:
+        text = _("The template “%(name)s” is rendered the slow way: %(error)s")
+        detail = ngettext(
+            "version %(version)d, %(n)d time, last %(time)s",
+            "version %(version)d, %(n)d times, last %(time)s",
+            version.slow_count,
+        )
+        last = distance(at=version.slow_at or now, now=now)
+        yield Item(
+            "warn",
+            "hourglass_top",
+            text % {"name": version.template.name, "error": version.slow_because},
+            reverse("admin:crm_template_change", args=[version.template_id]),
+            detail % {"version": version.number, "n": version.slow_count, "time": last},
+        )
 
 
 def _segments(now: datetime) -> Iterator[Item]:
