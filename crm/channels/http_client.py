@@ -1,16 +1,20 @@
 """The one way out by HTTP: kept connections, no redirects, and no way into the private network."""
 
-import time
 from collections.abc import Collection, Iterator
 from typing import Any
 
+import httpcore
 import httpx
 
 from crm import reach
+from crm.channels.http_deadline import TimelyBackend, steps
+from crm.channels.http_wire import ANSWER_SECONDS, CONNECT_SECONDS, tls
 
-# As much as is read of what a provider answers, and for how long.
+# Who says nothing at all is given up sooner than who is still talking.
+SILENCE_SECONDS = 10.0
+_MOST_CONNECTIONS = 100
+# As much as is read of what a provider answers.
 _MOST_BYTES = 8_000_000
-_MOST_SECONDS = 60.0
 
 
 class AddressRefused(httpx.ConnectError):
@@ -18,7 +22,7 @@ class AddressRefused(httpx.ConnectError):
 
 
 class AnswerTooLong(httpx.ReadError):
-    """The answer does not end in time, or is packed although nobody asked for that."""
+    """The answer has no end, or is packed although nobody asked for that."""
 
 
 def trusted_client(*, timeout: float = 10.0, connections: int = 50) -> httpx.Client:
@@ -27,24 +31,45 @@ def trusted_client(*, timeout: float = 10.0, connections: int = 50) -> httpx.Cli
     return httpx.Client(timeout=timeout, limits=limits, trust_env=False)
 
 
-def guarded_client(*, allowed_hosts: Collection[str] = (), timeout: float = 10.0) -> httpx.Client:
-    """A client for addresses that staff or customers gave: public hosts only, unless allowed."""
-    return httpx.Client(timeout=timeout, transport=_Guard(allowed_hosts))
+def guarded_client(
+    *,
+    allowed_hosts: Collection[str] = (),
+    silence: float = SILENCE_SECONDS,
+    seconds: float = ANSWER_SECONDS,
+) -> httpx.Client:
+    """A client for addresses that staff or customers gave: public hosts only, unless allowed.
+
+    A request takes at most `seconds`, from the search for its host to the end of the answer.
+    """
+    return httpx.Client(timeout=_steps(silence), transport=_Guard(allowed_hosts, seconds))
 
 
-def provider_client(guarded_but: Collection[str] | None, *, timeout: float = 10.0) -> httpx.Client:
+def provider_client(guarded_but: Collection[str] | None) -> httpx.Client:
     """A client for the provider of an account (see Account.guarded_but); answers have an end."""
     return httpx.Client(
-        timeout=timeout, transport=_Bounded(guarded_but), headers={"Accept-Encoding": "identity"}
+        timeout=_steps(SILENCE_SECONDS),
+        transport=_Bounded(guarded_but, ANSWER_SECONDS),
+        headers={"Accept-Encoding": "identity"},
     )
 
 
+def _steps(silence: float) -> httpx.Timeout:
+    return httpx.Timeout(silence, connect=min(CONNECT_SECONDS, silence))
+
+
 class _Guard(httpx.HTTPTransport):
-    def __init__(self, allowed: Collection[str] | None) -> None:
-        super().__init__(trust_env=False, retries=0)
+    def __init__(self, allowed: Collection[str] | None, seconds: float) -> None:
+        super().__init__(verify=tls(), trust_env=False, retries=0)
+        # The transport takes no backend; a pool does.
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=tls(), max_connections=_MOST_CONNECTIONS, network_backend=TimelyBackend()
+        )
         self._allowed = allowed
+        self._seconds = seconds
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        timeouts = steps(request.extensions["timeout"], seconds=self._seconds)
+        request.extensions = {**request.extensions, "timeout": timeouts}
         url = request.url
         if url.scheme not in {"http", "https"} or url.userinfo:
             raise AddressRefused(f"{url.scheme or 'this'} is no web address.", request=request)
@@ -81,10 +106,10 @@ class _Measured(httpx.SyncByteStream):
         self._stream = stream
 
     def __iter__(self) -> Iterator[bytes]:
-        size, until = 0, time.monotonic() + _MOST_SECONDS
+        size = 0
         for piece in self._stream:
             size += len(piece)
-            if size > _MOST_BYTES or time.monotonic() > until:
+            if size > _MOST_BYTES:
                 raise AnswerTooLong("The answer has no end.")
             yield piece
 

@@ -76,7 +76,7 @@ def _told(url: str, now: datetime, settings: Any) -> tuple[WebhookDelivery, floa
 def test_headers_that_drip_are_not_waited_for(
     now: datetime, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "TIMEOUT", 0.5)
+    monkeypatch.setattr(sending, "ANSWER_SECONDS", 0.5)
     with _subscriber(_drip(HEAD + b"X-Slow: ")) as url:
         delivery, seconds = _told(url, now, settings)
 
@@ -88,7 +88,7 @@ def test_headers_that_drip_are_not_waited_for(
 def test_a_body_that_drips_is_heard_by_its_status(
     now: datetime, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "TIMEOUT", 0.5)
+    monkeypatch.setattr(sending, "ANSWER_SECONDS", 0.5)
     with _subscriber(_drip(HEAD + b"\r\nwell ")) as url:
         delivery, seconds = _told(url, now, settings)
 
