@@ -2,8 +2,10 @@
 
 import hashlib
 import io
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +46,11 @@ from crm.models import (
     Template,
     WebhookDelivery,
 )
-from marketing import understanding
+from crm.rendering import Rendered
+from marketing import training, understanding
+from marketing.choices import RunKind
 from marketing.models import Intent, Segment, TrainingRun
+from marketing.recommendations import shelves
 from tests import sharing
 
 pytestmark = pytest.mark.django_db
@@ -61,10 +66,41 @@ HOSTS_OF_NOBODY = {"gmail.con", "hotmail.cmo", "gmial.con"}
 FAULTS = {"typo_domain", "bad_name", "bad_attribute", "outlying", "stale", "no_country"}
 
 
+# The same words and products, written in HTML and in MJML.
+RECOMMENDING = ("recommended", "recommended_mjml")
+
+
 @pytest.fixture(autouse=True)
 def own_folder(settings: Any, tmp_path: Path) -> None:
     """What the demo shop imports and exports lies in a folder of its own."""
     settings.VAR_DIR = tmp_path
+
+
+def shown_by_starter(name: str, language: str, customer: Customer, now: datetime) -> Rendered:
+    """A template begun with a starter, published as it is."""
+    (starter,) = (
+        one for one in templates.starters() if (one.name, one.language) == (name, language)
+    )
+    template = Template.objects.create(
+        name=f"{name} {language}", channel=starter.channel, created_at=now
+    )
+    version = templates.publish(
+        template=template,
+        subject=starter.subject,
+        html=starter.html,
+        text=starter.text,
+        by=None,
+        now=now,
+    )
+    return templates.preview_version(version=version, customer_id=customer.pk, now=now)
+
+
+@pytest.fixture
+def learning() -> Iterator[None]:
+    """What another test learnt was rolled back with it."""
+    shelves.forget()
+    yield
+    shelves.forget()
 
 
 def demo(*arguments: str) -> str:
@@ -195,6 +231,41 @@ class TestTheShop:
                 )
                 assert "[[" not in shown.html + shown.text
                 assert "{{" not in shown.html + shown.text
+
+    @pytest.mark.parametrize("language", ["en", "zh-hans"])
+    def test_the_recommending_starters_show_people_the_same_products(
+        self, language: str, learning: None, now: datetime
+    ) -> None:
+        training.run(run_id=training.request(kind=RunKind.RECOMMENDATIONS, now=now).pk, now=now)
+        picture = "https://shop.example/p.png"
+        Product.objects.update(image_url=picture)
+        buyers = Customer.objects.filter(language=language, orders__isnull=False)
+        buyer = buyers.order_by("pk").first()
+        assert buyer is not None
+
+        shown = {name: shown_by_starter(name, language, buyer, now) for name in RECOMMENDING}
+
+        names = [re.findall(r"<b\b[^>]*>([^<]+)</b>", shown[name].html) for name in RECOMMENDING]
+        assert names[0] == names[1]
+        assert len(names[0]) == 4
+        for rendered in shown.values():
+            assert len(re.findall(r'href="[^"]*/products/[^"]*"', rendered.html)) == 4
+            assert rendered.html.count(f'src="{picture}"') == 4
+            assert escape(buyer.email) in rendered.html
+            assert "<mj-" not in rendered.html
+
+    @pytest.mark.parametrize("language", ["en", "zh-hans"])
+    def test_who_nothing_is_recommended_to_is_shown_the_way_to_what_is_new(
+        self, language: str, learning: None, now: datetime
+    ) -> None:
+        customer = Customer.objects.filter(language=language).order_by("pk").first()
+        assert customer is not None
+        Product.objects.update(is_active=False)
+
+        for name in RECOMMENDING:
+            rendered = shown_by_starter(name, language, customer, now)
+            assert "<b" not in rendered.html.partition("<body")[2].replace("<br", "")
+            assert {"en": "Have a look around", "zh-hans": "欢迎看看"}[language] in rendered.text
 
     def test_the_bot_knows_what_customers_ask(self) -> None:
         assert Answer.objects.filter(language="zh-hans").exists()

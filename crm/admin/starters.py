@@ -16,6 +16,7 @@ _TITLES = {
     "newsletter": _("Newsletter"),
     "newsletter_mjml": _("Newsletter in MJML"),
     "recommended": _("Recommended for you"),
+    "recommended_mjml": _("Recommended for you in MJML"),
     "sms": _("SMS"),
 }
 
