@@ -100,7 +100,7 @@ def test_a_test_is_no_message_to_the_customer_but_on_record(
 
 
 @pytest.mark.parametrize(
-    ("channel", "address", "said"),
+    "refusal",
     [
         (Channel.EMAIL, "stranger@shop.example", "addresses of staff only"),
         (Channel.EMAIL, "maria", "no address of that channel"),
@@ -116,10 +116,9 @@ def test_a_test_to_where_none_may_go_is_refused_and_leaves_no_record(
     ada: Customer,
     maria: User,
     now: datetime,
-    channel: Channel,
-    address: str,
-    said: str,
+    refusal: tuple[Channel, str, str],
 ) -> None:
+    channel, address, said = refusal
     User.objects.create_user("past", "stranger@shop.example", is_staff=True, is_active=False)
 
     with pytest.raises(ValidationError, match=said):
