@@ -205,11 +205,12 @@ def alias_of(text: str, address: str) -> str:
 
 
 def words_about(text: str, address: str) -> str:
-    """The lines of a notice that name an address, each with its paragraph."""
+    """The lines of a notice that name an address, each with its paragraph, and each line once."""
     lines = [line[:MAX_LINE] for line in text.split("\n")[:MAX_LINES]]
     small = address.lower()
     named = [index for index, line in enumerate(lines) if small in line.lower()]
-    return "\n".join(line for index in named[:10] for line in _paragraph(lines, index))
+    kept = sorted({at for index in named[:10] for at in _paragraph(lines, index)})
+    return "\n".join(lines[at] for at in kept)
 
 
 def _best(found: list[_Candidate], wanted: set[str]) -> list[_Candidate]:
@@ -225,11 +226,12 @@ def _vague(found: list[_Candidate]) -> list[_Candidate]:
     return []
 
 
-def _paragraph(lines: list[str], index: int) -> list[str]:
+def _paragraph(lines: list[str], index: int) -> range:
+    """Where the rest of a paragraph stands."""
     end = index + 1
     while end < min(len(lines), index + _BLOCK_LINES) and lines[end].strip():
         end += 1
-    return lines[index:end]
+    return range(index, end)
 
 
 def _in_line(lines: list[str], index: int, line: str) -> list[_Candidate]:

@@ -39,6 +39,7 @@ _MARKS = (
     "original message",
     "copy of the message",
     "returned mail follows",
+    "original mail as follows",
     "message text follows",
     "start of returned",
     "the header of the original",

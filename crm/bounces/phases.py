@@ -9,6 +9,7 @@ _MAIL = (
     "after pipelined mail from",
     "in response to mail from",
     "but sender was rejected",
+    "did not like our mail from",
     "[mail_from]",
 )
 _REFUSED_MAIL = re.compile(r">>> mail from:[^\n]{0,300}\n\s{0,9}<<< [45]")
@@ -18,6 +19,7 @@ _RCPT = (
     "<<< rcpt",
     "rcpt command",
     "does not like recipient",
+    "did not like our rcpt to",
     "rcpt to:",
     "smtp:rcpt",
     "smtp command rcpt",
@@ -41,6 +43,9 @@ _DATA = (
     # qmail and what came of it.
     "failed on data command",
     "failed after i sent the message",
+    # DragonFly.
+    "did not like our data",
+    "did not like our final data",
     # Yahoo.
     "[body]",
     "(state 15)",

@@ -84,6 +84,7 @@ def _of_group(group: reports.Group, notice: Notice, is_single: bool) -> Outcome:
         reply=reply,
         action=action,
         command=_command(f"{said}\n{about}", reply, notice, address, is_single),
+        category=group.get("x-powermta-bouncecategory"),
     )
     return Outcome(
         address=address,

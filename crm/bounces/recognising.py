@@ -150,6 +150,8 @@ _FAILURE_WORDS = (
     "could not be reached",
     "message was undeliverable",
     "rejected by a remote mail server",
+    "not a member of this mailing list",
+    "not allowed to post to this mailing list",
     "failure reasons",
     "unable to send",
     "been returned",

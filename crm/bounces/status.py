@@ -12,7 +12,7 @@ _MEANING = {
     "1.1": Reason.USER_UNKNOWN,
     "1.2": Reason.HOST_UNKNOWN,
     "1.3": Reason.USER_UNKNOWN,
-    "1.4": Reason.USER_UNKNOWN,
+    "1.4": Reason.SYSTEM,
     "1.6": Reason.MOVED,
     "1.7": Reason.REJECTED,
     "1.8": Reason.REJECTED,
@@ -111,6 +111,25 @@ _REPLY_MEANING = {
     "552": Reason.MAILBOX_FULL,
     "556": Reason.NO_MAIL_HOST,
 }
+# What PowerMTA calls a refusal in a field of its own; its `other` says nothing.
+_CATEGORIES = {
+    "bad-configuration": Reason.SYSTEM,
+    "bad-connection": Reason.NETWORK,
+    "bad-domain": Reason.HOST_UNKNOWN,
+    "bad-mailbox": Reason.USER_UNKNOWN,
+    "content-related": Reason.SPAM,
+    "inactive-mailbox": Reason.SUSPENDED,
+    "invalid-sender": Reason.REJECTED,
+    "message-expired": Reason.EXPIRED,
+    "no-answer-from-host": Reason.NETWORK,
+    "policy-related": Reason.POLICY,
+    "protocol-errors": Reason.SYNTAX,
+    "quota-issues": Reason.MAILBOX_FULL,
+    "relaying-issues": Reason.RELAYING,
+    "routing-errors": Reason.SYSTEM,
+    "spam-related": Reason.SPAM,
+    "virus-related": Reason.VIRUS,
+}
 
 
 def enhanced_in(text: str) -> str:
@@ -141,3 +160,8 @@ def reason_of_status(code: str) -> Reason | None:
 def reason_of_reply(reply: str) -> Reason | None:
     """What a reply code alone says."""
     return _REPLY_MEANING.get(reply)
+
+
+def reason_of_category(category: str) -> Reason | None:
+    """What the category alone says that the sending server put a refusal into."""
+    return _CATEGORIES.get(category.strip().lower())

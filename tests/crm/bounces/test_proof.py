@@ -31,6 +31,9 @@ def _outcome(diagnostic: str, status: str = "5.0.0", words: str = "It came back.
         ("The error that the other server returned was: 550 no (state 14).", "RCPT"),
         ("The error that the other server returned was: 550 no (state 18).", "DATA"),
         ("com.sun.mail.smtp.SMTPAddressFailedException: 550 no", "RCPT"),
+        ("mx.example [192.0.2.1] did not like our MAIL FROM:\n550 no", "MAIL"),
+        ("mx.example [192.0.2.1] did not like our RCPT TO:\n550 no", "RCPT"),
+        ("mx.example [192.0.2.1] did not like our final DATA:\n550 no", "DATA"),
         (">>> RCPT To:<a@b>\n<<< 550 no", "RCPT"),
         (">>> RCPT TO:<a@b>\n<<< 250 ok\n>>> DATA\n<<< 550 no", "DATA"),
         ("--> RCPT TO:<a@b>\n<-- 250 ok\n--> DATA\n<-- 354 go\n<-- 550 no", "DATA"),
@@ -77,6 +80,8 @@ def test_a_quoted_reply_closes_an_address_by_its_code_its_command_or_its_name(
         (f"{ADA} [User unknown]", Kind.BLOCK),
         (f"{ADA}\n  Recipient not found", Kind.BLOCK),
         (f"Unknown user: {ADA}", Kind.HARD),
+        (f"{ADA} Invalid Address, ERROR_CODE :550, ERROR_CODE :No such user", Kind.BLOCK),
+        (f"{ADA} Invalid Address, ERROR_CODE :550, ERROR_CODE :5.1.1 No such user", Kind.HARD),
     ],
 )
 def test_a_server_is_believed_in_a_sentence_of_its_own_and_not_in_a_catchword(
@@ -88,6 +93,26 @@ def test_a_server_is_believed_in_a_sentence_of_its_own_and_not_in_a_catchword(
     )
 
     assert read(raw.encode()).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("category", "diagnostic", "kind"),
+    [
+        ("bad-mailbox", "550 No such user", Kind.HARD),
+        ("bad-mailbox", "550 No such user (in reply to end of DATA command)", Kind.BLOCK),
+        ("bad-mailbox", "550 OU812", Kind.HARD),
+        ("bad-domain", "", Kind.HARD),
+        ("quota-issues", "550 OU812", Kind.FULL),
+        ("spam-related", "550 OU812", Kind.BLOCK),
+        ("other", "550 No such user", Kind.BLOCK),
+    ],
+)
+def test_what_the_sending_server_calls_a_refusal_vouches_for_words_and_stands_for_none(
+    category: str, diagnostic: str, kind: Kind
+) -> None:
+    fields = f"{group(ADA, '5.0.0', diagnostic)}\nX-PowerMTA-BounceCategory: {category}"
+
+    assert read(status_report(fields, words="It came back.")).kind is kind
 
 
 def test_a_reply_that_names_only_the_sender_is_about_the_sender() -> None:
