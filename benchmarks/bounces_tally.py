@@ -1,8 +1,9 @@
 """What is right and wrong in the reading of labelled mails."""
 
+import math
 import time
 from dataclasses import dataclass, field
-from statistics import median, quantiles
+from statistics import NormalDist, median, quantiles
 
 from crm.bounces import Kind, Outcome, Report, read
 
@@ -68,8 +69,12 @@ class Tally:
             "mails": len(self.milliseconds),
             "hard_rows": hard + self.hard_missed,
             "hard_precision": _share(hard, self.hard_wrong),
+            "hard_precision_low": _interval(hard, self.hard_wrong)[0],
+            "hard_precision_high": _interval(hard, self.hard_wrong)[1],
             "hard_precision_of_words": _share(hard, self.hard_wrong - self.hard_disputed),
             "hard_recall": _share(hard, self.hard_missed),
+            "hard_recall_low": _interval(hard, self.hard_missed)[0],
+            "hard_recall_high": _interval(hard, self.hard_missed)[1],
             "kind_rows": self.rows,
             "kind": _share(self.kinds_right, self.rows - self.kinds_right),
             "recipients": _share(right, self.addresses_missed),
@@ -123,6 +128,16 @@ def _count_recipients(counted: Tally, mail: Labelled, report: Report) -> None:
 
 def _share(right: int, wrong: int) -> float:
     return round(right / max(1, right + wrong), 4)
+
+
+def _interval(right: int, wrong: int) -> tuple[float, float]:
+    """Where the true share lies, 19 times of 20 (Wilson's score interval)."""
+    count = max(1, right + wrong)
+    share, z = right / count, NormalDist().inv_cdf(0.975)
+    middle = share + z * z / (2 * count)
+    spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    low, high = ((middle + sign * spread) / (1 + z * z / count) for sign in (-1, 1))
+    return round(low, 4), round(high, 4)
 
 
 def _p99(milliseconds: list[float]) -> float:
