@@ -44,6 +44,16 @@ class budget:  # noqa: N801 - reads as a verb where it is used; a generator take
 
 
 @contextmanager
+def untimed() -> Iterator[None]:
+    """What the code inside takes is not on this message's time: it is done once for all."""
+    begun = _clock()
+    try:
+        yield
+    finally:
+        _budget.deadline += _clock() - begun
+
+
+@contextmanager
 def compiling() -> Iterator[None]:
     """Give the code inside one template's worth of the processor, unless it is within one."""
     if _budget.compile_deadline != float("inf"):

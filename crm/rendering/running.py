@@ -142,7 +142,8 @@ class Runnable:
 
     def _become_a_row(self) -> None:
         try:
-            row = self._read()
+            with limits.untimed():
+                row = self._read()
             if row is not None:
                 passages, loops, show = row
                 self._bytes = Writer(passages, loops, show, (wire_bytes, lay_bytes))

@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from crm.rendering import RenderError, noticed, running, writing
+from crm.rendering import RenderError, limits, noticed, running, writing
 from crm.rendering.compiled import _HTML, _compile
 from crm.rendering.running import Runnable
 
@@ -146,6 +146,28 @@ def test_what_is_nested_too_deeply_for_passages_is_no_fault(
         assert {made.to_text(ADA, "html") for _ in range(5)} == {RIGHT}
 
     assert not caplog.records
+
+
+def test_the_mail_that_passages_are_read_with_is_not_late_for_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(limits, "_clock", lambda: clock[0])
+    made: Runnable = _compile.__wrapped__(_HTML, SOURCE, "html")
+    read = made._read
+
+    def read_slowly() -> running.Row | None:
+        clock[0] += 10 * limits.MAX_SECONDS
+        return read()
+
+    made._read = read_slowly
+    with limits.budget():
+        assert {made.to_text(ADA, "html") for _ in range(4)} == {RIGHT}
+        assert isinstance(made._texts, writing.Writer)
+
+        clock[0] += 1.1 * limits.MAX_SECONDS
+        with pytest.raises(RenderError):
+            limits.check_time()
 
 
 def test_whoever_looks_inside_sees_only_what_happened_inside() -> None:
