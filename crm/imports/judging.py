@@ -5,11 +5,15 @@ from django.db import connection
 # Two imports in one transaction must not meet each other's tables.
 STAGE = """
     DROP TABLE IF EXISTS pg_temp.import_line, pg_temp.import_row, pg_temp.import_taken,
-        pg_temp.import_order;
+        pg_temp.import_order, pg_temp.import_customer, pg_temp.import_product,
+        pg_temp.import_written;
     CREATE TEMPORARY TABLE import_line (
         line integer, invoice text, code text, description text, quantity text, placed text,
         price text, customer text, country text
-    ) ON COMMIT DROP
+    ) ON COMMIT DROP;
+    CREATE TEMPORARY TABLE import_customer (customer text, customer_id bigint) ON COMMIT DROP;
+    CREATE TEMPORARY TABLE import_product (code text, product_id bigint) ON COMMIT DROP;
+    CREATE TEMPORARY TABLE import_written (invoice text, order_id bigint) ON COMMIT DROP
 """
 
 # Codes that shops use for what is no product, by what they stand for.

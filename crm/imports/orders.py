@@ -92,8 +92,8 @@ def _import(path: Path, options: Options, now: datetime, progress: Progress) -> 
     pieces = [(back.return_line, back.purchase_line, back.quantity) for back in taken]
     writing.write_orders(taken=pieces, currency=options.currency)
     progress("timeline")
-    writing.write_timeline(currency=options.currency, received_at=now)
     placed, cancelled, nobodys, revenue, customer_ids = writing.summary()
+    writing.write_timeline(customer_ids=customer_ids, currency=options.currency, received_at=now)
     orders.refresh_statistics(customer_ids=customer_ids)
     rollups.rebuild(customer_ids=customer_ids or ())
     changes.note(customer_ids=customer_ids, subjects=_SUBJECTS, now=now)
@@ -174,6 +174,8 @@ def _write_customers(options: Options, path: Path, now: datetime) -> int:
     if not people:
         return 0
     ids = customers.identify_many(people=people, now=now)
+    numbers = [person.external_id for person in people]
+    writing.keep_customers(ids=dict(zip(numbers, ids, strict=True)))
     if options.consent_source and options.consent_at:
         proof = {"source": options.consent_source, "file": path.name}
         decisions = list(_decisions(ids, options.consent_at, proof))
