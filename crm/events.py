@@ -31,7 +31,7 @@ NOT_SEEN = frozenset(
     }
 )
 
-_HOLD = "SELECT id FROM crm_customer WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE"
+_HOLD = "SELECT id FROM crm_customer WHERE id = ANY(%s::bigint[]) ORDER BY id FOR KEY SHARE"
 
 _RECORD = """
     INSERT INTO crm_event (customer_id, name, occurred_at, received_at, properties, key)
@@ -42,15 +42,16 @@ _RECORD = """
     RETURNING id, customer_id, name
 """
 
+_LOCK = "SELECT FROM crm_customer WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+# Both sides are named by their ids and hashed: where customers are thought to be none, a loop
+# would compare each with each. A list is hashed only where it is of the type of the column.
+_HASH, _HASH_NO_MORE = "SET LOCAL enable_nestloop = off", "SET LOCAL enable_nestloop = on"
 _SEE = """
     WITH moved_on AS (
     UPDATE crm_customer SET last_seen_at = seen.at
     FROM (SELECT customer_id, max(occurred_at) AS at FROM crm_event
-          WHERE id = ANY(%s) AND NOT name = ANY(%s) GROUP BY customer_id) AS seen
-    WHERE crm_customer.id IN (
-        SELECT id FROM crm_customer WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
-    )
-      AND crm_customer.id = seen.customer_id
+          WHERE id = ANY(%s::bigint[]) AND NOT name = ANY(%s) GROUP BY customer_id) AS seen
+    WHERE crm_customer.id = ANY(%s::bigint[]) AND crm_customer.id = seen.customer_id
       AND (crm_customer.last_seen_at IS NULL OR crm_customer.last_seen_at < seen.at)
     RETURNING crm_customer.id
     )
@@ -107,8 +108,12 @@ def record_many(*, events: Sequence[NewEvent], now: datetime) -> list[int]:
 def note_seen(*, event_ids: Sequence[int], customer_ids: Sequence[int], now: datetime) -> None:
     """Let these events move on when their customers were last seen; locks the customers."""
     with connection.cursor() as cursor:
+        # A statement of its own: the next must see what the locks waited for.
+        cursor.execute(_LOCK, [list(customer_ids)])
         asked: list[Any] = [list(event_ids), list(NOT_SEEN), list(customer_ids)]
+        cursor.execute(_HASH)
         cursor.execute(_SEE, [*asked, [changes.SEEN], now])
+        cursor.execute(_HASH_NO_MORE)
 
 
 def _hold(customer_ids: Collection[int]) -> None:

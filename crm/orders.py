@@ -155,19 +155,21 @@ def refresh_statistics(*, customer_ids: Collection[int]) -> None:
         companies.refresh_statistics(customer_ids=ids)
 
 
-_LOCK_CUSTOMERS = "SELECT id FROM crm_customer WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+_LOCK_CUSTOMERS = (
+    "SELECT id FROM crm_customer WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+)
 
 _REFRESH = """
     INSERT INTO crm_orderstatistics (customer_id, orders, revenue, first_order_at, last_order_at)
     SELECT o.customer_id, count(*), sum(o.total), min(o.placed_at), max(o.placed_at)
     FROM crm_order o
-    WHERE o.customer_id = ANY(%s) AND o.state = 'placed' GROUP BY o.customer_id
+    WHERE o.customer_id = ANY(%s::bigint[]) AND o.state = 'placed' GROUP BY o.customer_id
     ON CONFLICT (customer_id) DO UPDATE SET
         orders = excluded.orders, revenue = excluded.revenue,
         first_order_at = excluded.first_order_at, last_order_at = excluded.last_order_at
     RETURNING customer_id
 """
-_DROP = "DELETE FROM crm_orderstatistics WHERE customer_id = ANY(%s)"
+_DROP = "DELETE FROM crm_orderstatistics WHERE customer_id = ANY(%s::bigint[])"
 
 _UPSERT = """
     INSERT INTO crm_order (number, customer_id, state, placed_at, currency, total)

@@ -17,39 +17,45 @@ _BATCHES = 8
 _LOCK = 0x0DA15
 
 _TAKE = """
-    DELETE FROM crm_eventbatch WHERE id IN (
+    DELETE FROM crm_eventbatch WHERE id = ANY(ARRAY(
         SELECT id FROM crm_eventbatch ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
-    ) RETURNING event_ids
+    )) RETURNING event_ids
 """
-# The customers stay while their days are written; whoever is gone has no days.
-_CUSTOMERS = """
-    SELECT id FROM crm_customer WHERE id IN (SELECT customer_id FROM crm_event WHERE id = ANY(%s))
-    ORDER BY id FOR NO KEY UPDATE
-"""
+_WHOSE = "SELECT DISTINCT customer_id FROM crm_event WHERE id = ANY(%s::bigint[])"
+# The customers stay while their days are written; whoever is gone has no days. They are named, not
+# joined: where they are thought to be none, each event would be compared with each of them.
+_CUSTOMERS = (
+    "SELECT id FROM crm_customer WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+)
 # All that a customer did on the day is counted: reading the day once costs less than reading it
-# for each name, and what has not changed is not written.
+# for each name, and what has not changed is not written. OFFSET keeps it a look into the index for
+# each day, whatever is thought of the number of events.
 _COUNT = """
     INSERT INTO crm_eventday (customer_id, name, date, count, first_at, last_at)
     SELECT e.customer_id, e.name, touched.date, count(*), min(e.occurred_at), max(e.occurred_at)
     FROM (
         SELECT DISTINCT customer_id, (occurred_at AT TIME ZONE 'UTC')::date AS date
-        FROM crm_event WHERE id = ANY(%s)
+        FROM crm_event WHERE id = ANY(%s::bigint[])
     ) AS touched
-    JOIN crm_event e ON e.customer_id = touched.customer_id
-        AND e.occurred_at >= touched.date::timestamp AT TIME ZONE 'UTC'
-        AND e.occurred_at < (touched.date + 1)::timestamp AT TIME ZONE 'UTC'
+    CROSS JOIN LATERAL (
+        SELECT * FROM crm_event
+        WHERE customer_id = touched.customer_id
+            AND occurred_at >= touched.date::timestamp AT TIME ZONE 'UTC'
+            AND occurred_at < (touched.date + 1)::timestamp AT TIME ZONE 'UTC'
+        OFFSET 0
+    ) AS e
     GROUP BY e.customer_id, e.name, touched.date
     ON CONFLICT (customer_id, name, date) DO UPDATE SET
         count = excluded.count, first_at = excluded.first_at, last_at = excluded.last_at
     WHERE (crm_eventday.count, crm_eventday.first_at, crm_eventday.last_at)
         IS DISTINCT FROM (excluded.count, excluded.first_at, excluded.last_at)
 """
-_DROP = "DELETE FROM crm_eventday WHERE customer_id = ANY(%s)"
+_DROP = "DELETE FROM crm_eventday WHERE customer_id = ANY(%s::bigint[])"
 _REBUILD = """
     INSERT INTO crm_eventday (customer_id, name, date, count, first_at, last_at)
     SELECT customer_id, name, (occurred_at AT TIME ZONE 'UTC')::date, count(*),
            min(occurred_at), max(occurred_at)
-    FROM crm_event WHERE customer_id = ANY(%s)
+    FROM crm_event WHERE customer_id = ANY(%s::bigint[])
     GROUP BY 1, 2, 3
 """
 
@@ -91,7 +97,9 @@ def run_due(*, now: datetime) -> int:
         event_ids = [event_id for (ids,) in cursor.fetchall() for event_id in ids]
         if not event_ids:
             return 0
-        cursor.execute(_CUSTOMERS, [event_ids])
+        cursor.execute(_WHOSE, [event_ids])
+        told = [customer_id for (customer_id,) in cursor.fetchall()]
+        cursor.execute(_CUSTOMERS, [told])
         customer_ids = [customer_id for (customer_id,) in cursor.fetchall()]
         # A statement of its own: it must see what the locks waited for.
         cursor.execute(_COUNT, [event_ids])

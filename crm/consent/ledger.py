@@ -146,7 +146,7 @@ _NEW_TO_THE_LEDGER = """
 """
 
 
-_LOCK = "SELECT FROM crm_customer WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+_LOCK = "SELECT FROM crm_customer WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 
 
 def _lock(decisions: Sequence[NewDecision]) -> None:

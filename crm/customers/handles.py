@@ -13,14 +13,17 @@ from crm.models import Customer
 _LOCK_SPACE = 0x1DE47
 _STRIPES = 256
 
+# Looked up one by one and named by a list, whatever is thought of the size of the table.
 _HELD = """
     SELECT mine.kind, mine.value, mine.customer_id, mine.verified_at IS NOT NULL
     FROM crm_identity mine
-    WHERE mine.customer_id IN (
-        SELECT named.customer_id FROM crm_identity named
-        JOIN unnest(%s::text[], %s::text[]) AS wanted (kind, value)
-          ON named.kind = wanted.kind AND named.value = wanted.value
-    )
+    WHERE mine.customer_id = ANY(ARRAY(
+        SELECT named.customer_id FROM unnest(%s::text[], %s::text[]) AS wanted (kind, value)
+        CROSS JOIN LATERAL (
+            SELECT customer_id FROM crm_identity
+            WHERE kind = wanted.kind AND value = wanted.value LIMIT 1
+        ) AS named
+    ))
 """
 
 # What is verified once stays so.

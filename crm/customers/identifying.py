@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from django.db import connection, transaction
+from django.db.models import BooleanField
 from django.db.models.expressions import RawSQL
 
 from crm import attributes, changes, webhooks
@@ -27,15 +28,20 @@ from crm.signals import announce, customers_changed
 _noted: set[str] = set()
 _NOTED_AT_MOST = 10_000
 
+# Each handle is looked up by itself, and the customers are named by a list: a join would compare
+# each with each where the tables are thought empty.
 _OWNERS = """
-    SELECT named.customer_id FROM crm_identity named
-    JOIN unnest(%s::text[], %s::text[]) AS wanted (kind, value)
-      ON named.kind = wanted.kind AND named.value = wanted.value
+    SELECT named.customer_id FROM unnest(%s::text[], %s::text[]) AS wanted (kind, value)
+    CROSS JOIN LATERAL (
+        SELECT customer_id FROM crm_identity
+        WHERE kind = wanted.kind AND value = wanted.value LIMIT 1
+    ) AS named
 """
+_OWNED = f"crm_customer.id = ANY(ARRAY({_OWNERS}))"
 _VISITORS = f"""
     {_OWNERS} WHERE NOT EXISTS (
         SELECT FROM crm_identity other
-        WHERE other.customer_id = named.customer_id AND NOT other.kind = ANY(%s)
+        WHERE other.customer_id = named.customer_id AND NOT other.kind = ANY(%s) OFFSET 0
     )
 """
 
@@ -172,9 +178,9 @@ def _owners(readings: Sequence[Reading], wanted: set[Handle], now: datetime) -> 
     """
     _lock_visitors(readings)
     kinds, values = zip(*wanted, strict=True)
-    owners = RawSQL(_OWNERS, [list(kinds), list(values)])  # noqa: S611 - no input in it
+    owned = RawSQL(_OWNED, [list(kinds), list(values)], BooleanField())  # noqa: S611 - no input
     locking = Customer.objects.select_for_update(no_key=True).order_by("pk")
-    rows = locking.filter(pk__in=owners).in_bulk()
+    rows = locking.filter(owned).in_bulk()
     found = handles.held(wanted=wanted) if rows else {}
     if not found.keys() <= rows.keys():
         return _owners(readings, wanted, now)
@@ -200,7 +206,7 @@ def _lock_visitors(readings: Sequence[Reading]) -> None:
     kinds, values = zip(*brought, strict=True)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT id FROM crm_customer WHERE id IN ({_VISITORS}) "  # noqa: S608
+            f"SELECT id FROM crm_customer WHERE id = ANY(ARRAY({_VISITORS})) "  # noqa: S608
             "ORDER BY id FOR UPDATE",
             [list(kinds), list(values), sorted(NAMELESS)],
         )

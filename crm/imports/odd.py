@@ -20,7 +20,9 @@ _FACTS = (*(name for name in TEXTS if name != "external_id"), "attributes")
 _HOLDERS = """
     SELECT DISTINCT ON (told.place) told.place, held.customer_id
     FROM unnest(%s::int[], %s::int[], %s::text[], %s::text[]) AS told (place, rank, kind, value)
-    JOIN crm_identity held ON held.kind = told.kind AND held.value = told.value
+    CROSS JOIN LATERAL (
+        SELECT customer_id FROM crm_identity WHERE kind = told.kind AND value = told.value LIMIT 1
+    ) AS held
     ORDER BY told.place, told.rank
 """
 

@@ -72,7 +72,7 @@ _MATCH = """
 
 _LOCK_ROWS = """
     SELECT id FROM crm_customer
-    WHERE id IN (SELECT customer_id FROM import_match WHERE verdict = 'same')
+    WHERE id = ANY(ARRAY(SELECT customer_id FROM import_match WHERE verdict = 'same'))
     ORDER BY id FOR NO KEY UPDATE
 """
 

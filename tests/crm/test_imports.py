@@ -5,7 +5,6 @@ import io
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -24,6 +23,7 @@ from crm.models import (
     OrderStatistics,
     Product,
 )
+from tests.crm.plans import Plans, think_the_record_empty
 
 pytestmark = pytest.mark.django_db
 
@@ -255,39 +255,20 @@ def test_a_return_takes_the_purchase_of_its_size_then_the_latest() -> None:
     assert match(purchases=[moved(1, 4, 5)], returns=[moved(9, 4, 4)]) == []
 
 
-# What the sweep of PostgreSQL, or a count, finds of tables whose rows are not committed yet.
-_FORGET = "UPDATE pg_class SET relpages = 1000, reltuples = 0 WHERE relname LIKE %s"
-
-
-class Plans:
-    """The plans of the statements that stand between our tables and those of the file."""
-
-    def __init__(self) -> None:
-        self.found: list[str] = []
-
-    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if "import_" in sql and "crm_" in sql and not sql.startswith(("ANALYZE", "COPY")):
-            with connection.connection.cursor() as cursor:
-                cursor.execute(f"EXPLAIN {sql}", params)
-                self.found.append("\n".join(line for (line,) in cursor.fetchall()))
-        return execute(sql, params, many, context)
-
-
 def test_no_line_is_read_again_where_the_planner_thinks_the_record_empty(
     tmp_path: Path, now: datetime
 ) -> None:
     rows = [line(str(at // 8), f"9{at % 250:04}", at % 9 + 1) for at in range(6_000)]
     file = written(tmp_path, *dict.fromkeys(rows))
     take_in(file, now)
-    with connection.cursor() as cursor:
-        cursor.execute(_FORGET, ["crm\\_%"])
-    plans = Plans()
+    plans = Plans("import_")
+    think_the_record_empty()
 
     with connection.execute_wrapper(plans):
         take_in(file, now)
 
     assert any("Insert on crm_orderline" in plan for plan in plans.found)
-    assert [plan for plan in plans.found if "Nested Loop" in plan] == []
+    assert plans.comparing_each_with_each() == []
 
 
 def test_the_online_retail_file_comes_in_whole(shared_data: Path, now: datetime) -> None:
