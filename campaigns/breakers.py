@@ -25,8 +25,10 @@ SELECT count(*) FILTER (WHERE message.state = 'complained'),
        count(*) FILTER (WHERE message.state = 'failed'
                           AND message.reason IN ('rejected', 'undeliverable', 'unknown'))
   FROM crm_message message
-  JOIN campaigns_delivery delivery ON delivery.message_id = message.id
- WHERE (message.state IN ('bounced', 'complained') OR message.state = 'failed')
+  JOIN campaigns_delivery delivery
+    ON delivery.id = message.source_id AND message.source_kind = 'delivery'
+   AND delivery.message_id = message.id
+ WHERE message.watched_state IN ('bounced', 'complained', 'failed')
    AND message.created_at >= %(since)s AND delivery.campaign_id = %(campaign)s
 """
 _UNRENDERED = """

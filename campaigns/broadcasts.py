@@ -19,7 +19,7 @@ from campaigns.models import Campaign, CampaignAction, Delivery
 from campaigns.preflight import Problem, check_launch, stopping
 from campaigns.sending import retries
 from campaigns.signals import campaign_finished
-from crm import notices, templates
+from crm import messages, notices, templates
 from crm.choices import MessageState
 from crm.models import Message
 from marketing import segments
@@ -229,10 +229,13 @@ def _refresh_segments(campaign_id: int, now: datetime) -> str:
 def _is_unsettled(campaign: Campaign) -> bool:
     if _waiting(campaign).exists() or retries.to_retry().filter(campaign=campaign).exists():
         return True
-    # One question a state, so that each finds its own small index.
+    queued = Message.objects.filter(watched_state=MessageState.QUEUED)
+    # One question each, so that each finds its own few.
     return any(
-        Message.objects.filter(state=state, delivery__campaign=campaign).exists()
-        for state in (MessageState.SENDING, MessageState.QUEUED)
+        campaign.deliveries.filter(pk__in=some.filter(source_kind="delivery").values("source_id"))
+        .order_by()
+        .exists()
+        for some in (messages.all_sending(), queued)
     )
 
 

@@ -28,7 +28,9 @@ SELECT delivery.state, delivery.reason,
 _SETTLED_LATELY = """
 SELECT count(*)
   FROM crm_message message
-  JOIN campaigns_delivery delivery ON delivery.message_id = message.id
+  JOIN campaigns_delivery delivery
+    ON delivery.id = message.source_id AND message.source_kind = 'delivery'
+   AND delivery.message_id = message.id
  WHERE delivery.campaign_id = %(campaign)s
    AND message.created_at >= %(since)s - interval '30 seconds'
    AND message.settled_at >= %(since)s AND message.state NOT IN ('sending', 'queued')

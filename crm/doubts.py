@@ -21,7 +21,6 @@ from crm import accounts, audit, callbacks, consent, messages
 from crm.channels import base, registry
 from crm.choices import AccessKind, MessageState, Purpose
 from crm.messages import Draft, Settlement
-from crm.messages.writing import LEASE
 from crm.models import Message
 
 logger = logging.getLogger(__name__)
@@ -62,7 +61,8 @@ class Fate:
 
 def doubtful() -> QuerySet[Message]:
     """Messages in doubt, the oldest doubt first; `settled_at` says since when."""
-    return Message.objects.filter(state=MessageState.IN_DOUBT).order_by("settled_at", "pk")
+    rows = Message.objects.filter(watched_state=MessageState.IN_DOUBT)
+    return rows.order_by("settled_at", "pk")
 
 
 def fate(*, message: Message, now: datetime) -> Fate:
@@ -216,12 +216,13 @@ def _claim(ids: Collection[int], owner: str, now: datetime) -> list[Draft]:
         locked = held.select_for_update(skip_locked=True, no_key=True, of=("self",))
         found = list(locked.select_related("template_version__template"))
         drafts = [draft for one in _allowed(found, now) if (draft := _draft(one)) is not None]
-        Message.objects.filter(pk__in=[draft.message_id for draft in drafts]).update(
+        taken = [draft.message_id for draft in drafts]
+        Message.objects.filter(pk__in=taken).update(
             state=MessageState.SENDING,
             owner=owner,
-            lease_until_at=now + LEASE,
             attempts=F("attempts") + 1,
         )
+        messages.hold(message_ids=taken, owner=owner, now=now)
     return drafts
 
 

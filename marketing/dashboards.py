@@ -125,7 +125,7 @@ def worries(*, now: datetime) -> Worries:
     return Worries(
         waiting_conversations=waiting.count() if oldest else 0,
         waiting_since_at=oldest,
-        in_doubt=recent.filter(state=MessageState.IN_DOUBT).count(),
+        in_doubt=recent.filter(watched_state=MessageState.IN_DOUBT).count(),
         failed_callbacks=_failed_callbacks(),
         unreachable={Channel(channel): count for channel, count in unreachable},
     )

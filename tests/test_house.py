@@ -175,6 +175,7 @@ def test_every_model_has_a_page_or_is_a_part_of_one():
         "crm.IdempotentCall",
         "crm.Change",
         "crm.EventBatch",
+        "crm.HandOver",
         "crm.EventDay",
         "crm.CustomerAlias",
         "crm.ContactPreference",

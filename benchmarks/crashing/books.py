@@ -11,7 +11,8 @@ from campaigns.models import Delivery
 
 _LEFT = """
 SELECT (SELECT count(*) FROM crm_message
-         WHERE state = 'sending' AND split_part(owner, ':', 2) = ANY(%(pids)s))
+         WHERE state = 'sending' AND split_part(owner, ':', 2) = ANY(%(pids)s)
+           AND id IN (SELECT unnest(message_ids) FROM crm_handover))
      + (SELECT count(*) FROM campaigns_claim WHERE split_part(owner, ':', 2) = ANY(%(pids)s))
 """
 _OPEN = """

@@ -32,7 +32,9 @@ SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid)
  WHERE application_name = %s AND locktype = 'advisory' AND NOT granted AND objid = %s
 """
 _HOLD_THEIRS = """
-SELECT id FROM crm_message WHERE state = 'sending' AND split_part(owner, ':', 2) = %s FOR UPDATE
+SELECT id FROM crm_message
+ WHERE state = 'sending' AND split_part(owner, ':', 2) = %s
+   AND id IN (SELECT unnest(message_ids) FROM crm_handover) FOR UPDATE
 """
 
 

@@ -72,7 +72,9 @@ def _line(campaign: Campaign, now: datetime) -> Line:
 def _with_doubt(now: datetime) -> list[dict[str, Any]]:
     """Campaigns of late with deliveries in doubt or failed, and how many."""
     recent = Delivery.objects.filter(campaign__started_at__gt=now - LOOKED_BACK)
-    doubtful = recent.filter(state=DeliveryState.HANDED_OVER, message__state=MessageState.IN_DOUBT)
+    doubtful = recent.filter(
+        state=DeliveryState.HANDED_OVER, message__watched_state=MessageState.IN_DOUBT
+    )
     failed = recent.filter(state=DeliveryState.FAILED)
     return [
         {

@@ -124,7 +124,7 @@ def _standing(request: HttpRequest, campaign: Campaign, now: datetime) -> dict[s
 
 def _doubtful(campaign: Campaign) -> list[Delivery]:
     return list(
-        campaign.deliveries.filter(message__state=MessageState.IN_DOUBT)
+        campaign.deliveries.filter(message__watched_state=MessageState.IN_DOUBT)
         .select_related("customer", "message")
         .order_by("-id")[:TROUBLE_ROWS]
     )

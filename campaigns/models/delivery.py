@@ -1,6 +1,7 @@
 """A step's try to reach one customer: the plan and the verdict."""
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -30,7 +31,11 @@ class Delivery(Veiled):
         Step, models.PROTECT, related_name="deliveries", db_index=False, verbose_name=_("step")
     )
     customer = models.ForeignKey(
-        Customer, models.CASCADE, related_name="deliveries", verbose_name=_("customer")
+        Customer,
+        models.CASCADE,
+        related_name="deliveries",
+        db_index=False,
+        verbose_name=_("customer"),
     )
     state = models.CharField(
         _("state"), max_length=20, choices=DeliveryState, default=DeliveryState.PLANNED
@@ -38,14 +43,16 @@ class Delivery(Veiled):
     reason = models.CharField(_("reason"), max_length=30, choices=Reason, blank=True)
     detail = models.CharField(_("detail"), max_length=500, blank=True)
     # Only the transaction that writes both ever sets it: that PostgreSQL looked up every message
-    # again, and locked it, took longer than to write the delivery.
-    message = models.OneToOneField(
+    # again, and locked it, took longer than to write the delivery. A message goes with its
+    # customer alone, as the delivery does; and it names its delivery, which needs no index here.
+    message = models.ForeignKey(
         Message,
-        models.PROTECT,
+        models.DO_NOTHING,
         db_constraint=False,
+        db_index=False,
         null=True,
         blank=True,
-        related_name="delivery",
+        related_name="+",
         verbose_name=_("message"),
     )
     # How often a message was written for it; each has a key of its own.
@@ -71,7 +78,8 @@ class Delivery(Veiled):
         verbose_name_plural = _("deliveries")
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(fields=["step", "customer"], name="one_delivery_per_step"),
+            # The customer first, whose deliveries are asked for too.
+            models.UniqueConstraint(fields=["customer", "step"], name="one_delivery_of_a_step"),
             models.CheckConstraint(
                 condition=~models.Q(state__in=UNSENT_STATES) | ~models.Q(reason=""),
                 name="an_unsent_delivery_has_a_reason",
@@ -82,7 +90,10 @@ class Delivery(Veiled):
                 name="a_delivery_handed_over_has_a_message",
             ),
         ]
+        # Each takes its time whenever a delivery is planned, and again when it is handed over.
         indexes = [
+            # A step's deliveries mostly stand together; only who deletes a step asks for them.
+            BrinIndex(fields=["step"], autosummarize=True, name="delivery_by_step"),
             # What has been tried already waits behind the others, lest it take them along.
             models.Index(
                 fields=["campaign", "strikes", "id"],

@@ -63,7 +63,7 @@ def to_retry() -> QuerySet[Delivery]:
     return Delivery.objects.filter(
         campaign__state__in=GOING_ON,
         state=DeliveryState.HANDED_OVER,
-        message__state=MessageState.FAILED,
+        message__watched_state=MessageState.FAILED,
         message__reason__in=RETRYABLE,
         # For the index: no message of a campaign is older than its start, clocks aside.
         message__created_at__gte=(earliest_at or FIRST_DAY) - CLOCKS_APART,
@@ -84,7 +84,7 @@ def replan_unsent(*, now: datetime) -> int:
 def resting(*, now: datetime) -> set[int]:
     """The campaigns whose provider could not be reached just now: to be left alone a while."""
     lately = Message.objects.filter(
-        state=MessageState.FAILED,
+        watched_state=MessageState.FAILED,
         reason=FailureReason.UNREACHABLE,
         created_at__gt=now - REST,
         source_kind="delivery",

@@ -20,6 +20,17 @@ from crm.admin.tags import moment, state, with_channel
 from crm.admin.timeline_words import NAMES, TOLD_BY_MESSAGES
 from crm.choices import AccessKind
 from crm.models import CaughtMessage, Event, Message, veil
+from crm.models.message import WATCHED_STATES
+
+
+class StateFilter(ChoicesDropdownFilter):
+    """Finds the states that are watched by their index."""
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        wanted = self.value()
+        is_watched = wanted in WATCHED_STATES
+        found = queryset.filter(watched_state=wanted) if is_watched else queryset
+        return super().queryset(request, found)
 
 
 @admin.register(Message)
@@ -28,7 +39,7 @@ class MessageAdmin(LedgerAdmin):
 
     list_display = ("said", "customer", "standing", "why", "author", "purpose", "created")
     list_filter = (
-        ("state", ChoicesDropdownFilter),
+        ("state", StateFilter),
         ("reason", ChoicesDropdownFilter),
         ("channel", ChoicesDropdownFilter),
         ("purpose", ChoicesDropdownFilter),

@@ -6,6 +6,7 @@ between leaves is told by its journal: never begun, in doubt, or surely handed o
 
 from crm.messages.drafts import Draft, Sent, Settlement, links, links_many, reserve_ids, untracked
 from crm.messages.headers import message_of_bounce, message_of_unsubscribe, unsubscribe_address
+from crm.messages.held import all_sending, hold
 from crm.messages.journals import owner, writing_as
 from crm.messages.keeping import Kept, keep_shared, keeper, thaw
 from crm.messages.opting_out import keep_way_out, text_as_sent
@@ -27,7 +28,9 @@ __all__ = [
     "Stop",
     "Stopped",
     "Watch",
+    "all_sending",
     "find",
+    "hold",
     "is_waiting",
     "keep_shared",
     "keep_way_out",

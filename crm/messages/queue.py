@@ -12,6 +12,7 @@ from django.db.models import F, Q
 
 from crm import accounts, consent, pacing
 from crm.choices import Channel, Direction, FailureReason, Lane, MessageState, Purpose, Refusal
+from crm.messages import held
 from crm.messages.drafts import Draft, Settlement, body_hash, reserve_ids
 from crm.messages.journals import writing_as
 from crm.messages.keeping import freeze
@@ -19,7 +20,6 @@ from crm.messages.sending import send_many
 from crm.messages.settling import settle_many
 from crm.messages.showing import show
 from crm.messages.stopping import Watch
-from crm.messages.writing import LEASE
 from crm.models import Message
 from crm.rendering import RenderError
 
@@ -33,8 +33,8 @@ _Taken = list[tuple[pacing.Grant, frozenset[int]]]
 
 _CLAIM = """
     UPDATE crm_message SET
-        state = 'sending', owner = %s, lease_until_at = %s, attempts = attempts + 1,
-        due_at = NULL, address = claimed.address, subject = claimed.subject,
+        state = 'sending', owner = %s, attempts = attempts + 1, due_at = NULL,
+        address = claimed.address, subject = claimed.subject,
         body_hash = claimed.body_hash, provider = claimed.provider
     FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
          AS claimed (id, address, subject, body_hash, provider)
@@ -100,7 +100,7 @@ def send_queued(*, owner: str, now: datetime) -> int:
 def is_waiting(*, now: datetime) -> bool:
     """Whether a message is due."""
     due = Q(due_at=None) | Q(due_at__lte=now)
-    return Message.objects.filter(due, state=MessageState.QUEUED).exists()
+    return Message.objects.filter(due, watched_state=MessageState.QUEUED).exists()
 
 
 def _first(channel: str, purpose: str) -> str:
@@ -153,7 +153,8 @@ def _kept(variables: Mapping[str, Any] | None) -> Any:
 
 
 def _lock_due(now: datetime) -> list[Message]:
-    due = Message.objects.filter(Q(due_at=None) | Q(due_at__lte=now), state=MessageState.QUEUED)
+    is_due = Q(due_at=None) | Q(due_at__lte=now)
+    due = Message.objects.filter(is_due, watched_state=MessageState.QUEUED)
     return list(
         due.order_by("pk")
         .select_for_update(skip_locked=True, no_key=True, of=("self",))
@@ -252,7 +253,8 @@ def _mark_sending(drafts: Sequence[Draft], owner: str, now: datetime) -> None:
     subjects = [draft.subject[:998] for draft in drafts]
     providers = [draft.provider for draft in drafts]
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [owner, now + LEASE, ids, addresses, subjects, hashes, providers])
+        cursor.execute(_CLAIM, [owner, ids, addresses, subjects, hashes, providers])
+    held.hold(message_ids=ids, owner=owner, now=now)
 
 
 def _mark_refused(refused: Sequence[Settlement], owner: str, now: datetime) -> None:

@@ -4,19 +4,20 @@ Two recoveries at once do no harm: a journal is held by its lock while it is rea
 is settled only while it is `sending` under the very owner that died.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
+from django.db.models import Q
 
 from crm.channels.journal import Recovered, left_behind, recovering
 from crm.choices import FailureReason, MessageState
-from crm.messages import journals
+from crm.messages import held, journals
 from crm.messages.drafts import Settlement
 from crm.messages.settling import PLANNED_ABOVE, settle_many
-from crm.models import Message
+from crm.models import HandOver, Message
 
-_LIMIT = 5_000
+_LIMIT = 5
 # A living owner is given this much longer before its message counts as lost.
 _PATIENCE = timedelta(hours=1)
 
@@ -53,28 +54,35 @@ def _settle_journal(left: Recovered, now: datetime) -> int:
     """
     if not journals.has_ended(owner=left.owner):
         raise _StillWriting
-    held = _held(left.owner)
+    rows = list(HandOver.objects.filter(owner=left.owner))
+    kept = _held(left.owner, rows)
     doubt = (MessageState.IN_DOUBT, FailureReason.WORKER_LOST)
     told = {
-        **dict.fromkeys(left.doubtful if left.is_trusted else held, doubt),
+        **dict.fromkeys(left.doubtful if left.is_trusted else kept, doubt),
         **dict.fromkeys(left.confirmed, (MessageState.SENT, "")),
         **dict.fromkeys(left.refused, (MessageState.FAILED, FailureReason.REJECTED)),
     }
-    doubted = set(left.confirmed) - set(held)
+    doubted = set(left.confirmed) - set(kept)
     outcomes = [
-        *_untouched({id_: source for id_, source in held.items() if id_ not in told}),
-        *(Settlement(id_, *told[id_]) for id_ in held if id_ in told),
+        *_untouched({id_: source for id_, source in kept.items() if id_ not in told}),
+        *(Settlement(id_, *told[id_]) for id_ in kept if id_ in told),
         # Put in doubt while the owner was still: its note knows better.
         *(Settlement(id_, MessageState.SENT) for id_ in _in_doubt(doubted)),
     ]
-    return len(settle_many(outcomes=outcomes, now=now))
+    count = len(settle_many(outcomes=outcomes, now=now))
+    _release(rows)
+    return count
 
 
-def _held(owner: str) -> dict[int, str]:
-    """The sources of the messages that this owner still holds, locked."""
-    rows = Message.objects.filter(owner=owner, state=MessageState.SENDING)
-    locked = rows.order_by("pk").select_for_update(no_key=True)
+def _held(owner: str, rows: Iterable[HandOver]) -> dict[int, str]:
+    """The sources of the messages that this owner still holds by these rows, locked."""
+    ids = [message_id for row in rows for message_id in row.message_ids]
+    locked = held.sending(owner=owner, message_ids=ids).select_for_update(no_key=True)
     return dict(locked.values_list("pk", "source_kind"))
+
+
+def _release(rows: Iterable[HandOver]) -> None:
+    HandOver.objects.filter(pk__in=[row.pk for row in rows]).delete()
 
 
 def _in_doubt(ids: Collection[int]) -> list[int]:
@@ -94,21 +102,15 @@ def _untouched(sources: dict[int, str]) -> Iterator[Settlement]:
 @transaction.atomic
 def _settle_expired(now: datetime) -> int:
     """Put in doubt what nobody can tell of: the lease is over and the owner left no journal."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, owner, lease_until_at FROM crm_message "
-            "WHERE state = 'sending' AND lease_until_at < %s "
-            "ORDER BY id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED",
-            [now, _LIMIT],
-        )
-        rows = cursor.fetchall()
-    at_work = {owner for owner in {row[1] for row in rows} if _is_at_work(owner)}
-    outcomes = [
-        Settlement(message_id, MessageState.IN_DOUBT, FailureReason.WORKER_LOST)
-        for message_id, owner, lease_until_at in rows
-        if owner not in at_work or lease_until_at + _PATIENCE < now
-    ]
-    return len(settle_many(outcomes=outcomes, now=now))
+    over = HandOver.objects.filter(lease_until_at__lt=now).order_by("pk")
+    patient = Q(lease_until_at__gte=now - _PATIENCE)
+    at_work = [one for one in over.values_list("owner", flat=True).distinct() if _is_at_work(one)]
+    rows = list(over.exclude(patient, owner__in=at_work)[:_LIMIT])
+    doubt = (MessageState.IN_DOUBT, FailureReason.WORKER_LOST)
+    kept = sorted({pk for row in rows for pk in _held(row.owner, [row])})
+    count = len(settle_many(outcomes=[Settlement(pk, *doubt) for pk in kept], now=now))
+    _release(rows)
+    return count
 
 
 def lost_owners(*, owners: Collection[str]) -> set[str]:

@@ -15,7 +15,7 @@ from crm import accounts, breakers
 from crm.channels import base, registry
 from crm.channels import journal as states
 from crm.choices import FailureReason, MessageState
-from crm.messages import journals
+from crm.messages import held, journals
 from crm.messages.drafts import Draft, Sent, Settlement
 from crm.messages.outgoing import outgoing_many
 from crm.messages.sent import settle_sent
@@ -56,7 +56,7 @@ class _Marks:
 
     def may_begin(self, index: int) -> bool:
         """Whether a message may still go; adapters ask right before they begin with it."""
-        why = self._stop and self._stop(self._ids[index])
+        why = self._stop and self._stop(self._ids[index], self.begun)
         if not why:
             return True
         self.stopped[self._ids[index]] = why
@@ -65,6 +65,10 @@ class _Marks:
     def mark(self, index: int, state: int) -> None:
         self._journal.mark(index, state)
         self.states[index] = state
+
+    def begun(self) -> set[int]:
+        """The messages that an adapter has begun with, or is through with."""
+        return {message_id for message_id, state in self.each() if state != states.CLAIMED}
 
     def each(self) -> Iterator[tuple[int, int]]:
         """Every message with its mark."""
@@ -77,24 +81,34 @@ def send_many(*, drafts: Sequence[Draft], now: datetime, stop: Stop | None = Non
     `stop` is asked before each message begins; what it stops has failed with its reason.
     """
     outcomes: list[Settlement] = []
+    parts = list(_parts(drafts))
+    ids = [draft.message_id for draft in drafts]
+    for place, (account, part) in enumerate(parts, start=1):
+        over = ids if place == len(parts) else ()
+        outcomes += _hand_over(account, part, now, stop, over)
+    return Sent(tuple(outcomes))
+
+
+def _parts(drafts: Sequence[Draft]) -> Iterator[tuple[base.Account, Sequence[Draft]]]:
+    """What goes by one account at once."""
     by_account = attrgetter("channel", "provider")
     for (channel, name), group in groupby(sorted(drafts, key=by_account), by_account):
         account = (name and accounts.for_provider(provider=name)) or accounts.for_channel(
             channel=channel
         )
-        for batch in _batches(list(group)):
-            outcomes += _hand_over(account, batch, now, stop)
-    return Sent(tuple(outcomes))
-
-
-def _batches(drafts: Sequence[Draft]) -> Iterator[Sequence[Draft]]:
-    for start in range(0, len(drafts), states.CAPACITY):
-        yield drafts[start : start + states.CAPACITY]
+        waiting = list(group)
+        for start in range(0, len(waiting), states.CAPACITY):
+            yield account, waiting[start : start + states.CAPACITY]
 
 
 def _hand_over(
-    account: base.Account, drafts: Sequence[Draft], now: datetime, stop: Stop | None
+    account: base.Account,
+    drafts: Sequence[Draft],
+    now: datetime,
+    stop: Stop | None,
+    over: Sequence[int],
 ) -> list[Settlement]:
+    """Hand over what goes by one account; with its settling all of `over` are held no more."""
     message_ids = [draft.message_id for draft in drafts]
     journal = journals.current()
     marks = _Marks(journal, message_ids, stop)
@@ -109,12 +123,12 @@ def _hand_over(
         # Also when the adapter failed: what is known is committed before the error goes on.
         keys = {draft.message_id: draft.key for draft in drafts}
         settled = list(_settlements(marks, told, account.name, keys))
-        _settle(settled, now)
+        _settle(settled, now, over)
     breakers.note(account=account, outcomes=told.values(), now=now)
     return settled
 
 
-def _settle(settlements: Sequence[Settlement], now: datetime) -> None:
+def _settle(settlements: Sequence[Settlement], now: datetime, over: Sequence[int]) -> None:
     """What was simply sent, as most of it is, is settled in one statement."""
     simply = [one for one in settlements if _is_simply_sent(one)]
     others = [one for one in settlements if not _is_simply_sent(one)]
@@ -125,6 +139,7 @@ def _settle(settlements: Sequence[Settlement], now: datetime) -> None:
             # What was put in doubt meanwhile, as we were slow, is settled all the same.
             others += [one for one in simply if one.message_id not in settled]
             settle_many(outcomes=others, now=now)
+            held.release(message_ids=over)
     except BaseException:
         journals.abandon()
         raise

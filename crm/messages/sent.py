@@ -28,8 +28,8 @@ _SETTLE = """
         ORDER BY id FOR KEY SHARE),
        sent AS (
        UPDATE crm_message message
-          SET state = 'sent', reason = '', detail = '', owner = '', lease_until_at = NULL,
-              due_at = NULL, settled_at = %(now)s, sent_at = coalesce(sent_at, %(now)s)
+          SET state = 'sent', reason = '', detail = '', owner = '', due_at = NULL,
+              settled_at = %(now)s, sent_at = coalesce(sent_at, %(now)s)
          FROM due
         WHERE message.id = due.id AND (SELECT count(*) FROM held) > 0
     RETURNING message.id, message.customer_id, message.channel),

@@ -72,7 +72,7 @@ _LONGEST_WAIT = 300.0
 _LOCK = """
     SELECT id, customer_id, channel, address, state, reason, detail, provider,
            provider_message_id, sent_at, delivered_at, settled_at, due_at, source_kind, attempts,
-           owner, lease_until_at
+           owner
     FROM crm_message WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 """
 _WRITTEN = (
@@ -87,19 +87,18 @@ _WRITTEN = (
     "settled_at",
     "due_at",
     "owner",
-    "lease_until_at",
 )
 _WRITE = """
     UPDATE crm_message SET
         state = new.state, reason = new.reason, detail = new.detail, provider = new.provider,
         provider_message_id = new.provider_message_id, sent_at = new.sent_at,
         delivered_at = new.delivered_at, settled_at = new.settled_at, due_at = new.due_at,
-        owner = new.owner, lease_until_at = new.lease_until_at
+        owner = new.owner
     FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
                 %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[],
-                %s::text[], %s::timestamptz[])
+                %s::text[])
          AS new (id, state, reason, detail, provider, provider_message_id, sent_at, delivered_at,
-                 settled_at, due_at, owner, lease_until_at)
+                 settled_at, due_at, owner)
     WHERE crm_message.id = new.id
 """
 
@@ -124,7 +123,6 @@ class _Row:
     source_kind: str
     attempts: int
     owner: str
-    lease_until_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +189,7 @@ def _take_in(row: _Row, outcome: Settlement, now: datetime) -> _Step | None:
     is_worse = row.state == state
     row.state, row.reason, row.detail = state, outcome.reason, outcome.detail[:500]
     row.due_at = now + _wait(row, outcome) if state == MessageState.QUEUED else None
-    row.owner, row.lease_until_at, row.settled_at = "", None, now
+    row.owner, row.settled_at = "", now
     return _Step(row, state, outcome.reason, occurred_at, is_worse)
 
 

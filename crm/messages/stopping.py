@@ -7,7 +7,7 @@ little: the database is asked a few times a second, however many messages begin.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,8 +30,10 @@ class Stopped:
     detail: str = ""
 
 
+# The messages that have begun already, of which nobody need ask any more.
+Begun = Callable[[], Collection[int]]
 # Why the message of this id must not begin, or nothing.
-Stop = Callable[[int], Stopped | None]
+Stop = Callable[[int, Begun], Stopped | None]
 
 
 class Watch:
@@ -47,33 +49,35 @@ class Watch:
         # The gate was asked in the transaction that wrote the batch; the rest was not.
         self._looked = float("-inf")
         self._stopped: dict[int, Stopped] = {}
+        # What had begun when the gate was asked last; should it begin anew, it was not asked about.
+        self._unasked: Collection[int] = ()
         self._whole: Stopped | None = None
 
-    def __call__(self, message_id: int) -> Stopped | None:
+    def __call__(self, message_id: int, begun: Begun) -> Stopped | None:
         """Why this message must not begin, as known for a quarter of a second at most."""
-        if time.monotonic() - self._looked >= LOOK_EVERY:
+        if time.monotonic() - self._looked >= LOOK_EVERY or message_id in self._unasked:
             with _outside_of_loops():
-                self._look_if_possible()
+                self._look_if_possible(begun)
         return self._whole or self._stopped.get(message_id)
 
     def whole(self) -> Stopped | None:
         """Why nothing of the batch may begin any more."""
         return None
 
-    def _look_if_possible(self) -> None:
+    def _look_if_possible(self, begun: Begun) -> None:
         """Where the database is away nothing more begins, and the answers to come are heard."""
         try:
-            self._look()
+            self._look(begun)
         except DatabaseError:
             self._whole = Stopped(FailureReason.STOPPED, "The database could not be asked.")
             self._looked = time.monotonic()
 
-    def _look(self) -> None:
+    def _look(self, begun: Begun) -> None:
         is_first = self._looked < 0
         self._whole = self.whole()
         self._stop_withdrawn()
         if not is_first:
-            self._ask_the_gate()
+            self._ask_the_gate(begun())
         self._looked = time.monotonic()
 
     def _stop_withdrawn(self) -> None:
@@ -87,13 +91,13 @@ class Watch:
             if draft.template_version_id in withdrawn:
                 self._stopped[draft.message_id] = template_withdrawn()
 
-    def _ask_the_gate(self) -> None:
+    def _ask_the_gate(self, begun: Collection[int]) -> None:
         now = self._now + timedelta(seconds=time.monotonic() - self._began)
-        kinds = {(draft.channel, draft.purpose) for draft in self._drafts}
+        self._unasked = begun
+        waiting = [draft for draft in self._drafts if draft.message_id not in begun]
+        kinds = {(draft.channel, draft.purpose) for draft in waiting}
         for channel, purpose in kinds:
-            asked = [
-                one for one in self._drafts if (one.channel, one.purpose) == (channel, purpose)
-            ]
+            asked = [one for one in waiting if (one.channel, one.purpose) == (channel, purpose)]
             verdicts = consent.check_many(
                 customer_ids=[draft.customer_id for draft in asked],
                 channel=channel,

@@ -1,7 +1,7 @@
 """Messages written down as `sending`, in the transaction of whoever decided to send them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 
 from django.db import connection
@@ -9,20 +9,16 @@ from django.db import connection
 from crm import accounts
 from crm.channels.journal import CAPACITY
 from crm.choices import Direction, MessageState
-from crm.messages import journals
+from crm.messages import held, journals
 from crm.messages.drafts import Draft, body_hash, mail_hash
 from crm.messages.keeping import freeze
 from crm.messages.opting_out import own_way_out, text_as_sent
-
-# Longer than the slowest provider needs for a batch.
-LEASE = timedelta(minutes=10)
 
 _NULL = "\\N"
 _COLUMNS = (
     "id, customer_id, conversation_id, direction, channel, purpose, author, staff_id, "
     "source_kind, source_id, address, subject, text, template_version_id, variables, body_hash, "
-    "key, provider, provider_message_id, state, reason, detail, owner, attempts, lease_until_at, "
-    "created_at"
+    "key, provider, provider_message_id, state, reason, detail, owner, attempts, created_at"
 )
 
 
@@ -40,9 +36,11 @@ def write_many(*, drafts: Sequence[Draft], owner: str, now: datetime) -> None:
         cursor.copy(f"COPY crm_message ({_COLUMNS}) FROM STDIN") as copy,
     ):
         copy.write("".join(lines).encode("utf-8", "replace"))
+    ids = [draft.message_id for draft in drafts]
+    held.hold(message_ids=ids, owner=owner, now=now)
     if owner == journals.owner() and len(drafts) <= CAPACITY:
         # Before the commit, so that a worker killed right after it is known to have begun nothing.
-        journals.current().begin([draft.message_id for draft in drafts])
+        journals.current().begin(ids)
 
 
 def _line(draft: Draft, providers: Mapping[str, str], begun: str) -> str:
@@ -84,9 +82,9 @@ def _said(channel: str, purpose: str, author: str, staff_id: int | None, source_
 
 def _begun(owner: str, now: datetime) -> str:
     """What all messages of a batch have at the end of their line."""
-    lease, begun_at = (now + LEASE).isoformat(), now.isoformat()
-    state = MessageState.SENDING.value
-    return "\t".join(("", state, "", "", _escaped(owner), "1", lease, begun_at))
+    return "\t".join(
+        ("", MessageState.SENDING.value, "", "", _escaped(owner), "1", now.isoformat())
+    )
 
 
 def _number(value: int | None) -> str:

@@ -14,7 +14,7 @@ from .event import Event, EventBatch, EventDay, RejectedEvent
 from .imports import ExportRun, ImportRun, RejectedRow
 from .mailbox import Mailbox, MailboxUid, ReturnedMail
 from .merge import CustomerAlias, DuplicateCandidate, Merge
-from .message import Message
+from .message import HandOver, Message
 from .order import Order, OrderLine, Product
 from .outbox import CaughtMessage
 from .privacy import AccessRecord, PrivacyRequest, RetentionRule
@@ -53,6 +53,7 @@ __all__ = [
     "EventDay",
     "ExportRun",
     "FieldLock",
+    "HandOver",
     "IdempotentCall",
     "Identity",
     "ImportRun",

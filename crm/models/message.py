@@ -1,6 +1,7 @@
 """What was said, in or out, and how it fared."""
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -20,6 +21,10 @@ UNHAPPY_STATES = (
     MessageState.COMPLAINED,
     MessageState.IN_DOUBT,
 )
+
+
+# The states by which somebody looks for messages.
+WATCHED_STATES = (MessageState.QUEUED, *UNHAPPY_STATES)
 
 
 class Message(Veiled):
@@ -94,14 +99,23 @@ class Message(Veiled):
     provider = models.CharField(_("provider"), max_length=50, blank=True)
     provider_message_id = models.CharField(_("provider's id"), max_length=200, blank=True)
     state = models.CharField(_("state"), max_length=20, choices=MessageState)
+    # The state where somebody looks for it by an index, else nothing: that a message was sent, as
+    # nearly all are, then touches no index, and PostgreSQL writes the row anew on its own page.
+    watched_state = models.GeneratedField(
+        expression=models.Case(
+            models.When(state__in=WATCHED_STATES, then=models.F("state")), default=None
+        ),
+        output_field=models.CharField(max_length=20, null=True, choices=MessageState),
+        db_persist=True,
+        verbose_name=_("state that is watched"),
+    )
     reason = models.CharField(_("reason"), max_length=30, choices=FailureReason, blank=True)
     detail = models.CharField(_("detail"), max_length=500, blank=True)
-    # Which worker is handing it over; its journal tells what a crash left.
+    # Which worker is handing it over (see HandOver); its journal tells what a crash left.
     owner = models.CharField(_("owner"), max_length=100, blank=True)
     # How often it was handed over so far, and when a message that was put off is tried again.
     attempts = models.PositiveSmallIntegerField(_("tries"), default=0)
     due_at = models.DateTimeField(_("due at"), null=True, blank=True)
-    lease_until_at = models.DateTimeField(_("lease until"), null=True, blank=True)
 
     created_at = models.DateTimeField(_("created at"))
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
@@ -114,7 +128,8 @@ class Message(Veiled):
         verbose_name = _("message")
         verbose_name_plural = _("messages")
         ordering = ["-id"]
-        # Each takes its time whenever a message is written, and again when it is settled.
+        # Each takes its time whenever a message is written. None may name what changes when a
+        # message is sent (state, owner, sent_at, settled_at), or all of them cost once more then.
         indexes = [
             # Messages stand in the order in which they were made: ranges of time are ranges of
             # pages.
@@ -137,28 +152,13 @@ class Message(Veiled):
             ),
             models.Index(
                 fields=["id"],
-                condition=models.Q(state="queued"),
+                condition=models.Q(watched_state="queued"),
                 name="message_queued",
             ),
             models.Index(
-                fields=["lease_until_at"],
-                condition=models.Q(state="sending"),
-                name="message_sending",
-            ),
-            models.Index(
-                fields=["settled_at"],
-                condition=models.Q(state="in_doubt"),
-                name="message_in_doubt",
-            ),
-            models.Index(
-                fields=["created_at"],
-                condition=models.Q(state="failed"),
-                name="message_failed",
-            ),
-            models.Index(
-                fields=["created_at"],
-                condition=models.Q(state__in=("bounced", "complained")),
-                name="message_unwelcome",
+                fields=["watched_state", "created_at"],
+                condition=models.Q(watched_state__isnull=False),
+                name="message_watched",
             ),
             models.Index(
                 fields=["provider", "provider_message_id"],
@@ -180,3 +180,22 @@ class Message(Veiled):
 
     def __str__(self) -> str:
         return f"{self.get_channel_display()} #{self.pk}"
+
+
+class HandOver(models.Model):
+    """Messages that one worker is handing over, until when, in one row for all of them.
+
+    Whatever is `sending` between two transactions is named by such a row, which goes with the
+    transaction that settles the last of them.
+    """
+
+    owner = models.CharField(_("owner"), max_length=100)
+    lease_until_at = models.DateTimeField(_("lease until"))
+    message_ids = ArrayField(models.BigIntegerField(), verbose_name=_("messages"))
+
+    class Meta:
+        verbose_name = _("hand-over")
+        verbose_name_plural = _("hand-overs")
+
+    def __str__(self) -> str:
+        return f"{self.owner} #{self.pk}"

@@ -42,7 +42,9 @@ def campaign(now: datetime, launcher: User, settings: Any) -> Campaign:
 
 def turn(campaign: Campaign, count: int, **facts: Any) -> None:
     """What came of so many of its messages."""
-    sent = Message.objects.filter(delivery__campaign=campaign, state="sent").order_by("pk")
+    sent = Message.objects.filter(
+        pk__in=campaign.deliveries.values("message"), state="sent"
+    ).order_by("pk")
     ids = list(sent.values_list("pk", flat=True)[:count])
     Message.objects.filter(pk__in=ids).update(**facts)
 

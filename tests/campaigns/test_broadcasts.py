@@ -10,7 +10,7 @@ from campaigns import broadcasts, eligibility
 from campaigns.choices import CampaignState, CampaignVerb, DeliveryState, Reason
 from campaigns.models import Campaign, CampaignAction, Delivery
 from campaigns.signals import campaign_finished
-from crm import templates
+from crm import messages, templates
 from crm.models import Message
 from marketing import segments
 from marketing.models import Segment
@@ -237,6 +237,8 @@ def test_a_campaign_is_not_finished_while_a_message_is_being_handed_over(now: da
     staging.send(campaign=campaign, now=now)
 
     Message.objects.update(state="sending")
+    ids = list(Message.objects.values_list("pk", flat=True))
+    messages.hold(message_ids=ids, owner="another", now=now)
 
     assert broadcasts.finish_done(now=now) == []
 

@@ -20,9 +20,9 @@ FATES: Mapping[str, tuple[str, object]] = {
     "delivered": ("x.delivered_at IS NOT NULL", gettext_lazy("was delivered a message")),
     "opened": ("x.opened_at IS NOT NULL", gettext_lazy("opened a message")),
     "clicked": ("x.clicked_at IS NOT NULL", gettext_lazy("clicked in a message")),
-    "bounced": ("x.state = 'bounced'", gettext_lazy("had a message bounce")),
-    "complained": ("x.state = 'complained'", gettext_lazy("complained about a message")),
-    "failed": ("x.state = 'failed'", gettext_lazy("had a message fail")),
+    "bounced": ("x.watched_state = 'bounced'", gettext_lazy("had a message bounce")),
+    "complained": ("x.watched_state = 'complained'", gettext_lazy("complained about a message")),
+    "failed": ("x.watched_state = 'failed'", gettext_lazy("had a message fail")),
     "replied": ("x.direction = 'in'", gettext_lazy("wrote to us")),
 }
 

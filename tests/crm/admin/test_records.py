@@ -1,10 +1,14 @@
 """Suppressions, API keys and messages: what staff do to records, and what they may read."""
 
+import pytest
 from django.urls import reverse
 
 from crm import messages
+from crm.messages import Settlement
 from crm.models import ApiKey, Message, Suppression
 from crm.models.api_key import hash_secret
+from tests import making
+from tests.crm.messages.letters import draft, write
 
 
 def test_staff_suppress_an_address_with_a_reason(admin, db):
@@ -106,3 +110,16 @@ def test_a_message_that_cannot_be_shown_says_why(admin, ada, newsletter, now):
 
     assert "customer" in text
     assert "rp-alert--bad" in text
+
+
+@pytest.mark.parametrize("wanted", ["sent", "failed"])
+def test_messages_are_found_by_their_state_whether_it_is_watched_or_not(admin, now, wanted):
+    drafts = [draft(making.subscriber(now=now)) for _ in range(2)]
+    write(*drafts, now=now)
+    said = dict(zip(("sent", "failed"), (one.message_id for one in drafts), strict=True))
+    settled = [Settlement(pk, state, "unknown" * (state == "failed")) for state, pk in said.items()]
+    messages.settle_many(outcomes=settled, now=now)
+
+    answer = admin.get(reverse("admin:crm_message_changelist"), {"state__exact": wanted})
+
+    assert [one.pk for one in answer.context["cl"].result_list] == [said[wanted]]

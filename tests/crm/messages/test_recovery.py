@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from django.db import OperationalError, connection
 from crm import messages
 from crm.channels import journal as states
 from crm.channels.journal import HandOverJournal
-from crm.messages import Draft, Settlement, journals, recovery
-from crm.models import Customer, Event, Message
+from crm.channels.memory import MemoryAdapter
+from crm.messages import Draft, Settlement, journals, recovery, sending
+from crm.models import Customer, Event, HandOver, Message
 
 from .letters import draft, write
 
@@ -25,6 +27,7 @@ _DIE = """
 import os, signal, sys
 from pathlib import Path
 from crm.channels.journal import HandOverJournal
+from crm.channels.memory import MemoryAdapter
 journal = HandOverJournal(Path(sys.argv[1]), owner=sys.argv[2])
 ids = [int(one) for one in sys.argv[3].split(",")]
 journal.begin(ids)
@@ -228,10 +231,10 @@ def test_a_journal_that_cannot_be_settled_holds_up_no_other(
     die_with(tmp_path, "dead:2:b", [second], [states.CONFIRMED])
     held = recovery._held
 
-    def fail_for_one(owner: str) -> dict[int, str]:
+    def fail_for_one(owner: str, rows: Iterable[HandOver]) -> dict[int, str]:
         if owner == "dead:1:a":
             raise RuntimeError("something about it is odd")
-        return held(owner)
+        return held(owner, rows)
 
     monkeypatch.setattr(recovery, "_held", fail_for_one)
 
@@ -289,3 +292,46 @@ def test_an_owner_of_this_machine_without_a_journal_is_lost() -> None:
     lost = messages.lost_owners(owners={living, f"{here}:1:gone", "elsewhere:1:gone"})
 
     assert lost == {f"{here}:1:gone"}
+
+
+def test_what_is_held_is_named_until_the_last_of_it_is_settled(
+    ada: Customer, now: datetime, provider: MemoryAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters = [draft(ada), draft(ada, channel="sms", address="+4915112345678")]
+    write(*letters, now=now)
+    (held,) = HandOver.objects.all()
+    seen: list[bool] = []
+
+    def adapter_for(account: object) -> MemoryAdapter:
+        seen.append(HandOver.objects.exists())
+        return provider
+
+    monkeypatch.setattr(sending.registry, "adapter_for", adapter_for)
+
+    messages.send_many(drafts=letters, now=now)
+
+    assert held.message_ids == [letter.message_id for letter in letters]
+    assert (seen, HandOver.objects.exists()) == ([True, True], False)
+
+
+def test_what_a_sweep_settles_is_held_no_more(ada: Customer, now: datetime) -> None:
+    letter = draft(ada)
+    write(letter, now=now, owner="elsewhere:1:a")
+
+    messages.recover(now=now + timedelta(minutes=9))
+    before = HandOver.objects.count()
+    messages.recover(now=now + timedelta(minutes=11))
+
+    assert (before, HandOver.objects.count()) == (1, 0)
+
+
+def test_what_another_worker_sends_by_now_is_not_settled_for_the_one_that_died(
+    ada: Customer, now: datetime
+) -> None:
+    letter = draft(ada)
+    write(letter, now=now, owner="elsewhere:1:a")
+    Message.objects.update(owner="elsewhere:2:b")
+
+    messages.recover(now=now + timedelta(minutes=11))
+
+    assert found() == [("sending", "")]

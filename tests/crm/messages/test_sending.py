@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from crm import messages
 from crm.channels import journal as states
@@ -204,3 +205,23 @@ def test_a_mail_that_cannot_be_made_leaves_no_message_untold(
 
     message = Message.objects.get()
     assert (message.state, message.reason) == ("failed", "never_handed_over")
+
+
+def test_that_mails_were_sent_changes_no_index(ada: Customer, now: datetime) -> None:
+    letters = [draft(ada) for _ in range(3)]
+    write(*letters, now=now)
+    before = _updated()
+
+    messages.send_many(drafts=letters, now=now)
+
+    assert [after - earlier for after, earlier in zip(_updated(), before, strict=True)] == [3, 3]
+
+
+def _updated() -> list[int]:
+    """Rows of messages written anew by this session, and how many of them on their own page."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_stat_get_xact_tuples_updated(oid), pg_stat_get_xact_tuples_hot_updated(oid) "
+            "FROM pg_class WHERE relname = 'crm_message'"
+        )
+        return list(cursor.fetchone())

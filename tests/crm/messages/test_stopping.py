@@ -94,7 +94,7 @@ def test_looking_costs_nothing_between_two_looks(
 
     with django_assert_max_num_queries(1):
         for draft in drafts:
-            assert watch(draft.message_id) is None
+            assert watch(draft.message_id, list) is None
 
 
 def test_an_adapter_with_a_loop_of_its_own_may_ask_too(now: datetime, ada: Customer) -> None:
@@ -102,6 +102,34 @@ def test_an_adapter_with_a_loop_of_its_own_may_ask_too(now: datetime, ada: Custo
     watch = Watch(drafts, now=now)
 
     async def ask() -> Any:
-        return [watch(drafts[0].message_id) for _ in range(2)]
+        return [watch(drafts[0].message_id, list) for _ in range(2)]
 
     assert asyncio.run(ask()) == [None, None]
+
+
+def test_of_what_has_begun_nobody_asks_any_more_unless_it_begins_anew(
+    now: datetime, ada: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drafts = [letter(ada), letter(making.subscriber(now=now))]
+    first, second = (draft.message_id for draft in drafts)
+    watch = Watch(drafts, now=now)
+    begun: list[int] = []
+    assert watch(first, lambda: set(begun)) is None
+    begun.append(first)
+    asked: list[list[int]] = []
+    check = consent.check_many
+
+    def remember(**asks: Any) -> Any:
+        asked.append(list(asks["customer_ids"]))
+        return check(**asks)
+
+    monkeypatch.setattr(stopping.consent, "check_many", remember)
+
+    watch(second, lambda: set(begun))
+    monkeypatch.setattr(stopping, "LOOK_EVERY", 60.0)
+    begun.clear()
+    watch(second, lambda: set(begun))
+    watch(first, lambda: set(begun))
+    watch(first, lambda: set(begun))
+
+    assert asked == [[drafts[1].customer_id], [ada.pk, drafts[1].customer_id]]
