@@ -5,7 +5,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-# As for the lists of numbers of crm (its 0027).
+# As for the lists of numbers of crm (its 0028).
 _LIST_AS_IT_IS = "ALTER TABLE campaigns_claim ALTER COLUMN delivery_ids SET STORAGE {}"
 
 
@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('campaigns', '0010_claims'),
-        ('crm', '0027_hand_overs'),
+        ('crm', '0028_hand_overs'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

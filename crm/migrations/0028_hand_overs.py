@@ -29,7 +29,7 @@ _LEAVE_NONE = "ALTER TABLE crm_message RESET (fillfactor)"
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('crm', '0026_trap_link'),
+        ('crm', '0027_slow_templates'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
