@@ -14,12 +14,19 @@ from crm.ingest.facts import Fact
 
 # The handles come as one text: quoting each costs the driver more than finding them. Their owners
 # are held in the order of their ids, so that nobody merges or erases them before the commit; whom
-# another transaction has just merged away is not found.
+# another transaction has just merged away is not found. Each is looked up by itself, whatever is
+# thought of the size of the tables.
 _OWNERS = """
-    SELECT i.value, c.id FROM json_array_elements_text(%s) AS told (value)
-    JOIN crm_identity i ON i.kind = %s AND i.value = told.value
-    JOIN crm_customer c ON c.id = i.customer_id
-    ORDER BY c.id FOR KEY SHARE OF c
+    SELECT held.value, c.id FROM (
+        SELECT told.value, i.customer_id FROM json_array_elements_text(%s) AS told (value)
+        CROSS JOIN LATERAL (
+            SELECT customer_id FROM crm_identity WHERE kind = %s AND value = told.value LIMIT 1
+        ) AS i
+        ORDER BY i.customer_id
+    ) AS held
+    CROSS JOIN LATERAL (
+        SELECT id FROM crm_customer WHERE id = held.customer_id FOR KEY SHARE
+    ) AS c
 """
 _TEXTS = {
     "email": "email",

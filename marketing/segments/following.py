@@ -51,7 +51,8 @@ _WAITING = """
 """
 _TURN = "SELECT pg_try_advisory_xact_lock(%s)"
 _TAKE = """
-    DELETE FROM crm_change WHERE id IN (SELECT id FROM crm_change ORDER BY id LIMIT %s)
+    DELETE FROM crm_change
+    WHERE id = ANY(ARRAY(SELECT id FROM crm_change ORDER BY id LIMIT %s))
     RETURNING customer_ids, subjects, created_at
 """
 _TAKE_RECHECKS = """

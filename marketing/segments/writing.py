@@ -46,19 +46,20 @@ _WRITE = """
     ),
     held AS MATERIALIZED (
         SELECT c.id FROM crm_customer c
-        WHERE c.id IN (SELECT id FROM comes UNION ALL SELECT id FROM leaves)
+        WHERE c.id = ANY(ARRAY(SELECT id FROM comes UNION ALL SELECT id FROM leaves))
         ORDER BY c.id FOR KEY SHARE SKIP LOCKED
     ),
     came AS (
         INSERT INTO marketing_membership (segment_id, customer_id, entered_at)
-        SELECT %(segment)s, h.id, %(now)s FROM held h JOIN comes USING (id)
+        SELECT %(segment)s, id, %(now)s
+        FROM (SELECT id FROM held INTERSECT SELECT id FROM comes) AS coming
         ON CONFLICT (segment_id, customer_id) DO NOTHING
         RETURNING customer_id
     ),
     gone AS (
         DELETE FROM marketing_membership m
         WHERE m.segment_id = %(segment)s
-          AND m.customer_id = ANY(ARRAY(SELECT h.id FROM held h JOIN leaves USING (id)))
+          AND m.customer_id = ANY(ARRAY(SELECT id FROM held INTERSECT SELECT id FROM leaves))
         RETURNING m.customer_id
     ),
     moved AS (
