@@ -53,9 +53,9 @@ SELECT min(held_until_at) FROM campaigns_delivery
  WHERE campaign_id = %s AND state = 'planned' AND held_until_at IS NOT NULL
 """
 _END_OVERDUE = """
-DELETE FROM campaigns_claim WHERE id IN (
+DELETE FROM campaigns_claim WHERE id = ANY(ARRAY(
        SELECT id FROM campaigns_claim WHERE lease_until_at < %s OR owner = ANY(%s)
-        ORDER BY id FOR UPDATE SKIP LOCKED)
+        ORDER BY id FOR UPDATE SKIP LOCKED))
 RETURNING delivery_ids
 """
 # What staff are about to cancel is locked, and needs no strike.

@@ -15,7 +15,7 @@ UPDATE campaigns_delivery delivery
    SET state = 'handed_over', message_id = decided.message_id, decided_at = %s,
        tries = delivery.tries + 1, held_until_at = NULL
   FROM unnest(%s::bigint[], %s::bigint[]) AS decided (id, message_id)
- WHERE delivery.id = decided.id AND delivery.state = 'planned'
+ WHERE delivery.id = decided.id AND delivery.state = 'planned' AND delivery.id = ANY(%s::bigint[])
 RETURNING decided.message_id
 """
 _LEAVE = """
@@ -50,7 +50,7 @@ def record(*, decisions: Sequence[Decision], now: datetime) -> set[int]:
         if handed_over:
             ids = numbers(of=[one.delivery_id for one in handed_over])
             message_ids = numbers(of=[one.message_id or 0 for one in handed_over])
-            cursor.execute(_HAND_OVER, [now, ids, message_ids])
+            cursor.execute(_HAND_OVER, [now, ids, message_ids, ids])
             written = {message_id for (message_id,) in cursor.fetchall()}
         if left:
             columns = zip(

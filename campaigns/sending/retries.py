@@ -41,7 +41,7 @@ _REPLAN = """
                  AND earlier.reason = 'deferred') AS is_put_off
          FROM campaigns_delivery delivery
          JOIN crm_message message ON message.id = delivery.message_id
-        WHERE delivery.id IN (SELECT id FROM unsent) AND delivery.state = 'handed_over'
+        WHERE delivery.id = ANY(ARRAY(SELECT id FROM unsent)) AND delivery.state = 'handed_over'
         ORDER BY delivery.id FOR UPDATE OF delivery SKIP LOCKED),
        judged AS (
        SELECT *, is_put_off OR strikes >= %s AS is_over, %s::timestamptz AS at FROM tried)

@@ -37,7 +37,7 @@ _KEEP = """
 # A statement of its own: what another worker wrote meanwhile is seen only by the next one.
 _FIND = """
     SELECT id, encode(key, 'hex') FROM crm_sharedvalue
-    WHERE key IN (SELECT decode(told.key, 'hex') FROM unnest(%s::text[]) AS told (key))
+    WHERE key = ANY(ARRAY(SELECT decode(told.key, 'hex') FROM unnest(%s::text[]) AS told (key)))
 """
 
 Tree = Mapping[str, "Tree | None"]

@@ -17,22 +17,22 @@ from crm.signals import announce, events_recorded, messages_settled
 EVENT = "message.sent"
 
 # The messages are locked in the order of their ids, then their customers, lest somebody merges or
-# erases them before the events are there to be moved too.
+# erases them before the events are there to be moved too. Each is named by a list and not joined:
+# where PostgreSQL thinks a table empty, a join compares each row with each.
 _SETTLE = """
   WITH due AS MATERIALIZED (
        SELECT id, customer_id FROM crm_message
         WHERE id = ANY(%(ids)s::bigint[]) AND state = 'sending'
         ORDER BY id FOR NO KEY UPDATE),
        held AS MATERIALIZED (
-       SELECT id FROM crm_customer WHERE id IN (SELECT customer_id FROM due)
+       SELECT id FROM crm_customer WHERE id = ANY(ARRAY(SELECT customer_id FROM due))
         ORDER BY id FOR KEY SHARE),
        sent AS (
-       UPDATE crm_message message
+       UPDATE crm_message
           SET state = 'sent', reason = '', detail = '', owner = '', due_at = NULL,
               settled_at = %(now)s, sent_at = coalesce(sent_at, %(now)s)
-         FROM due
-        WHERE message.id = due.id AND (SELECT count(*) FROM held) > 0
-    RETURNING message.id, message.customer_id, message.channel),
+        WHERE id = ANY(ARRAY(SELECT id FROM due)) AND (SELECT count(*) FROM held) > 0
+    RETURNING id, customer_id, channel),
        noted AS (
        INSERT INTO crm_event (customer_id, name, occurred_at, received_at, properties, key)
        SELECT customer_id, %(event)s, %(now)s, %(now)s,

@@ -99,7 +99,7 @@ _WRITE = """
                 %s::text[])
          AS new (id, state, reason, detail, provider, provider_message_id, sent_at, delivered_at,
                  settled_at, due_at, owner)
-    WHERE crm_message.id = new.id
+    WHERE crm_message.id = new.id AND crm_message.id = ANY(%s::bigint[])
 """
 
 
@@ -240,7 +240,7 @@ def _wait(row: _Row, outcome: Settlement) -> timedelta:
 def _write(rows: Iterable[_Row]) -> None:
     columns = [[getattr(row, name) for row in rows] for name in _WRITTEN]
     with connection.cursor() as cursor:
-        cursor.execute(_WRITE, columns)
+        cursor.execute(_WRITE, [*columns, columns[0]])
 
 
 def _events(steps: Iterable[_Step]) -> Iterator[events.NewEvent]:
