@@ -17,7 +17,6 @@ from crm.messages.drafts import Settlement
 from crm.messages.settling import PLANNED_ABOVE, settle_many
 from crm.models import HandOver, Message
 
-_LIMIT = 5
 # A living owner is given this much longer before its message counts as lost.
 _PATIENCE = timedelta(hours=1)
 
@@ -99,17 +98,23 @@ def _untouched(sources: dict[int, str]) -> Iterator[Settlement]:
             yield Settlement(message_id, MessageState.QUEUED, retry_after=0.0)
 
 
-@transaction.atomic
 def _settle_expired(now: datetime) -> int:
     """Put in doubt what nobody can tell of: the lease is over and the owner left no journal."""
     over = HandOver.objects.filter(lease_until_at__lt=now).order_by("pk")
     patient = Q(lease_until_at__gte=now - _PATIENCE)
     at_work = [one for one in over.values_list("owner", flat=True).distinct() if _is_at_work(one)]
-    rows = list(over.exclude(patient, owner__in=at_work)[:_LIMIT])
+    return sum(_give_up(row, now) for row in over.exclude(patient, owner__in=at_work))
+
+
+@transaction.atomic
+def _give_up(row: HandOver, now: datetime) -> int:
+    """Put in doubt what is held by one row; what its owner is just settling is left to it."""
     doubt = (MessageState.IN_DOUBT, FailureReason.WORKER_LOST)
-    kept = sorted({pk for row in rows for pk in _held(row.owner, [row])})
-    count = len(settle_many(outcomes=[Settlement(pk, *doubt) for pk in kept], now=now))
-    _release(rows)
+    named = held.sending(owner=row.owner, message_ids=row.message_ids)
+    free = named.select_for_update(no_key=True, skip_locked=True).values_list("pk", flat=True)
+    count = len(settle_many(outcomes=[Settlement(pk, *doubt) for pk in free], now=now))
+    if not named.exists():
+        _release([row])
     return count
 
 

@@ -78,14 +78,20 @@ class _Marks:
 def send_many(*, drafts: Sequence[Draft], now: datetime, stop: Stop | None = None) -> Sent:
     """Hand over messages whose rows are committed as `sending`, and settle each of them.
 
-    `stop` is asked before each message begins; what it stops has failed with its reason.
+    `stop` is asked before each message begins; what it stops has failed with its reason. An
+    adapter's error goes on when what goes by other accounts is handed over too.
     """
     outcomes: list[Settlement] = []
+    broken: Exception | None = None
     parts = list(_parts(drafts))
     ids = [draft.message_id for draft in drafts]
     for place, (account, part) in enumerate(parts, start=1):
         over = ids if place == len(parts) else ()
-        outcomes += _hand_over(account, part, now, stop, over)
+        settled, error = _hand_over(account, part, now, stop, over)
+        outcomes += settled
+        broken = broken or error
+    if broken is not None:
+        raise broken
     return Sent(tuple(outcomes))
 
 
@@ -107,25 +113,31 @@ def _hand_over(
     now: datetime,
     stop: Stop | None,
     over: Sequence[int],
-) -> list[Settlement]:
-    """Hand over what goes by one account; with its settling all of `over` are held no more."""
+) -> tuple[list[Settlement], Exception | None]:
+    """Hand over what goes by one account; with its settling all of `over` are held no more.
+
+    Gives what became of it, and the adapter's error, if it had one: what is known is committed.
+    """
     message_ids = [draft.message_id for draft in drafts]
     journal = journals.current()
     marks = _Marks(journal, message_ids, stop)
     told: dict[int, base.Outcome] = {}
-    settled: list[Settlement] = []
+    broken: Exception | None = None
     journal.begin(message_ids)
     try:
         batch = outgoing_many(drafts=drafts, account=account)
         for outcome in registry.adapter_for(account).send_many(batch, journal=marks):
             told[outcome.message_id] = outcome
+    except Exception as error:
+        broken = error
     finally:
-        # Also when the adapter failed: what is known is committed before the error goes on.
+        # Also when the worker is told to end.
         keys = {draft.message_id: draft.key for draft in drafts}
         settled = list(_settlements(marks, told, account.name, keys))
         _settle(settled, now, over)
-    breakers.note(account=account, outcomes=told.values(), now=now)
-    return settled
+    if broken is None:
+        breakers.note(account=account, outcomes=told.values(), now=now)
+    return settled, broken
 
 
 def _settle(settlements: Sequence[Settlement], now: datetime, over: Sequence[int]) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 
 from crm import messages
 from crm.channels import journal as states
@@ -335,3 +335,25 @@ def test_what_another_worker_sends_by_now_is_not_settled_for_the_one_that_died(
     messages.recover(now=now + timedelta(minutes=11))
 
     assert found() == [("sending", "")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sweep_waits_for_no_worker_that_is_just_settling(ada: Customer, now: datetime) -> None:
+    letters = [draft(ada), draft(ada)]
+    write(*letters, now=now, owner="elsewhere:1:a")
+    locked, free = (letter.message_id for letter in letters)
+
+    def sweep_beside() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '5s'")
+        messages.recover(now=now + timedelta(minutes=11))
+        connection.close()
+
+    with transaction.atomic():
+        Message.objects.select_for_update().get(pk=locked)
+        sweep = threading.Thread(target=sweep_beside)
+        sweep.start()
+        sweep.join()
+
+    left = dict(Message.objects.values_list("pk", "state"))
+    assert (left, HandOver.objects.count()) == ({locked: "sending", free: "in_doubt"}, 1)

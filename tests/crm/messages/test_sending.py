@@ -15,7 +15,7 @@ from crm.channels.base import Journal, Outcome, Outgoing
 from crm.channels.memory import MemoryAdapter
 from crm.messages import outgoing as outgoing_
 from crm.messages import sending as handing_over
-from crm.models import Customer, Event, Message, TemplateVersion
+from crm.models import Customer, Event, HandOver, Message, TemplateVersion
 
 from .letters import draft, send, templated, write
 
@@ -205,6 +205,28 @@ def test_a_mail_that_cannot_be_made_leaves_no_message_untold(
 
     message = Message.objects.get()
     assert (message.state, message.reason) == ("failed", "never_handed_over")
+
+
+def test_an_adapter_that_breaks_holds_up_no_other_account(
+    ada: Customer, now: datetime, provider: MemoryAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mail, text = draft(ada), draft(ada, channel="sms", address="+4915112345678")
+    send_many = provider.send_many
+
+    def break_for_mails(batch: Sequence[Outgoing], *, journal: Journal) -> Iterator[Outcome]:
+        if batch[0].message_id == mail.message_id:
+            raise RuntimeError("The adapter broke.")
+        return send_many(batch, journal=journal)
+
+    monkeypatch.setattr(provider, "send_many", break_for_mails)
+    monkeypatch.setattr(handing_over.registry, "adapter_for", lambda account: provider)
+
+    with pytest.raises(RuntimeError, match="The adapter broke"):
+        send(mail, text, now=now)
+
+    states_by_id = dict(Message.objects.values_list("pk", "state"))
+    assert states_by_id == {mail.message_id: "failed", text.message_id: "sent"}
+    assert not HandOver.objects.exists()
 
 
 def test_that_mails_were_sent_changes_no_index(ada: Customer, now: datetime) -> None:
