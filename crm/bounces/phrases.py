@@ -9,6 +9,7 @@ from pathlib import Path
 
 from crm.bounces.words import Reason
 
+PARAGRAPH = "\u00b6"
 _GAP = 60
 _BEGINNINGS = 8
 # Words up to this length are looked for by themselves: “url” is no part of “curl”.
@@ -110,10 +111,10 @@ def _has_gapped(text: str, pieces: tuple[str, ...]) -> bool:
 
 def _follow(text: str, position: int, pieces: tuple[str, ...]) -> bool:
     for piece in pieces:
-        position = text.find(piece, position, position + _GAP + len(piece))
-        if position < 0:
+        found = text.find(piece, position, position + _GAP + len(piece))
+        if found < 0 or PARAGRAPH in text[position:found]:
             return False
-        position += len(piece)
+        position = found + len(piece)
     return True
 
 

@@ -87,7 +87,8 @@ _MEANING = {
     "7.29": Reason.AUTHENTICATION,
     "7.30": Reason.SECURITY,
 }
-# Beyond the registry: details of three digits are a provider's own, within their subject.
+# Beyond the registry: details of three digits are a provider's own, within their subject; of
+# security and policy all are.
 _SUBJECTS = {"4": Reason.NETWORK, "7": Reason.POLICY}
 _OWN = 100
 # What a code of more than one meaning says where no words help.
@@ -153,8 +154,15 @@ def reason_of_status(code: str) -> Reason | None:
     """What an enhanced status code alone says."""
     _, _, rest = code.partition(".")
     subject, _, detail = rest.partition(".")
-    known = _MEANING.get(rest)
-    return known or (_SUBJECTS.get(subject) if detail and int(detail) >= _OWN else None)
+    is_own = subject == "7" or (bool(detail) and int(detail) >= _OWN)
+    return _MEANING.get(rest) or (_SUBJECTS.get(subject) if is_own else None)
+
+
+def is_about_the_way(code: str) -> bool:
+    """Whether it is a provider's own code for network and routing (RFC 3463, X.4)."""
+    _, _, rest = code.partition(".")
+    subject, _, detail = rest.partition(".")
+    return subject == "4" and bool(detail) and int(detail) >= _OWN
 
 
 def reason_of_reply(reply: str) -> Reason | None:
