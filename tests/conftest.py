@@ -17,9 +17,10 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test import TransactionTestCase
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from benchmarks import scratch
-from tests import emptying
+from tests import emptying, static_files
 
 # scikit-learn then runs its checks of array input too.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
@@ -59,6 +60,7 @@ def pytest_configure() -> None:
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
     TransactionTestCase._fixture_teardown = emptying.after_a_test  # type: ignore[method-assign]
+    WhiteNoiseMiddleware.add_files_from_finders = static_files.add_found
 
 
 def chromium() -> str | None:
@@ -67,30 +69,37 @@ def chromium() -> str | None:
     return named or next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
-# After the stories, in this order: what begins last must not take long, or one worker waits.
+# First, in this order: what begins last must not take long, or one worker waits. The stories wait
+# for other processes, so that the canary is beside them.
 LONG = (
-    "test_benchmarks",
-    "test_start",
-    "test_snippet_browser",
-    "test_canary",
-    "test_builder_browser",
-    "test_builder_keys_browser",
-    "test_hostile_rules",
-    "test_training",
-    "test_imports",
-    "test_racing",
-    "test_demo",
-    "test_arrows",
-    "test_house",
-    "test_engines",
+    "stories/test_walk",
+    "stories/test_kills",
+    "crm/test_canary",
+    "stories/test_uci",
+    "stories/test_tracking",
+    "tests/test_benchmarks",
+    "runtime/test_start",
+    "crm/test_snippet_browser",
+    "admin/test_builder_browser",
+    "admin/test_builder_keys_browser",
+    "admin/test_hostile_rules",
+    "marketing/test_training",
+    "crm/test_imports",
+    "api/test_racing",
+    "preferences/test_racing",
+    "privacy/test_racing",
+    "tests/test_demo",
+    "tests/test_arrows",
+    "tests/test_house",
+    "runtime/test_engines",
+    "api/test_naughty",
 )
 
 
 def _when(item: pytest.Item) -> int:
     """How early a file is to begin."""
-    if "stories" in item.path.parts:
-        return 0
-    return LONG.index(item.path.stem) + 1 if item.path.stem in LONG else len(LONG) + 1
+    name = f"{item.path.parent.name}/{item.path.stem}"
+    return LONG.index(name) if name in LONG else len(LONG)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

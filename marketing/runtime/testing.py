@@ -23,6 +23,7 @@ def main(arguments: list[str]) -> int:
     with ExitStack() as held:
         folder = held.enter_context(tempfile.TemporaryDirectory(prefix="rapport-test-"))
         os.environ["RAPPORT_VAR"] = str(Path(folder).resolve() / "var")
+        keep_what_is_compiled(Path(folder).resolve() / "compiled")
         here = environment.load()
         places.make(here)
         wanted = environment.prepare_engines(here, durable=False)
@@ -39,6 +40,16 @@ def forget_the_installation() -> None:
         if named := os.environ.get(f"TEST_{variable}"):
             os.environ[variable] = named
     os.environ[environment.ENV_FILE] = os.devnull
+
+
+def keep_what_is_compiled(folder: Path) -> None:
+    """Where Python is to leave nothing behind, let all processes of the tests share a folder.
+
+    Each would compile every module that it imports otherwise.
+    """
+    if sys.dont_write_bytecode:
+        os.environ["PYTHONDONTWRITEBYTECODE"] = ""
+        os.environ["PYTHONPYCACHEPREFIX"] = str(folder)
 
 
 def parallel(arguments: list[str]) -> list[str]:
