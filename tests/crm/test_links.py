@@ -39,6 +39,10 @@ def test_a_link_survives_a_change_of_keys_until_the_old_key_is_dropped():
 @pytest.mark.parametrize(
     ("purpose", "token"),
     [
+        # BLAKE2b.
+        (links.CLICK, "nvqmNdCMBTAd2ng9r8LqiL-_nU5jLvwR"),
+        (links.UNSUBSCRIBE, "yMFWpVQE4vr3ukkrznCutLMmZrwhWvK6"),
+        # HMAC-SHA256.
         (links.CLICK, "sr4hXG1eAYpGJo_pJ77ZtPRptY4xkmof"),
         (links.UNSUBSCRIBE, "FUXPCj6hg7JdSC4fwSPEAYQqtsdBEoD1"),
         (links.CONFIRM, "QdrTZCO8-rA1Eemm-a-CApYhkK300aVD"),
