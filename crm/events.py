@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 
-from crm import changes
+from crm import changes, planner
 from crm.models import Event, EventBatch
 from crm.signals import announce, events_recorded
 
@@ -45,7 +45,6 @@ _RECORD = """
 _LOCK = "SELECT FROM crm_customer WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 # Both sides are named by their ids and hashed: where customers are thought to be none, a loop
 # would compare each with each. A list is hashed only where it is of the type of the column.
-_HASH, _HASH_NO_MORE = "SET LOCAL enable_nestloop = off", "SET LOCAL enable_nestloop = on"
 _SEE = """
     WITH moved_on AS (
     UPDATE crm_customer SET last_seen_at = seen.at
@@ -111,9 +110,8 @@ def note_seen(*, event_ids: Sequence[int], customer_ids: Sequence[int], now: dat
         # A statement of its own: the next must see what the locks waited for.
         cursor.execute(_LOCK, [list(customer_ids)])
         asked: list[Any] = [list(event_ids), list(NOT_SEEN), list(customer_ids)]
-        cursor.execute(_HASH)
-        cursor.execute(_SEE, [*asked, [changes.SEEN], now])
-        cursor.execute(_HASH_NO_MORE)
+        with planner.hashed():
+            cursor.execute(_SEE, [*asked, [changes.SEEN], now])
 
 
 def _hold(customer_ids: Collection[int]) -> None:

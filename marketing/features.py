@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 
-from crm import rollups
+from crm import planner, rollups
 from crm.models import Order
 from marketing.choices import RunState
 from marketing.models import Feature, TrainingRun
@@ -94,7 +94,8 @@ _BUILD = f"""
 
 _LABEL = """
     SELECT DISTINCT o.customer_id FROM crm_order o
-    WHERE o.state = 'placed' AND o.customer_id = ANY(%s) AND o.placed_at >= %s AND o.placed_at < %s
+    WHERE o.state = 'placed' AND o.customer_id = ANY(%s::bigint[])
+      AND o.placed_at >= %s AND o.placed_at < %s
 """
 
 
@@ -118,11 +119,9 @@ def build(*, as_of_date: date) -> int:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_SPACE, days])
         Feature.objects.filter(as_of_date=as_of_date).delete()
         # Every side is a whole table: hash joins, whatever stale statistics make of it.
-        cursor.execute("SET LOCAL enable_nestloop = off")
-        cursor.execute(_BUILD, {"moment": moment(day=as_of_date), "day": as_of_date})
-        count = int(cursor.rowcount)
-        cursor.execute("SET LOCAL enable_nestloop = on")
-        return count
+        with planner.hashed():
+            cursor.execute(_BUILD, {"moment": moment(day=as_of_date), "day": as_of_date})
+        return int(cursor.rowcount)
 
 
 def matrix(*, as_of_date: date) -> Matrix:

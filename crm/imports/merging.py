@@ -4,6 +4,8 @@ from datetime import datetime
 
 from django.db import connection
 
+from crm import planner
+
 from . import mapping
 from .targets import HANDLES
 
@@ -49,10 +51,6 @@ _GAINED = """
 """
 
 _SAME = "SELECT customer_id FROM import_match WHERE verdict = 'same'"
-# Told and written rows are hashed: where customers are thought to be none, a loop over them would
-# read what is told again for each. Elsewhere see the settings in `staging`.
-_HASH = "SET LOCAL enable_hashjoin = on; SET LOCAL enable_nestloop = off"
-_HASH_NO_MORE = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_nestloop = on"
 
 # What staff locked stays; an empty cell says nothing.
 _TAKES = {
@@ -109,11 +107,10 @@ def update_known(*, existing: str, now: datetime) -> set[int]:
         WHERE crm_customer.id = ANY(ARRAY({_SAME})) AND crm_customer.id = told.id
         RETURNING told.place
     """  # noqa: S608 - made of the constants above
-    with connection.cursor() as cursor:
-        cursor.execute(_HASH)
-        places = _places(statement, now)
-        cursor.execute(_HASH_NO_MORE)
-    return places
+    # Told and written rows are hashed: where customers are thought to be none, a loop over them
+    # would read what is told again for each. Elsewhere see the settings in `staging`.
+    with planner.hashed():
+        return _places(statement, now)
 
 
 def would_change(*, existing: str, now: datetime) -> set[int]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import connection
 
+from crm import planner
 from crm.arrays import numbers
 
 # What is written keeps its id in a table of ours, and nothing here joins the record: the sweep of
@@ -155,9 +156,8 @@ def write_timeline(*, customer_ids: Collection[int], currency: str, received_at:
     """Put placed and cancelled orders on the timelines of their customers, each once."""
     _run(_EVENTS, [received_at, currency])
     # One of the sides is the record: a hash join, whatever is thought of its size.
-    _run("SET LOCAL enable_nestloop = off", [])
-    _run(_SEEN, [numbers(of=customer_ids)])
-    _run("SET LOCAL enable_nestloop = on", [])
+    with planner.hashed():
+        _run(_SEEN, [numbers(of=customer_ids)])
 
 
 def summary() -> tuple[int, int, int, float, list[int]]:

@@ -20,6 +20,7 @@ from typing import Any
 
 from django.db import connection
 
+from crm import planner
 from crm.models import Order
 
 HISTORY_DAYS = 730
@@ -136,11 +137,10 @@ def learn(*, until: datetime) -> Counts:
     with connection.cursor() as cursor:
         cursor.execute(_DROP)
         # Every side is a whole table: hash joins, whatever stale statistics make of it.
-        cursor.execute("SET LOCAL enable_nestloop = off")
-        cursor.execute("SET LOCAL work_mem = '128MB'")
-        for statement in (_BOUGHT, _COUNTED, _NEIGHBOURS, _BESTSELLERS):
-            cursor.execute(statement, values)
-        cursor.execute("SET LOCAL enable_nestloop = on")
+        with planner.hashed():
+            cursor.execute("SET LOCAL work_mem = '128MB'")
+            for statement in (_BOUGHT, _COUNTED, _NEIGHBOURS, _BESTSELLERS):
+                cursor.execute(statement, values)
         cursor.execute(_COUNTS)
         return Counts(*cursor.fetchone())
 
