@@ -7,6 +7,7 @@ from django.db import connection
 
 from campaigns import eligibility
 from campaigns.models import Campaign, Step
+from crm import planner
 
 # In the order of the customers, so that every index grows at one end of it. Nobody else plans
 # this step, as its campaign is locked; were somebody in it twice, the constraint would say so and
@@ -34,10 +35,10 @@ _SOME = """
 SELECT DISTINCT member.customer_id FROM marketing_membership member
  WHERE segment_id = ANY(%(some)s::bigint[])
 """
+# A set operation rather than a join: it stays quick where memberships are thought to be none.
 _BUT_NOT = """
-   AND NOT EXISTS (SELECT FROM marketing_membership unwanted
-                    WHERE unwanted.customer_id = member.customer_id
-                      AND unwanted.segment_id = ANY(%(but_not)s::bigint[]))
+EXCEPT
+SELECT customer_id FROM marketing_membership WHERE segment_id = ANY(%(but_not)s::bigint[])
 """
 
 
@@ -54,6 +55,7 @@ def plan(*, campaign: Campaign, step: Step, now: datetime) -> int:
         parameters["held_out"] = list(
             eligibility.held_out_buckets(campaign_id=campaign.pk, percent=campaign.holdout_percent)
         )
+    planner.recount()
     with connection.cursor() as cursor:
         statement = _PLAN.format(verdict=verdict, audience=audience, draw=draw)
         cursor.execute(statement, parameters)

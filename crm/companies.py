@@ -31,26 +31,34 @@ _RECORD = """
         attributes = known.attributes || excluded.attributes
     RETURNING key, id
 """
+# Each is looked up by itself, whatever is thought of the size of the tables: a join would compare
+# each with each where they are thought empty. So below.
 _JOIN = """
     INSERT INTO crm_companymember AS known (company_id, customer_id, role, created_at)
     SELECT c.id, new.customer_id, new.role, %s
     FROM jsonb_to_recordset(%s) AS new (key text, customer_id bigint, role text)
-    JOIN crm_company c ON c.key = new.key
+    CROSS JOIN LATERAL (SELECT id FROM crm_company WHERE key = new.key LIMIT 1) AS c
     ORDER BY c.id, new.customer_id
     ON CONFLICT (company_id, customer_id) DO UPDATE SET role = excluded.role
     WHERE excluded.role <> '' AND excluded.role <> known.role
 """
-_LOCK = "SELECT id FROM crm_company WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+_LOCK = "SELECT id FROM crm_company WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 _REFRESH = """
     INSERT INTO crm_companystatistics
         (company_id, members, orders, revenue, last_order_at, last_seen_at)
     SELECT f.id, count(m.id), coalesce(sum(s.orders), 0), coalesce(sum(s.revenue), 0),
            max(s.last_order_at), max(c.last_seen_at)
     FROM crm_company f
-    LEFT JOIN crm_companymember m ON m.company_id = f.id
-    LEFT JOIN crm_customer c ON c.id = m.customer_id
-    LEFT JOIN crm_orderstatistics s ON s.customer_id = m.customer_id
-    WHERE f.id = ANY(%s) GROUP BY f.id
+    LEFT JOIN LATERAL (
+        SELECT id, customer_id FROM crm_companymember WHERE company_id = f.id OFFSET 0
+    ) AS m ON true
+    LEFT JOIN LATERAL (
+        SELECT last_seen_at FROM crm_customer WHERE id = m.customer_id OFFSET 0
+    ) AS c ON true
+    LEFT JOIN LATERAL (
+        SELECT * FROM crm_orderstatistics WHERE customer_id = m.customer_id OFFSET 0
+    ) AS s ON true
+    WHERE f.id = ANY(%s::bigint[]) GROUP BY f.id
     ON CONFLICT (company_id) DO UPDATE SET
         members = excluded.members, orders = excluded.orders, revenue = excluded.revenue,
         last_order_at = excluded.last_order_at, last_seen_at = excluded.last_seen_at
@@ -104,7 +112,7 @@ def record_many(*, companies: Sequence[NewCompany], now: datetime) -> dict[str, 
 
 def note_changed(*, company_ids: Iterable[int], now: datetime) -> None:
     """Tell whoever asks where people work that these companies are not what they were."""
-    whose = "SELECT customer_id FROM crm_companymember WHERE company_id = ANY(%s)"
+    whose = "SELECT customer_id FROM crm_companymember WHERE company_id = ANY(%s::bigint[])"
     asked = [list(company_ids)]
     changes.note_selected(select=whose, params=asked, subjects=(changes.COMPANY,), now=now)
 

@@ -13,7 +13,7 @@ from crm.models import Product
 # Who bought one of these products is asked for by its category or brand.
 _BUYERS = """
     SELECT o.customer_id FROM crm_orderline l JOIN crm_order o ON o.id = l.order_id
-    WHERE l.product_id = ANY(%s) AND o.customer_id IS NOT NULL
+    WHERE l.product_id = ANY(%s::bigint[]) AND o.customer_id IS NOT NULL
 """
 _RENEWED = [
     "name",

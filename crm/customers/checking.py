@@ -39,7 +39,7 @@ def lock(*, customer_ids: Sequence[int]) -> None:
     handles.lock(wanted=set(found))
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id FROM crm_customer WHERE id = ANY(%s) ORDER BY id FOR UPDATE",
+            "SELECT id FROM crm_customer WHERE id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE",
             [sorted(customer_ids)],
         )
 

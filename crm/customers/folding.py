@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import connection
 
+from crm import planner
 from crm.customers import tables
 from crm.customers.tables import Table
 
@@ -66,7 +67,8 @@ _GO_ON_WAITING = f"""
     UPDATE crm_conversation talk SET waiting_since_at =
         least(talk.waiting_since_at, other.waiting_since_at)
     FROM {_PAIRS}, crm_conversation other
-    WHERE talk.customer_id = pair.kept_id AND other.customer_id = pair.merged_id
+    WHERE talk.customer_id = ANY(%(kept)s::bigint[]) AND talk.customer_id = pair.kept_id
+      AND other.customer_id = ANY(%(merged)s::bigint[]) AND other.customer_id = pair.merged_id
       AND talk.channel = other.channel AND talk.state = 'open' AND other.state = 'open'
       AND other.waiting_since_at IS NOT NULL
       AND (talk.waiting_since_at IS NULL OR other.waiting_since_at < talk.waiting_since_at)
@@ -77,7 +79,8 @@ _CLOSE_OPEN = f"""
     UPDATE crm_conversation talk
     SET state = 'closed', closed_at = %(now)s, waiting_since_at = NULL
     FROM {_PAIRS}, crm_conversation other
-    WHERE talk.customer_id = pair.merged_id AND other.customer_id = pair.kept_id
+    WHERE talk.customer_id = ANY(%(merged)s::bigint[]) AND talk.customer_id = pair.merged_id
+      AND other.customer_id = ANY(%(kept)s::bigint[]) AND other.customer_id = pair.kept_id
       AND talk.channel = other.channel AND talk.state = 'open' AND other.state = 'open'
     RETURNING pair.merged_id, to_jsonb(old), to_jsonb(new)
 """  # noqa: S608 - made of the constants above
@@ -85,6 +88,8 @@ _CLOSE_OPEN = f"""
 _DROP_CANDIDATES = f"""
     DELETE FROM crm_duplicatecandidate pairing USING {_PAIRS}
     WHERE pair.merged_id IN (pairing.left_id, pairing.right_id)
+      AND (pairing.left_id = ANY(%(merged)s::bigint[])
+        OR pairing.right_id = ANY(%(merged)s::bigint[]))
     RETURNING pair.merged_id, to_jsonb(pairing)
 """  # noqa: S608 - made of the constants above
 
@@ -98,7 +103,7 @@ _PAIR_AGAIN = f"""
         jsonb_populate_record(NULL::crm_duplicatecandidate, told.text::jsonb) AS row,
         LATERAL (SELECT row.left_id + row.right_id - pair.merged_id AS id) AS other
     WHERE pair.merged_id IN (row.left_id, row.right_id)
-      AND other.id <> pair.kept_id AND NOT other.id = ANY(%(merged)s)
+      AND other.id <> pair.kept_id AND NOT other.id = ANY(%(merged)s::bigint[])
     ORDER BY 1, 2, row.state
     ON CONFLICT (left_id, right_id) DO NOTHING
     RETURNING least(left_id, right_id), greatest(left_id, right_id), to_jsonb(new)
@@ -136,9 +141,12 @@ class Folding:
     def run(self) -> set[str]:
         """Fold everything; gives the names of the tables that had rows of the merged."""
         used = tables.used(customer_ids=self.params["merged"])
-        for table in used:
-            self._fold(table)
-        self._pair_again()
+        # Rows are named by the ids of their customers, and hashed to meet their pairs: where a
+        # table is thought empty, a loop would hold each of its rows against each pair.
+        with planner.hashed():
+            for table in used:
+                self._fold(table)
+            self._pair_again()
         return {table.name for table in used}
 
     def _fold(self, table: Table) -> None:
@@ -167,7 +175,8 @@ class Folding:
     def _set_all_aside(self, table: Table) -> list[str]:
         return self._aside(
             table.name,
-            f"DELETE FROM {table.name} gone WHERE {table.customer} = ANY(%(merged)s) "  # noqa: S608
+            f"DELETE FROM {table.name} gone "  # noqa: S608
+            f"WHERE {table.customer} = ANY(%(merged)s::bigint[]) "
             f"RETURNING {table.customer}, to_jsonb(gone)",
         )
 
@@ -177,18 +186,21 @@ class Folding:
         self._aside(
             table.name,
             f"""
-            DELETE FROM {table.name} gone WHERE {table.key} IN (
+            DELETE FROM {table.name} gone WHERE {table.key} = ANY(ARRAY(
                 SELECT mine.{table.key} FROM {_PAIRS}
                 JOIN {rows} AS mine ON mine.{table.customer} = pair.merged_id
                 JOIN {rows} AS theirs ON theirs.{table.customer} = pair.kept_id{same}
-            ) RETURNING {table.customer}, to_jsonb(gone)
+                WHERE mine.{table.customer} = ANY(%(merged)s::bigint[])
+                  AND theirs.{table.customer} = ANY(%(kept)s::bigint[])
+            )) RETURNING {table.customer}, to_jsonb(gone)
             """,  # noqa: S608 - names of our own tables
         )
 
     def _move(self, table: Table) -> None:
         statement = (
             f"UPDATE {table.name} row SET {table.customer} = pair.kept_id FROM {_PAIRS} "  # noqa: S608
-            f"WHERE row.{table.customer} = pair.merged_id RETURNING pair.merged_id, row.{table.key}"
+            f"WHERE row.{table.customer} = ANY(%(merged)s::bigint[]) "
+            f"AND row.{table.customer} = pair.merged_id RETURNING pair.merged_id, row.{table.key}"
         )
         for merged_id, key in self._run(statement):
             self.logs[merged_id].moved[table.name].append(key)

@@ -20,20 +20,19 @@ _KEPT = frozenset({"crm_order"})
 _CANDIDATES = "crm_duplicatecandidate"
 # What names a customer by a plain value.
 _BY_VALUE = {
-    "crm_webhookdelivery": "customer_id = ANY(%s)",
+    "crm_webhookdelivery": "customer_id = ANY(%s::bigint[])",
     # Mails that came back as they came; what is known of them goes with their messages.
-    "crm_callback": """id IN (
-        SELECT mail.callback_id FROM crm_returnedmail mail
-        JOIN crm_message message ON message.id = mail.message_id
-        WHERE message.customer_id = ANY(%s))""",
+    "crm_callback": """id = ANY(ARRAY(
+        SELECT callback_id FROM crm_returnedmail WHERE message_id = ANY(ARRAY(
+            SELECT id FROM crm_message WHERE customer_id = ANY(%s::bigint[])))))""",
 }
 _REPAIRS = """
     UPDATE crm_qualityrepair repair SET changes = (
         SELECT coalesce(jsonb_agg(change), '[]') FROM jsonb_array_elements(repair.changes) change
-        WHERE NOT (change ->> 'customer')::bigint = ANY(%(ids)s)
+        WHERE NOT (change ->> 'customer')::bigint = ANY(%(ids)s::bigint[])
     ) WHERE EXISTS (
         SELECT FROM jsonb_array_elements(repair.changes) change
-        WHERE (change ->> 'customer')::bigint = ANY(%(ids)s)
+        WHERE (change ->> 'customer')::bigint = ANY(%(ids)s::bigint[])
     )
 """
 # Logs of other people's merges lose the pairs that name somebody who is forgotten.
@@ -41,8 +40,8 @@ _LOGS = """
     UPDATE crm_merge SET undo = jsonb_set(undo, '{aside,crm_duplicatecandidate}', (
         SELECT coalesce(jsonb_agg(told), '[]')
         FROM jsonb_array_elements_text(undo #> '{aside,crm_duplicatecandidate}') AS told
-        WHERE NOT (told::jsonb ->> 'left_id')::bigint = ANY(%(ids)s)
-          AND NOT (told::jsonb ->> 'right_id')::bigint = ANY(%(ids)s)
+        WHERE NOT (told::jsonb ->> 'left_id')::bigint = ANY(%(ids)s::bigint[])
+          AND NOT (told::jsonb ->> 'right_id')::bigint = ANY(%(ids)s::bigint[])
     )) WHERE undo #> '{aside,crm_duplicatecandidate}' IS NOT NULL
 """
 
@@ -81,14 +80,16 @@ def _forget_copies(ids: Sequence[int], counts: Counter[str]) -> None:
     _run(
         counts,
         merges,
-        f"DELETE FROM {merges} WHERE kept_id = ANY(%(ids)s) OR merged_id = ANY(%(ids)s)",  # noqa: S608
+        f"DELETE FROM {merges} WHERE kept_id = ANY(%(ids)s::bigint[]) "  # noqa: S608
+        "OR merged_id = ANY(%(ids)s::bigint[])",
         {"ids": list(ids)},
     )
     with connection.cursor() as cursor:
         cursor.execute(_LOGS, {"ids": list(ids)})
         cursor.execute(_REPAIRS, {"ids": list(ids)})
     for name, column in _histories():
-        _run(counts, name, f"DELETE FROM {name} WHERE {column} = ANY(%s)", [list(ids)])  # noqa: S608
+        statement = f"DELETE FROM {name} WHERE {column} = ANY(%s::bigint[])"  # noqa: S608
+        _run(counts, name, statement, [list(ids)])
 
 
 def _histories() -> Iterator[tuple[str, str]]:
@@ -106,12 +107,15 @@ def _histories() -> Iterator[tuple[str, str]]:
 
 
 def _delete(model: type[models.Model], ids: str, params: list[Any], counts: Counter[str]) -> None:
-    """Delete rows by a query for their keys, what hangs on them first."""
+    """Delete rows by a query for their keys, what hangs on them first.
+
+    Keys are looked up as lists: a join would read whole tables where they are thought empty.
+    """
     for relation in model._meta.get_fields(include_hidden=True):
         if isinstance(relation, models.ForeignObjectRel) and not relation.many_to_many:
             _delete_related(relation, ids, params, counts)
     name, key = model._meta.db_table, model._meta.pk.column
-    _run(counts, name, f"DELETE FROM {name} WHERE {key} IN ({ids})", params)  # noqa: S608
+    _run(counts, name, f"DELETE FROM {name} WHERE {key} = ANY(ARRAY({ids}))", params)  # noqa: S608
 
 
 def _delete_related(
@@ -125,11 +129,12 @@ def _delete_related(
     if name in _KEPT or relation.on_delete is models.SET_NULL:
         with connection.cursor() as cursor:
             cursor.execute(
-                f"UPDATE {name} SET {column} = NULL WHERE {column} IN ({ids})",  # noqa: S608
+                f"UPDATE {name} SET {column} = NULL WHERE {column} = ANY(ARRAY({ids}))",  # noqa: S608
                 params,
             )
         return
-    below = f"SELECT {related._meta.pk.column} FROM {name} WHERE {column} IN ({ids})"  # noqa: S608
+    key = related._meta.pk.column
+    below = f"SELECT {key} FROM {name} WHERE {column} = ANY(ARRAY({ids}))"  # noqa: S608
     _delete(related, below, params, counts)
 
 

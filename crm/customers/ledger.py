@@ -61,6 +61,7 @@ def _copy(table: str, ids: Collection[int], by_id: int | None, now: datetime) ->
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table} ({columns}, history_date, history_type, history_user_id) "  # noqa: S608
-            f"SELECT {columns}, %s, '~', %s FROM crm_customer WHERE id = ANY(%s) ORDER BY id",
+            f"SELECT {columns}, %s, '~', %s FROM crm_customer "
+            "WHERE id = ANY(%s::bigint[]) ORDER BY id",
             [now, by_id, list(ids)],
         )

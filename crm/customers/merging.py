@@ -113,7 +113,8 @@ def _merge_round(pairs: list[Pair], told: Merge, now: datetime) -> list[Merge]:
 def _rows(ids: Sequence[int]) -> dict[int, str]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, to_jsonb(c) - 'search_text' FROM crm_customer c WHERE id = ANY(%s)",
+            "SELECT id, to_jsonb(c) - 'search_text' FROM crm_customer c "
+            "WHERE id = ANY(%s::bigint[])",
             [list(ids)],
         )
         return dict(cursor.fetchall())
@@ -190,4 +191,4 @@ def _leave_aliases(pairs: list[Pair], now: datetime) -> None:
             "AS pair (kept_id, old_id)",
             [now, kept_ids, merged_ids],
         )
-        cursor.execute("DELETE FROM crm_customer WHERE id = ANY(%s)", [merged_ids])
+        cursor.execute("DELETE FROM crm_customer WHERE id = ANY(%s::bigint[])", [merged_ids])

@@ -90,7 +90,7 @@ def _move_back(row: Merge, moved: Mapping[str, Sequence[Any]]) -> None:
                 continue
             cursor.execute(
                 f"UPDATE {table.name} SET {table.customer} = %s "  # noqa: S608 - our own names
-                f"WHERE {table.key} = ANY(%s) AND {table.customer} = %s",
+                f"WHERE {table.key} = ANY(%s::bigint[]) AND {table.customer} = %s",
                 [row.merged_id, list(moved[table.name]), row.kept_id],
             )
 

@@ -4,16 +4,16 @@ from collections.abc import Collection, Sequence
 
 from django.db import connection
 
-from crm import companies, orders
+from crm import companies, orders, planner
 
 _COUNT_DAYS = """
     WITH fresh AS (
         SELECT customer_id, name, (occurred_at AT TIME ZONE 'UTC')::date AS date,
             count(*) AS count, min(occurred_at) AS first_at, max(occurred_at) AS last_at
-        FROM crm_event WHERE customer_id = ANY(%(ids)s) GROUP BY 1, 2, 3
+        FROM crm_event WHERE customer_id = ANY(%(ids)s::bigint[]) GROUP BY 1, 2, 3
     ), gone AS (
         DELETE FROM crm_eventday day
-        WHERE day.customer_id = ANY(%(ids)s) AND NOT EXISTS (
+        WHERE day.customer_id = ANY(%(ids)s::bigint[]) AND NOT EXISTS (
             SELECT FROM fresh WHERE fresh.customer_id = day.customer_id
               AND fresh.name = day.name AND fresh.date = day.date)
     )
@@ -31,5 +31,6 @@ def refresh(*, customer_ids: Sequence[int], used: Collection[str]) -> None:
     if "crm_companymember" in used:
         companies.refresh_statistics(customer_ids=customer_ids)
     if {"crm_event", "crm_eventday"} & set(used):
-        with connection.cursor() as cursor:
+        # Every day is held against all that are counted, however few they are thought to be.
+        with planner.hashed(), connection.cursor() as cursor:
             cursor.execute(_COUNT_DAYS, {"ids": list(customer_ids)})

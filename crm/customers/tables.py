@@ -80,7 +80,7 @@ def used(*, customer_ids: Iterable[int]) -> list[Table]:
     """The tables that have rows of these customers at all, found in one statement."""
     every = all_tables()
     asked = ", ".join(
-        f"EXISTS (SELECT FROM {table.name} WHERE {table.customer} = ANY(%(ids)s))"
+        f"EXISTS (SELECT FROM {table.name} WHERE {table.customer} = ANY(%(ids)s::bigint[]))"
         for table in every
     )
     with connection.cursor() as cursor:

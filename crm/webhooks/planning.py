@@ -53,7 +53,7 @@ _PLAN = f"""
     FROM crm_event e
     JOIN crm_webhook w ON w.is_active AND {_MATCHES.format(name="e.name")}
     {_HANDLES.format(customer="e.customer_id")}
-    WHERE e.id = ANY(%s)
+    WHERE e.id = ANY(%s::bigint[])
     ON CONFLICT (webhook_id, key) DO NOTHING
 """  # noqa: S608 - made of the constants above
 

@@ -14,7 +14,7 @@ from .tree import leaves, validate
 
 # So few candidates are always tested one by one; nothing need be estimated.
 _FEW = 5_000
-_AMONG = " WHERE c.id = ANY(%s)"
+_AMONG = " WHERE c.id = ANY(%s::bigint[])"
 _CUSTOMERS = Sql("crm_customer")
 
 

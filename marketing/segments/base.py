@@ -25,7 +25,7 @@ _LOCK_SPACE = 0x5E61
 
 _LISTED = "SELECT customer_id AS id FROM marketing_listentry WHERE segment_id = %s"
 _CLUSTERED = "SELECT customer_id AS id FROM marketing_clustermembership WHERE cluster_id = %s"
-_AMONG = " AND customer_id = ANY(%s)"
+_AMONG = " AND customer_id = ANY(%s::bigint[])"
 
 
 def queryset(*, compiled: Compiled) -> QuerySet[Customer]:

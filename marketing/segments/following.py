@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import DatabaseError, connection, transaction
 
-from crm import changes
+from crm import changes, planner
 from marketing.choices import MoveCause
 from marketing.models import Segment, SegmentRecheck
 from marketing.rules import RuleError
@@ -114,6 +114,7 @@ class _Todo:
 
 def follow(*, now: datetime) -> Followed:
     """Bring memberships up to what changed; does nothing while another process does."""
+    planner.recount()
     with transaction.atomic():
         if not _is_our_turn():
             return Followed()

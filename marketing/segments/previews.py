@@ -11,7 +11,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
-from crm import consent
+from crm import consent, planner
 from crm.choices import Channel, Purpose
 from crm.models import Customer
 from marketing import rules as rule_trees
@@ -50,6 +50,7 @@ class Preview:
 
 def preview(*, rules: Any, now: datetime) -> Preview:
     """Count a rule tree, its reach per channel and five people, without keeping anything."""
+    planner.recount()
     return _count(rules, now, within=None)
 
 
@@ -60,6 +61,7 @@ def estimate(*, rules: Any, now: datetime) -> Preview:
     standard errors of a sampled share, by the binomial distribution.
     """
     rule_trees.validate(rules=rules)
+    planner.recount()
     everybody = _everybody()
     if everybody < 10 * ASKED:
         return preview(rules=rules, now=now)

@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
-from crm import changes
+from crm import changes, planner
 from marketing import signals
 from marketing.choices import MoveCause
 from marketing.models import Membership, Segment, SegmentRecheck
@@ -135,6 +135,7 @@ def refresh(*, segment_id: int, now: datetime) -> Refreshed:
     leaves them as they are and its error on the segment.
     """
     started = time.perf_counter()
+    planner.recount()
     try:
         with transaction.atomic(), time_limit():
             lock(segment_id=segment_id)

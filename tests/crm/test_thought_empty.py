@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 
-from crm import customers, events, orders, rollups
+from crm import companies, customers, events, orders, rollups
+from crm.customers import merging, refreshing
 from crm.imports import people, taking
 from crm.models import Event
 from tests.crm.plans import Plans, think_the_record_empty
@@ -65,7 +66,42 @@ def _cancel(ids: list[int], now: datetime) -> None:
     assert orders.cancel_many(numbers=numbers, cancelled_at=now, now=now) == len(numbers)
 
 
-@pytest.mark.parametrize("batch", [_order, _view, _identify, _import, _draw, _cancel])
+def _join(ids: list[int], now: datetime) -> None:
+    firms = [companies.NewCompany(key=f"k{one}") for one in ids]
+    companies.record_many(companies=firms, now=now)
+    told = [companies.Membership(f"k{one}", one) for one in ids]
+    assert companies.join_many(memberships=told, now=now) == len(ids)
+
+
+def _merge(ids: list[int], now: datetime) -> None:
+    pairs = list(zip(ids[::2], ids[1::2], strict=True))
+    assert len(merging.merge_visitors(pairs=pairs, now=now)) == len(pairs)
+
+
+def _count_again(ids: list[int], now: datetime) -> None:
+    refreshing.refresh(customer_ids=ids, used={"crm_order", "crm_event"})
+
+
+def _forget(ids: list[int], now: datetime) -> None:
+    forgotten = customers.forget_many(customer_ids=ids[::2], now=now)
+    assert forgotten["crm_customer"] == len(ids[::2])
+
+
+BATCHES = [
+    _order,
+    _view,
+    _identify,
+    _import,
+    _draw,
+    _cancel,
+    _join,
+    _merge,
+    _count_again,
+    _forget,
+]
+
+
+@pytest.mark.parametrize("batch", BATCHES)
 def test_a_batch_compares_nobody_with_everybody(
     ids: list[int], now: datetime, batch: Callable[[list[int], datetime], None]
 ) -> None:
@@ -77,3 +113,4 @@ def test_a_batch_compares_nobody_with_everybody(
 
     assert plans.found
     assert plans.comparing_each_with_each() == []
+    assert plans.going_through_lists() == []
