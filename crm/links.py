@@ -6,8 +6,8 @@ altered, and a token made for one purpose never opens another.
 
 Mark and stream are AES-256 of one block each, under keys of their own: for a value of one block
 that is CBC-MAC, which nobody can forge without the key (Bellare, Kilian, Rogaway 1994), and a batch
-takes one call of it. Links of mails sent before 2026-12 have BLAKE2b in its place, those before 2026-11 HMAC-SHA256:
-they are still read.
+takes one call of it. Links of mails sent before 2026-12 have BLAKE2b in its place, those before
+2026-11 HMAC-SHA256: they are still read.
 """
 
 import binascii
