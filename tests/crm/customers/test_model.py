@@ -182,6 +182,11 @@ class Identities(RuleBasedStateMachine):
                 self.paper.fold(found, visitor)
                 self.turned_out[visitor] = found
         self.paper.tell(found, brought, city, verified)
+        if city:
+            # What a batch says of somebody was theirs before it turns out which visitors they were.
+            for number, joined in self.paper.joined.items():
+                if number < 0 and joined.kept == found:
+                    joined.kept_before.city = joined.kept_after.city = city
         return found
 
     def _today(self, number: int) -> int:

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 
 from crm import consent, customers, events
 from crm.choices import DecisionSource
-from crm.customers import MergeRefused
+from crm.customers import MergeRefused, Person
 from crm.models import Consent, Customer, CustomerAlias, Event, Merge
 from tests import making
 from tests.crm.customers import furnished
@@ -48,6 +48,20 @@ def test_what_came_since_stays_with_the_kept(now: datetime) -> None:
     assert Event.objects.get(key="since").customer_id == kept.pk
     assert (undone.undone_at, undone.undone_by) == (now, staff)
     assert not CustomerAlias.objects.exists()
+
+
+def test_what_was_said_of_the_kept_stays_theirs_though_their_visitor_had_it_too(
+    now: datetime,
+) -> None:
+    known, _visitor = customers.identify_many(
+        people=[Person(external_id="1"), Person(webchat_id="X", city="Leeds")], now=now
+    )
+    both = Person(external_id="1", webchat_id="X", city="Leeds")
+    assert customers.identify_many(people=[both], now=now) == [known]
+
+    customers.unmerge(merge_id=Merge.objects.get().pk, by=None, now=now)
+
+    assert Customer.objects.get(pk=known).city == "Leeds"
 
 
 def test_a_decision_made_since_stays_with_the_kept(now: datetime) -> None:
