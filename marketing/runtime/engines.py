@@ -42,8 +42,13 @@ POSTGRES_SETTINGS = {
     "log_timezone": "UTC",
     "timezone": "UTC",
 }
-# Of no use to data that is thrown away a minute later.
-THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# Care is of no use to data that is thrown away a minute later; many tests at once connect often.
+THROW_AWAY = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+}
 
 
 @dataclass(frozen=True)

@@ -53,13 +53,17 @@ def keep_what_is_compiled(folder: Path) -> None:
 
 
 def parallel(arguments: list[str]) -> list[str]:
-    """How many processes to use, where the caller does not say: one for a picked test."""
+    """How many processes to use, where the caller does not say: one for a picked test.
+
+    For all tests one more than there are cores: many a test waits for other processes.
+    """
     if any(argument.startswith(OWN_PARALLELISM) for argument in arguments):
         return []
     files = [argument for argument in arguments if argument.split("::")[0].endswith(".py")]
     if files and len(files) <= 2:
         return []
-    return ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
+    workers = (os.cpu_count() or 1) + 1
+    return ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def _pytest(arguments: list[str]) -> int:

@@ -11,8 +11,9 @@ from marketing.runtime import testing
 from tests import conftest, house
 
 
-def test_the_whole_suite_runs_on_every_core() -> None:
-    assert testing.parallel(["-k", "consent"])[:2] == ["-n", "auto"]
+def test_the_whole_suite_runs_on_every_core_and_one_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    assert testing.parallel(["-k", "consent"])[:2] == ["-n", "3"]
 
 
 @pytest.mark.parametrize(
