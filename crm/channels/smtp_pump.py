@@ -4,6 +4,7 @@ The journal is marked before a body goes to the kernel, after it has gone, and w
 so that at most one mail per connection is in doubt however the process ends.
 """
 
+import re
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -26,12 +27,17 @@ from crm.channels.base import (
     Outcome,
     Outgoing,
 )
-from crm.channels.smtp_wire import Reply, Server, SmtpRefused, Wire
+from crm.channels.smtp_wire import Reply, Server, SignInRefused, SmtpRefused, Wire
 
 _RETRY_AFTER = {DEFERRED: 300.0, UNREACHABLE: 60.0}
 _TRIES = 2
 _IDLE_SECONDS = 60.0
 _CLOSING = 421
+_PERMANENT = 500
+# MAIL is refused so for a mail that is too large (RFC 1870), whoever sends it.
+_TOO_LARGE = 552
+# By these codes there is nobody (RFC 3463), whenever they are given: LMTP answers after DATA.
+_NOBODY = re.compile(r"5\.1\.10?(?!\d)")
 _SIGN_IN_CODES = frozenset({530, 534, 535, 538})
 
 
@@ -51,6 +57,8 @@ class _Lane:
     waiting: _Job | None = None  # its body is handed over, the answer is outstanding
     opened: _Job | None = None  # its envelope is (or is about to be) written
     following: _Job | None = None  # built, nothing of it written
+    # Kept from an earlier batch and not heard since: it may be gone, which is no mail's fault.
+    is_stale: bool = False
 
     @property
     def is_idle(self) -> bool:
@@ -112,17 +120,18 @@ class Pump:
 
     def _open_lanes(self) -> list[_Lane]:
         wanted = min(self._server.connections, len(self._queue))
-        wires = self._kept.take()
-        while len(wires) < wanted and (wire := self._connect()) is not None:
-            wires.append(wire)
-        return [_Lane(wire) for wire in wires]
+        lanes = [_Lane(wire, is_stale=True) for wire in self._kept.take()]
+        while len(lanes) < wanted and (wire := self._connect()) is not None:
+            lanes.append(_Lane(wire))
+        return lanes
 
     def _connect(self) -> Wire | None:
         try:
             return Wire(self._server)
         except SmtpRefused as error:
-            reason = UNAUTHORIZED if error.reply.code in _SIGN_IN_CODES else UNREACHABLE
-            self._trouble = (reason, str(error))
+            is_final = isinstance(error, SignInRefused) and error.reply.code >= _PERMANENT
+            is_final |= error.reply.code in _SIGN_IN_CODES
+            self._trouble = (UNAUTHORIZED if is_final else UNREACHABLE, str(error))
         except OSError as error:
             self._trouble = (UNREACHABLE, str(error) or type(error).__name__)
         return None
@@ -133,7 +142,7 @@ class Pump:
             self._step(lane)
         except OSError as error:
             return self._recover(lane, str(error) or type(error).__name__)
-        if lane.is_idle:
+        if lane.is_idle and not self._queue:
             self._kept.put_back(lane.wire)
             return False
         return True
@@ -148,6 +157,7 @@ class Pump:
         if lane.opened is None:
             return
         refusal = self._answer_to_envelope(lane, lane.opened)
+        lane.is_stale = False
         if refusal is None:
             self._hand_over(lane, lane.opened)
             return
@@ -192,7 +202,8 @@ class Pump:
         self._must(replies[bad])
         if len(replies) == len(job.envelope) and replies[-1].is_good:
             lane.wire.ask(".")  # the server waits for a body nobody will get
-        return _refusal(replies[bad], SENDER_REFUSED if bad == 0 else REJECTED)
+        is_sender = bad == 0 and replies[bad].code != _TOO_LARGE
+        return _refusal(replies[bad], SENDER_REFUSED if is_sender else REJECTED)
 
     def _hand_over(self, lane: _Lane, job: _Job) -> None:
         end = b".\r\n"
@@ -208,7 +219,7 @@ class Pump:
             lane.wire.write(b"".join((job.mail, end, envelope)))
         except OSError:
             if lane.wire.sent < len(job.mail) + len(end):
-                self._again(job)
+                self._again(job, lane)
             else:
                 lane.waiting = job
             raise
@@ -236,17 +247,17 @@ class Pump:
         if lane.following:
             self._queue.appendleft(lane.following)
         if lane.opened:
-            self._again(lane.opened)
+            self._again(lane.opened, lane)
         lane.waiting = lane.opened = lane.following = None
         wire = self._connect() if self._queue else None
         if wire is None:
             return False
-        lane.wire = wire
+        lane.wire, lane.is_stale = wire, False
         return True
 
-    def _again(self, job: _Job) -> None:
+    def _again(self, job: _Job, lane: _Lane) -> None:
         self._journal.mark(job.index, states.CLAIMED)
-        job.tries += 1
+        job.tries += not lane.is_stale
         if job.tries < _TRIES:
             self._queue.appendleft(job)
         else:
@@ -335,4 +346,8 @@ def _asked_one_by_one(wire: Wire, envelope: Sequence[bytes]) -> list[Reply]:
 def _refusal(reply: Reply, permanent: str) -> tuple[str, str]:
     if reply.code in _SIGN_IN_CODES:
         return UNAUTHORIZED, str(reply)
-    return (permanent if reply.code >= 500 else DEFERRED), str(reply)
+    if reply.code < _PERMANENT:
+        return DEFERRED, str(reply)
+    if permanent == REJECTED and _NOBODY.match(reply.text):
+        return INVALID_ADDRESS, str(reply)
+    return permanent, str(reply)

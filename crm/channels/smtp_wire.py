@@ -1,10 +1,12 @@
 """One kept SMTP connection: greeting, TLS, sign-in, pipelined writes and replies, nothing else."""
 
 import base64
+import hmac
+import math
 import socket
 import ssl
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -18,6 +20,11 @@ _CONSENT = frozenset({b"2", b"3"})
 _TLS_MODES = frozenset({"none", "starttls", "implicit"})
 # What each scheme means unless `tls=` says otherwise, and the port it goes to.
 _SCHEMES = {"smtp": ("none", 25), "smtp+tls": ("starttls", 587), "smtps": ("implicit", 465)}
+# Ways to sign in, the first that is offered is taken; with XOAUTH2 the password is an access token.
+AUTH_WAYS = ("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2")
+_DONE, _GO_ON = 2, 334
+# Servers older than EHLO do not know the word.
+_NO_EHLO = frozenset({500, 502})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -27,6 +34,10 @@ class SmtpRefused(Exception):  # noqa: N818 - it names what happened
     def __init__(self, reply: "Reply") -> None:
         super().__init__(str(reply))
         self.reply = reply
+
+
+class SignInRefused(SmtpRefused):
+    """The server does not let us in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,8 @@ class Server:
     connections: int
     timeout: float
     hello: str
+    # One of AUTH_WAYS; empty is what the server offers.
+    auth: str = ""
     # See Account.guarded_but.
     guarded_but: Collection[str] | None = ()
 
@@ -75,15 +88,22 @@ class Server:
         tls = options.get("tls", mode)
         if tls not in _TLS_MODES:
             raise ValueError(f"tls={tls} is not known; one of {', '.join(sorted(_TLS_MODES))}.")
+        auth = options.get("auth", "").upper()
+        if auth not in {"", *AUTH_WAYS}:
+            raise ValueError(f"auth={auth} is not known; one of {', '.join(AUTH_WAYS)}.")
+        hello = options.get("hello") or socket.getfqdn() or "localhost"
+        if not all(letter.isprintable() and letter != " " for letter in hello):
+            raise ValueError("hello is one word, the name of this host.")
         return cls(
             host=parts.hostname,
             port=parts.port or port,
             user=unquote(parts.username or ""),
             password=unquote(parts.password or ""),
             tls=tls,
-            connections=max(1, min(16, int(options.get("connections", "2")))),
-            timeout=float(options.get("timeout", "60")),
-            hello=options.get("hello") or socket.getfqdn() or "localhost",
+            connections=max(1, min(16, int(_number(options, "connections", 2)))),
+            timeout=_number(options, "timeout", 60),
+            hello=hello,
+            auth=auth,
             guarded_but=guarded_but,
         )
 
@@ -128,14 +148,8 @@ class Wire:
 
     def read(self) -> Reply:
         """Read one reply, however many lines it has."""
-        lines: list[str] = []
-        while True:
-            line = self._line()
-            lines.append(line[4:])
-            if len(line) < 4 or line[3] != "-":
-                if not line[:3].isdigit():
-                    raise ConnectionError(f"The server speaks no SMTP: {line[:80]!r}")
-                return Reply(int(line[:3]), legible(" ".join(lines)))
+        code, lines = self._lines()
+        return Reply(code, legible(" ".join(lines)))
 
     def ask(self, command: str) -> Reply:
         """Write one command and read its reply."""
@@ -200,25 +214,51 @@ class Wire:
 
     def _greet(self, hello: str) -> None:
         self.write(f"EHLO {hello}\r\n".encode())
+        code, lines = self._lines()
+        if code in _NO_EHLO:
+            self._must(self.ask(f"HELO {hello}"))
+            self.features = {}
+            return
+        self._must(Reply(code, legible(lines[-1])))
+        # Old servers write `AUTH=LOGIN` for `AUTH LOGIN`.
+        pairs = (feature.replace("=", " ", 1).partition(" ") for feature in lines[1:])
+        self.features = {name.upper(): value for name, _, value in pairs}
+
+    def _sign_in(self, server: Server) -> None:
+        offered = self.features.get("AUTH", "").upper().split()
+        # Where none is offered that we know, PLAIN is refused in the server's own words.
+        way = server.auth or next((one for one in AUTH_WAYS if one in offered), "PLAIN")
+        if way == "LOGIN":
+            said = [_b64(server.user), _b64(server.password)]
+        elif way == "XOAUTH2":
+            # Who is not let in is told why first, and refused when that is acknowledged.
+            way += " " + _b64(f"user={server.user}\1auth=Bearer {server.password}\1\1")
+            said = [""]
+        elif way == "PLAIN":
+            said = [_b64(f"\0{server.user}\0{server.password}")]
+            way += " " + said[0]
+        else:
+            said = []
+        reply = self.ask(f"AUTH {way}")
+        if way == "CRAM-MD5" and reply.code == _GO_ON:
+            said = [_proof(server, reply.text)]
+        for one in said:
+            if reply.code == _GO_ON:
+                reply = self.ask(one)
+        if reply.code // 100 != _DONE:
+            raise SignInRefused(reply)
+
+    def _lines(self) -> tuple[int, list[str]]:
+        """One reply: its code, and its lines without it."""
         lines: list[str] = []
         while True:
             line = self._line()
             lines.append(line[4:])
-            if line[3:4] != "-":
-                break
-        self._must(Reply(int(line[:3]), legible(lines[-1])))
-        pairs = (feature.partition(" ") for feature in lines[1:])
-        self.features = {name.upper(): value for name, _, value in pairs}
-
-    def _sign_in(self, server: Server) -> None:
-        ways = self.features.get("AUTH", "").upper().split()
-        if "PLAIN" in ways or "LOGIN" not in ways:
-            token = _b64(f"\0{server.user}\0{server.password}")
-            self._must(self.ask(f"AUTH PLAIN {token}"))
-            return
-        self._must(self.ask("AUTH LOGIN"))
-        self._must(self.ask(_b64(server.user)))
-        self._must(self.ask(_b64(server.password)))
+            if len(line) < 4 or line[3] != "-":
+                code = line[:3]
+                if not (len(code) == 3 and code.isascii() and code.isdigit()):
+                    raise ConnectionError(f"The server speaks no SMTP: {line[:80]!r}")
+                return int(code), lines
 
     def _line(self) -> str:
         while b"\n" not in self._buffer:
@@ -241,6 +281,27 @@ class Wire:
     def _must(reply: Reply) -> None:
         if not reply.is_good:
             raise SmtpRefused(reply)
+
+
+def _number(options: Mapping[str, str], name: str, otherwise: float) -> float:
+    """A number above nought that an address tells."""
+    said = options.get(name, str(otherwise))
+    try:
+        number = float(said)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise ValueError(f"{name}={said} is not a number above nought.")
+    return number
+
+
+def _proof(server: Server, challenge: str) -> str:
+    """That we know the password, by what the server asks (RFC 2195)."""
+    try:
+        asked = base64.b64decode(challenge, validate=True)
+    except ValueError:
+        raise ConnectionError("What the server asks is not base64.") from None
+    return _b64(f"{server.user} {hmac.digest(server.password.encode(), asked, 'md5').hex()}")
 
 
 def _b64(text: str) -> str:

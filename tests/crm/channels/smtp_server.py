@@ -64,7 +64,7 @@ class ScriptedSmtp:
 
     def _cuts_here(self, place: str) -> bool:
         with self._lock:
-            if self.cut != place or self.cuts == 0:
+            if not place or self.cut != place or self.cuts == 0:
                 return False
             self.cuts -= 1
             return True
@@ -113,7 +113,7 @@ class _Dialogue:
             self.server.commands.append(command)
             if self.server._cuts_here(verb):
                 return
-            if verb == self.server.silent:
+            if verb and verb == self.server.silent:
                 self.more()
             if verb == "QUIT":
                 self.say("221 bye")
@@ -123,7 +123,7 @@ class _Dialogue:
 
     def answer(self, verb: str, command: str) -> bool:
         told = next((a for part, a in self.server.answers.items() if part in command), "")
-        if verb == "EHLO":
+        if verb == "EHLO" and not told:
             lines = ["test", *self.server.features]
             for line in lines[:-1]:
                 self.say(f"250-{line}")
@@ -148,7 +148,7 @@ class _Dialogue:
             self.recipient = mailbox
 
     def data(self) -> bool:
-        if not self.recipient:
+        if not (self.sender and self.recipient):
             self.say("503 no recipient")
             return True
         self.say("354 go on")

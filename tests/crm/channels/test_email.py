@@ -1,5 +1,6 @@
 """E-mail by SMTP: real dialogues with a server that refuses, cuts and forgets."""
 
+import socket
 from email import message_from_bytes, policy
 
 import pytest
@@ -141,17 +142,62 @@ def test_addresses_beyond_ascii_go_by_smtputf8_or_idna():
     assert by_idna[2].reason == "invalid_address"
 
 
-def test_a_refused_recipient_stops_nobody_else():
-    answers = {"RCPT TO:<gone@": "550 5.1.1 unknown", "RCPT TO:<busy@": "451 later"}
+@pytest.mark.parametrize("features", [("PIPELINING",), ("SIZE",)])
+def test_a_refused_recipient_stops_nobody_else(features):
+    answers = {"RCPT TO:<gone@": "550 5.7.1 no", "RCPT TO:<busy@": "451 later"}
     batch = [outgoing(1), outgoing(2, "gone@x.example"), outgoing(3, "busy@x.example"), outgoing(4)]
 
-    with ScriptedSmtp(answers=answers) as server:
+    with ScriptedSmtp(features=features, answers=answers) as server:
         outcomes = send(server, *batch)
 
     assert [outcomes[n].state for n in (1, 2, 3, 4)] == ["sent", "failed", "failed", "sent"]
     assert (outcomes[2].reason, outcomes[2].retry_after) == ("rejected", None)
     assert outcomes[3].reason == "deferred"
     assert outcomes[3].retry_after
+
+
+def test_who_is_stopped_between_two_mails_stops_nobody_else():
+    asked = []
+
+    def may_begin(index):
+        asked.append(index)
+        return asked.count(index) < 2 or index != 1
+
+    journal = RememberingJournal()
+    journal.may_begin = may_begin
+
+    with ScriptedSmtp(features=("SIZE",)) as server:
+        outcomes = send(server, *map(outgoing, (1, 2, 3)), journal=journal)
+
+    assert {key: outcome.state for key, outcome in outcomes.items()} == {1: "sent", 3: "sent"}
+
+
+@pytest.mark.parametrize("code", ["5.1.1", "5.1.10"])
+@pytest.mark.parametrize("command", ["RCPT", "after its body"])
+def test_an_address_by_whose_code_there_is_nobody_is_no_address(code, command):
+    said = f"550-{code} The account\r\n550 {code} does not exist"
+    part = {"RCPT": "RCPT TO:<gone@", "after its body": "for nobody"}[command]
+
+    with ScriptedSmtp(answers={part: said}) as server:
+        outcome = send(server, outgoing(1, "gone@x.example", text="for nobody"))[1]
+
+    assert (outcome.state, outcome.reason) == ("failed", "invalid_address")
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("552 5.3.4 too large", "rejected"),
+        ("550 5.1.8 bad sender", "sender_refused"),
+        ("550 5.1.1 bad sender", "sender_refused"),
+        ("451 later", "deferred"),
+    ],
+)
+def test_why_mail_from_is_refused(answer, reason):
+    with ScriptedSmtp(answers={"MAIL FROM": answer}) as server:
+        outcomes = send(server, outgoing(1), outgoing(2))
+
+    assert [outcome.reason for outcome in outcomes.values()] == [reason, reason]
 
 
 def test_a_mail_refused_after_its_body_has_failed():
@@ -239,6 +285,38 @@ def test_a_connection_is_kept_between_batches():
 
     assert server.connections == 1
     assert len(server.mails) == 3
+
+
+def test_kept_connections_that_were_closed_meanwhile_are_no_mails_fault():
+    with ScriptedSmtp() as server:
+        adapter = EmailAdapter(
+            Account("email", server.url.replace("connections=1", "connections=4"), guarded_but=None)
+        )
+        list(adapter.send_many([*map(outgoing, range(4))], journal=RememberingJournal()))
+        for connection in server._open:
+            connection.shutdown(socket.SHUT_RDWR)
+        outcomes = list(adapter.send_many([outgoing(9)], journal=RememberingJournal()))
+        adapter.close()
+
+    assert [outcome.state for outcome in outcomes] == ["sent"]
+
+
+@pytest.mark.parametrize("banner", ["nonsense", "", "\u00b2\u2075\u2070 test"])
+def test_a_server_that_speaks_no_smtp_is_unreachable(banner):
+    with ScriptedSmtp(answers={"EHLO": banner or "\r\n"}) as server:
+        outcomes = send(server, outgoing(1), outgoing(2))
+
+    assert [outcome.reason for outcome in outcomes.values()] == ["unreachable"] * 2
+    assert "speaks no SMTP" in outcomes[1].detail
+
+
+def test_a_server_older_than_ehlo_is_greeted_in_its_words():
+    with ScriptedSmtp(answers={"EHLO": "502 what?"}) as server:
+        outcome = send(server, outgoing(html="<p>ü</p>", text=""))[1]
+
+    assert outcome.state == "sent"
+    assert server.commands[:3] == ["EHLO test", "HELO test", "MAIL FROM:<shop@rapport.example>"]
+    assert parsed(server.mails[0])["Content-Transfer-Encoding"] == "base64"
 
 
 def test_the_journal_is_marked_before_and_after_a_body_leaves():

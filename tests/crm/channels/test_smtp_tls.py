@@ -60,6 +60,46 @@ def test_tls_works_without_a_password(trusted: Certificate, scheme: str):
     assert (server.is_locked, server.sign_ins) == ([True], [])
 
 
+# The challenge and its answer are those of RFC 2195, and the other words those of RFC 4616 and of
+# the providers that have XOAUTH2.
+CHALLENGE = "334 PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2UucmVzdG9uLm1jaS5uZXQ+"
+PROOF = "dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw"
+PLAIN = "AHRpbQB0YW5zdGFhZnRhbnN0YWFm"
+BEARER = "dXNlcj10aW0BYXV0aD1CZWFyZXIgdGFuc3RhYWZ0YW5zdGFhZgEB"
+
+
+@pytest.mark.parametrize(
+    ("offered", "wanted", "answers", "commands"),
+    [
+        ("AUTH CRAM-MD5", "", {"AUTH": CHALLENGE}, ["AUTH CRAM-MD5", PROOF]),
+        ("AUTH LOGIN CRAM-MD5", "cram-md5", {"AUTH": CHALLENGE}, ["AUTH CRAM-MD5", PROOF]),
+        ("AUTH XOAUTH2", "", {"AUTH": "235 ok"}, [f"AUTH XOAUTH2 {BEARER}"]),
+        ("AUTH PLAIN XOAUTH2", "xoauth2", {"AUTH": "334 e30="}, [f"AUTH XOAUTH2 {BEARER}", ""]),
+        ("AUTH PLAIN", "", {"AUTH": "334 "}, [f"AUTH PLAIN {PLAIN}", PLAIN]),
+        ("AUTH=LOGIN", "", {"AUTH": "334 VXNlcm5hbWU6"}, ["AUTH LOGIN", "dGlt"]),
+    ],
+)
+def test_each_server_is_signed_in_to_in_a_way_that_it_knows(
+    offered: str, wanted: str, answers: dict[str, str], commands: list[str]
+):
+    with ScriptedSmtp(features=(offered,), answers=answers) as server:
+        url = server.url.replace("//", "//tim:tanstaaftanstaaf@") + f"&auth={wanted}"
+        (outcome,) = send(url)
+
+    assert outcome.state == "sent"
+    assert server.commands[1 : 1 + len(commands)] == commands
+
+
+@pytest.mark.parametrize("answer", ["504 unknown way", "535 no", "334 not base64!"])
+def test_who_is_not_let_in_sends_nothing(answer: str):
+    with ScriptedSmtp(features=("AUTH CRAM-MD5",), answers={"AUTH": answer}) as server:
+        (outcome,) = send(server.url.replace("//", "//tim:tanstaaf@"))
+
+    reason = "unreachable" if answer.startswith("3") else "unauthorized"
+    assert (outcome.state, outcome.reason) == ("failed", reason)
+    assert not any(command.startswith("MAIL") for command in server.commands)
+
+
 @BOTH_WAYS
 def test_a_refused_password_sends_nothing_and_says_so(trusted: Certificate, scheme: str):
     with SecureSmtp(trusted, scheme) as server:
@@ -152,7 +192,19 @@ def test_a_password_goes_under_tls_unless_somebody_asks_otherwise(url: str, tls:
     assert (server.tls, server.port) == (tls, port)
 
 
-@pytest.mark.parametrize("url", ["imap://mail.example", "smtp://", "smtp://mail.example?tls=maybe"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "imap://mail.example",
+        "smtp://",
+        "smtp://mail.example?tls=maybe",
+        "smtp://mail.example?auth=ntlm",
+        "smtp://mail.example?timeout=0",
+        "smtp://mail.example?timeout=nan",
+        "smtp://mail.example?connections=many",
+        "smtp://mail.example?hello=shop%0d%0aMAIL",
+    ],
+)
 def test_an_address_that_cannot_be_meant_is_refused(url: str):
-    with pytest.raises(ValueError, match=r"begins with|not known"):
+    with pytest.raises(ValueError, match=r"begins with|not known|above nought|one word"):
         Server.from_url(url)
