@@ -1,6 +1,10 @@
 """What adapters share that send every message by one HTTP request of its own."""
 
+import math
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from typing import ClassVar
 
 import httpx
@@ -47,6 +51,7 @@ NOTHING_OF_OURS = _("Its list of messages says nothing that is ours alone.")
 NO_LIST = _("It has no list of what it has taken.")
 # Statuses of a provider that may have taken the message before it failed.
 UNCLEAR = frozenset({500, 502, 504})
+_AWAY = 503
 
 
 class PostingAdapter:
@@ -121,18 +126,31 @@ def refused(message: Outgoing, answer: Answer, *, bad_address: bool = False) -> 
         return failed(message, RATE_LIMITED, detail, retry_after=wait_told(answer, 1.0))
     if code in {401, 403}:
         return failed(message, UNAUTHORIZED, detail)
+    if code == _AWAY and "retry-after" in answer.headers:
+        # It says of itself when it is back: nothing else of the account gets through until then.
+        return failed(message, RATE_LIMITED, detail, retry_after=wait_told(answer))
     if code >= 500 or code == 408:
         return failed(message, DEFERRED, detail, retry_after=wait_told(answer))
     return failed(message, INVALID_ADDRESS if bad_address else REJECTED, detail)
 
 
 def wait_told(answer: Answer, otherwise: float = RETRY_AFTER) -> float:
-    """The seconds that `Retry-After` names."""
-    try:
-        told = float(answer.headers.get("retry-after", ""))
-    except ValueError:
-        return otherwise
-    return min(_LONGEST_PAUSE, max(1.0, told))
+    """The seconds that `Retry-After` names, as a number or as the moment when they are over."""
+    said = answer.headers.get("retry-after", "")
+    told = _seconds(said, since=answer.headers.get("date", ""))
+    return otherwise if math.isnan(told) else min(_LONGEST_PAUSE, max(1.0, told))
+
+
+def _seconds(said: str, *, since: str) -> float:
+    """How long a number or a date is from now, by the clock of who says it; else no number."""
+    with suppress(ValueError):
+        return float(said)
+    with suppress(ValueError, OverflowError):
+        until = parsedate_to_datetime(said).timestamp()
+        with suppress(ValueError, OverflowError):
+            return until - parsedate_to_datetime(since).timestamp()
+        return until - time.time()
+    return math.nan
 
 
 def asked(

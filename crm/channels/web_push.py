@@ -25,6 +25,7 @@ from crm.channels import proofs
 from crm.channels.base import (
     DEFERRED,
     INVALID_ADDRESS,
+    RATE_LIMITED,
     REJECTED,
     Account,
     CallbackNews,
@@ -134,10 +135,11 @@ class WebPushAdapter(PostingAdapter):
             return sent(message, answer.headers.get("location") or message.key)
         if answer.status in {404, 410}:
             return failed(message, INVALID_ADDRESS, answer.text())
-        if answer.status == 429:
+        found = refused(message, answer)
+        if found.reason == RATE_LIMITED:
             # The pause of one service is not a pause of all.
-            return failed(message, DEFERRED, answer.text(), retry_after=wait_told(answer))
-        return refused(message, answer)
+            return failed(message, DEFERRED, found.detail, retry_after=wait_told(answer))
+        return found
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Push services do not call."""

@@ -4,6 +4,8 @@ import asyncio
 import itertools
 import json
 import threading
+import time
+from email.utils import formatdate
 
 import pytest
 
@@ -12,8 +14,8 @@ from crm.channels import http_many, pace
 from crm.channels import journal as states
 from crm.channels.base import SENT, Outcome
 from crm.channels.http_many import ManyRequests, sent
-from crm.channels.http_wire import Call, Unfit, parts_of
-from crm.channels.posting import refused
+from crm.channels.http_wire import Answer, Call, Unfit, parts_of
+from crm.channels.posting import refused, wait_told
 from tests.contracts import RememberingJournal, outgoing
 
 HANGS_UP, IS_CUT, IS_CHUNKED = "/hangs-up", "/is-cut", "/is-chunked"
@@ -208,6 +210,46 @@ def test_a_long_pause_puts_off_what_has_not_left(provider):
     assert 58 < outcomes[3].retry_after <= 60
     assert again[1].reason == "rate_limited"
     assert journal.last() == dict.fromkeys(range(3), states.PUT_OFF)
+
+
+SAID = "Mon, 23 Nov 2026 10:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("120", 120),
+        ("Mon, 23 Nov 2026 10:02:00 GMT", 120),
+        ("Mon, 23 Nov 2026 09:00:00 GMT", 1),
+        ("Thu, 23 Nov 2028 10:00:00 GMT", 3600),
+        ("99999999999999999999", 3600),
+        ("inf", 3600),
+        ("nan", 30),
+        ("-5", 1),
+        ("soon", 30),
+        ("Mon, 99 Nov 2026 99:00:00 GMT", 30),
+        ("Mon, 01 Jan 0001 00:00:00 +9999", 30),
+        ("", 30),
+    ],
+)
+def test_retry_after_is_a_number_a_date_or_nothing(told, seconds):
+    answer = Answer(429, {"retry-after": told, "date": SAID}, b"")
+
+    assert wait_told(answer) == seconds
+
+
+def test_a_date_is_by_our_clock_where_the_provider_says_no_time():
+    at = formatdate(time.time() + 100, usegmt=True)
+
+    assert 95 < wait_told(Answer(429, {"retry-after": at}, b"")) <= 100
+
+
+def test_a_provider_that_says_when_it_is_back_is_left_alone_until_then():
+    named = refused(outgoing(), Answer(503, {"retry-after": "90"}, b"maintenance"))
+    unnamed = refused(outgoing(), Answer(503, {}, b"oops"))
+
+    assert (named.reason, named.retry_after) == ("rate_limited", 90)
+    assert unnamed.reason == "deferred"
 
 
 def test_a_rate_is_kept_and_a_hiccup_made_up_for(monkeypatch):
