@@ -74,6 +74,18 @@ def addresses(host: str, port: int, *, but: Collection[str] = ()) -> list[str]:
     return numbers
 
 
+def in_ascii(host: str) -> str:
+    """A host as name servers know it, by IDNA 2008; UnicodeError where it is none.
+
+    By the rules of 2003, which Python knows, `straße.example` is `strasse.example`: somebody else.
+    """
+    if host.isascii():
+        return host.encode("idna").decode()
+    import idna
+
+    return idna.encode(host, uts46=True).decode()
+
+
 def connect(
     host: str, port: int, *, timeout: float, but: Collection[str] | None = ()
 ) -> socket.socket:

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from crm import reach
 from crm.channels import mime
 from crm.channels.dkim import Signer, signer
 from crm.mail_choices import SigningKeyState
@@ -74,4 +75,4 @@ def ready(*, key: SigningKey) -> Signer:
 
 def ascii_of(*, domain: str) -> str:
     """A domain as it stands in DNS."""
-    return domain.encode("idna").decode("ascii").lower()
+    return reach.in_ascii(domain).lower()

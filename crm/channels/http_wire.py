@@ -89,7 +89,7 @@ def parts_of(url: str) -> tuple[Origin, str, str]:
     """The origin, the name for Host and the request target of a web address."""
     try:
         parts = urlsplit(url)
-        host, port = (parts.hostname or "").encode("idna").decode(), parts.port
+        host, port = reach.in_ascii(parts.hostname or ""), parts.port
     except ValueError as error:
         raise Unfit(f"This is no web address: {error}") from error
     if parts.scheme not in {"http", "https"} or not host or parts.username is not None:

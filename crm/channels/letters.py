@@ -8,6 +8,7 @@ import re
 import secrets
 from functools import lru_cache
 
+from crm import reach
 from crm.channels import mime
 from crm.channels.base import Outgoing
 from crm.channels.mime import MAX_LINE, Address
@@ -38,7 +39,7 @@ class Letterhead:
 
     def __init__(self, sender: Address, headers: Headers) -> None:
         self._from = mime.header_of_address("From", sender).encode() + b"To: "
-        domain = sender.address.rpartition("@")[2].encode("idna")
+        domain = reach.in_ascii(sender.address.rpartition("@")[2]).encode()
         self._after_key = b"@" + domain + b">\r\nDate: "
         fields = [mime.header(name, value) for name, value in mime.foreign(headers)]
         self._fields = "".join(fields).encode() + b"MIME-Version: 1.0\r\n"

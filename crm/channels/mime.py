@@ -10,6 +10,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from crm import reach
 from crm.channels.base import Outgoing
 
 MAX_LINE = 998
@@ -45,7 +46,7 @@ class Address(msgspec.Struct, frozen=True):
         """The same mailbox with its domain in ASCII, where that is enough."""
         local, _, domain = self.address.rpartition("@")
         try:
-            plain = Address(self.name, f"{local}@{domain.encode('idna').decode()}")
+            plain = Address(self.name, f"{local}@{reach.in_ascii(domain)}")
         except UnicodeError as error:
             raise InvalidAddress(f"The domain of the address is not valid: {error}") from None
         if not plain.is_ascii:
@@ -132,7 +133,7 @@ def message_id(outgoing: Outgoing) -> str:
     if "@" in outgoing.key:
         return outgoing.key
     domain = parse_address(outgoing.sender).address.rpartition("@")[2]
-    return f"{outgoing.key}@{domain.encode('idna').decode()}"
+    return f"{outgoing.key}@{reach.in_ascii(domain)}"
 
 
 def build(outgoing: Outgoing, *, sender: Address, recipient: Address, eight_bit: bool) -> bytes:

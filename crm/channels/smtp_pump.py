@@ -304,10 +304,13 @@ def _prepare(job: _Job, wire: Wire) -> None:
     bounce = mime.parse_address(outgoing.envelope_sender) if outgoing.envelope_sender else sender
     options = b""
     if not (sender.is_ascii and recipient.is_ascii and bounce.is_ascii):
-        if wire.offers("SMTPUTF8"):
-            options = b" SMTPUTF8"
-        else:
+        # Where ASCII is enough nobody on the way needs to know more, or sends the mail back.
+        try:
             sender, recipient, bounce = (x.in_ascii() for x in (sender, recipient, bounce))
+        except mime.InvalidAddress:
+            if not wire.offers("SMTPUTF8"):
+                raise
+            options = b" SMTPUTF8"
     eight_bit = wire.offers("8BITMIME")
     options += b" BODY=8BITMIME" if eight_bit else b""
     mail = mail_of(outgoing, sender, recipient, eight_bit=eight_bit)

@@ -142,6 +142,18 @@ def test_addresses_beyond_ascii_go_by_smtputf8_or_idna():
     assert by_idna[2].reason == "invalid_address"
 
 
+@pytest.mark.parametrize("features", [("8BITMIME",), ("8BITMIME", "SMTPUTF8")])
+def test_a_domain_goes_as_it_is_registered_and_asks_no_more_of_the_way_than_it_must(features):
+    with ScriptedSmtp(features=features) as server:
+        outcome = send(server, outgoing(1, "jo@straße.example", sender="hi@straße.example"))[1]
+
+    assert outcome.state == "sent"
+    assert server.mails[0].recipient == "jo@xn--strae-oqa.example"
+    assert parsed(server.mails[0])["From"] == "hi@xn--strae-oqa.example"
+    assert parsed(server.mails[0])["Message-ID"] == "<key-1@xn--strae-oqa.example>"
+    assert not any("SMTPUTF8" in command for command in server.commands)
+
+
 @pytest.mark.parametrize("features", [("PIPELINING",), ("SIZE",)])
 def test_a_refused_recipient_stops_nobody_else(features):
     answers = {"RCPT TO:<gone@": "550 5.7.1 no", "RCPT TO:<busy@": "451 later"}
