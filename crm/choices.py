@@ -137,6 +137,7 @@ class FailureReason(models.TextChoices):
 
     REJECTED = "rejected", _("Refused by the provider")
     DEFERRED = "deferred", _("Put off by the provider")
+    RATE_LIMITED = "rate_limited", _("The provider asked for a pause")
     UNREACHABLE = "unreachable", _("Provider not reachable")
     UNDELIVERABLE = "undeliverable", _("Undeliverable")
     HARD_BOUNCE = "hard_bounce", _("Hard bounce")

@@ -14,6 +14,7 @@ from crm.models import Message
 
 RETRYABLE = (
     FailureReason.NEVER_HANDED_OVER,
+    FailureReason.RATE_LIMITED,
     FailureReason.UNREACHABLE,
     FailureReason.DEFERRED,
     FailureReason.STOPPED,

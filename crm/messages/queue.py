@@ -27,7 +27,9 @@ _BATCH = 200
 # Looked at again after so long while no account may be used.
 _NOBODY = timedelta(seconds=5)
 # What another account may send: nobody can have it by the first.
-_SURELY_NOT_SENT = frozenset({FailureReason.DEFERRED, FailureReason.UNREACHABLE})
+_SURELY_NOT_SENT = frozenset(
+    {FailureReason.DEFERRED, FailureReason.RATE_LIMITED, FailureReason.UNREACHABLE}
+)
 # What was granted, and to which messages.
 _Taken = list[tuple[pacing.Grant, frozenset[int]]]
 

@@ -24,7 +24,7 @@ from crm.messages.stopping import Stop, Stopped
 
 _REASONS = {
     base.DEFERRED: FailureReason.DEFERRED,
-    base.RATE_LIMITED: FailureReason.DEFERRED,
+    base.RATE_LIMITED: FailureReason.RATE_LIMITED,
     base.UNREACHABLE: FailureReason.UNREACHABLE,
     base.REJECTED: FailureReason.REJECTED,
     base.SENDER_REFUSED: FailureReason.REJECTED,

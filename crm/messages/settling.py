@@ -41,6 +41,7 @@ _LEVELS: dict[str, int] = {
 _LEVELS_BY_REASON: dict[tuple[str, str], int] = {
     # That nobody had it yet is our own guess, which the provider knows better.
     (MessageState.FAILED, FailureReason.NEVER_HANDED_OVER): 0,
+    (MessageState.FAILED, FailureReason.RATE_LIMITED): 0,
     (MessageState.FAILED, FailureReason.UNREACHABLE): 0,
     (MessageState.FAILED, FailureReason.DEFERRED): 0,
     # What closes an address for good is heard over everything that does not.
@@ -50,6 +51,7 @@ _LEVELS_BY_REASON: dict[tuple[str, str], int] = {
 _MILDEST_FIRST: tuple[str, ...] = (
     "",
     FailureReason.NEVER_HANDED_OVER,
+    FailureReason.RATE_LIMITED,
     FailureReason.UNREACHABLE,
     FailureReason.DEFERRED,
     FailureReason.WORKER_LOST,
@@ -63,16 +65,20 @@ _SUPPRESSED_BY = {
     FailureReason.COMPLAINT: SuppressionReason.COMPLAINT,
     FailureReason.UNDELIVERABLE: SuppressionReason.INVALID,
 }
-_RETRYABLE = frozenset({FailureReason.DEFERRED, FailureReason.UNREACHABLE})
+# The account is to blame, and no message: that is no try of it.
+_NO_TRY = frozenset({FailureReason.RATE_LIMITED, FailureReason.UNREACHABLE})
+_RETRYABLE = _NO_TRY | {FailureReason.DEFERRED}
 # Messages with such a source are planned again by whoever planned them.
 PLANNED_ABOVE = frozenset({"delivery"})
 MAX_ATTEMPTS = 10
+# So long a message waits for an account that works.
+_PATIENCE = timedelta(days=3)
 _LONGEST_WAIT = 300.0
 
 _LOCK = """
     SELECT id, customer_id, channel, address, state, reason, detail, provider,
            provider_message_id, sent_at, delivered_at, settled_at, due_at, source_kind, attempts,
-           owner
+           owner, created_at
     FROM crm_message WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 """
 _WRITTEN = (
@@ -86,6 +92,7 @@ _WRITTEN = (
     "delivered_at",
     "settled_at",
     "due_at",
+    "attempts",
     "owner",
 )
 _WRITE = """
@@ -93,12 +100,12 @@ _WRITE = """
         state = new.state, reason = new.reason, detail = new.detail, provider = new.provider,
         provider_message_id = new.provider_message_id, sent_at = new.sent_at,
         delivered_at = new.delivered_at, settled_at = new.settled_at, due_at = new.due_at,
-        owner = new.owner
+        attempts = new.attempts, owner = new.owner
     FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
                 %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[],
-                %s::text[])
+                %s::int[], %s::text[])
          AS new (id, state, reason, detail, provider, provider_message_id, sent_at, delivered_at,
-                 settled_at, due_at, owner)
+                 settled_at, due_at, attempts, owner)
     WHERE crm_message.id = new.id AND crm_message.id = ANY(%s::bigint[])
 """
 
@@ -123,6 +130,7 @@ class _Row:
     source_kind: str
     attempts: int
     owner: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,19 +191,23 @@ def _take_in(row: _Row, outcome: Settlement, now: datetime) -> _Step | None:
         row.sent_at = row.sent_at or occurred_at
     if outcome.state == MessageState.DELIVERED:
         row.delivered_at = row.delivered_at or occurred_at
-    state = _state_after(row, outcome)
+    state = _state_after(row, outcome, now)
     if not _may_follow(row, state, outcome.reason):
         return None
     is_worse = row.state == state
     row.state, row.reason, row.detail = state, outcome.reason, outcome.detail[:500]
     row.due_at = now + _wait(row, outcome) if state == MessageState.QUEUED else None
+    if state == MessageState.QUEUED and outcome.reason in _NO_TRY:
+        row.attempts -= 1
     row.owner, row.settled_at = "", now
     return _Step(row, state, outcome.reason, occurred_at, is_worse)
 
 
-def _state_after(row: _Row, outcome: Settlement) -> str:
-    """A message that may be tried again is queued again, unless it had tries enough."""
-    tries_left = row.attempts < MAX_ATTEMPTS and row.source_kind not in PLANNED_ABOVE
+def _state_after(row: _Row, outcome: Settlement, now: datetime) -> str:
+    """A message that may be tried again is queued again, unless it had tries or time enough."""
+    no_try = outcome.reason in _NO_TRY
+    left = now - row.created_at < _PATIENCE if no_try else row.attempts < MAX_ATTEMPTS
+    tries_left = left and row.source_kind not in PLANNED_ABOVE
     put_off = outcome.state == MessageState.FAILED and outcome.reason in _RETRYABLE
     if _is_second_try(row) and outcome.state == MessageState.FAILED:
         # That this try failed does not say that the first one, which was in doubt, has.

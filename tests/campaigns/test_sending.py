@@ -331,6 +331,19 @@ def test_an_unreachable_provider_wears_out_no_delivery(now: datetime) -> None:
     assert staging.states(campaign=campaign) == [("planned", "")]
 
 
+def test_a_provider_that_asks_for_pauses_wears_out_no_delivery(now: datetime) -> None:
+    campaign = staging.running(customers=[making.subscriber(now=now)], now=now)
+
+    for minute in range(5):
+        answering(reason="rate_limited", retry_after=30.0)
+        moment = now + timedelta(minutes=minute)
+        staging.send(campaign=campaign, now=moment)
+        assert sending.replan_unsent(now=moment + timedelta(seconds=31)) == 1
+
+    assert staging.states(campaign=campaign) == [("planned", "")]
+    assert Delivery.objects.get().strikes == 0
+
+
 def test_a_campaign_rests_while_its_provider_is_away(campaign: Campaign, now: datetime) -> None:
     answering(reason="unreachable")
     staging.send(campaign=campaign, now=now)

@@ -92,7 +92,39 @@ def test_what_was_put_off_waits_for_its_time(
     assert run(now + timedelta(seconds=10)) == 0
     assert run(now + timedelta(seconds=31)) == 1
     message = Message.objects.get()
-    assert (message.state, message.attempts) == ("sent", 2)
+    assert (message.state, message.attempts) == ("sent", 1)
+
+
+@pytest.mark.parametrize("reason", ["unreachable", "unauthorized", "rate_limited"])
+def test_what_its_account_is_to_blame_for_wears_out_no_message_for_three_days(
+    ada: Customer, now: datetime, provider: MemoryAdapter, reason: str
+) -> None:
+    answer(ada, now)
+    for hour in range(0, 72, 2):
+        provider.script.append(Outcome(0, "failed", reason=reason, retry_after=60.0))
+        run(now + timedelta(hours=hour))
+
+    message = Message.objects.get()
+    assert (message.state, message.attempts) == ("queued", 0)
+
+    provider.script.append(Outcome(0, "failed", reason=reason, retry_after=60.0))
+    run(now + timedelta(hours=73))
+
+    assert Message.objects.get().state == "failed"
+
+
+def test_a_message_that_waited_for_its_account_has_all_its_tries_left(
+    ada: Customer, now: datetime, provider: MemoryAdapter
+) -> None:
+    answer(ada, now)
+    for hour in range(12):
+        provider.script.append(Outcome(0, "failed", reason="unreachable", retry_after=60.0))
+        run(now + timedelta(hours=hour))
+    provider.script.append(Outcome(0, "failed", reason="deferred", retry_after=60.0))
+    run(now + timedelta(hours=13))
+    run(now + timedelta(hours=14))
+
+    assert Message.objects.get().state == "sent"
 
 
 def test_after_tries_enough_a_message_has_failed(
