@@ -16,7 +16,7 @@ from campaigns.choices import CampaignState, DeliveryState
 from campaigns.models import Campaign, Delivery, Step
 from crm import accounts, live, messages, pacing
 from crm import breakers as account_breakers
-from crm.choices import Lane
+from crm.choices import Lane, MessageState
 from crm.tasks import mail_notices, ring, send_queued_messages
 
 # Short, so that other tasks get their turn between two slices of a long campaign.
@@ -131,7 +131,11 @@ def _send(campaign_id: int, grant: pacing.Grant) -> sending.BatchResult:
     result = sending.send_batch(
         campaign_id=campaign_id, owner=messages.owner(), now=timezone.now(), size=grant.count
     )
-    pacing.give_back(grant=grant, unused=grant.count - sum(result.outcomes.values()))
+    pacing.give_back(
+        grant=grant,
+        unused=grant.count - sum(result.outcomes.values()),
+        failed=result.outcomes.get(MessageState.FAILED, 0),
+    )
     if result.held > result.claimed / 2:
         time.sleep(HELD_SECONDS)
     return result

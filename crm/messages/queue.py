@@ -95,7 +95,10 @@ def send_queued(*, owner: str, now: datetime) -> int:
         _mark_refused(refused, owner, now)
     for grant, count in _unused(taken, drafts):
         pacing.give_back(grant=grant, unused=count)
-    send_many(drafts=drafts, now=now, stop=Watch(drafts, now=now))
+    sent = send_many(drafts=drafts, now=now, stop=Watch(drafts, now=now))
+    failed = {one.message_id for one in sent.outcomes if one.state == MessageState.FAILED}
+    for grant, ids in taken:
+        pacing.give_back(grant=grant, failed=len(failed & ids))
     return len(claimed)
 
 

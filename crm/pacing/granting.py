@@ -52,11 +52,11 @@ def grant(*, kept: Kept, wanted: int, lane: str, now: datetime) -> Grant:
     return Grant(allowed, wait if allowed else NEXT_LOOK, asked, day)
 
 
-def give_back(*, grant: Grant, unused: int) -> None:
-    """Return what was granted and did not go."""
+def give_back(*, grant: Grant, unused: int = 0, failed: int = 0) -> None:
+    """Return what was granted and not used; what failed was a try, and none of the day's mails."""
     buckets.put_back(grant.taken_from, unused)
     if grant.day:
-        warming.put_back(day=grant.day, count=unused)
+        warming.put_back(day=grant.day, count=unused + failed)
 
 
 def admit(*, kept: Kept, recipients: Sequence[str], lane: str) -> list[float]:

@@ -214,6 +214,27 @@ def test_a_campaign_that_does_too_badly_is_paused_by_the_beat(
     assert rung == [("mail_notices", ())]
 
 
+def test_what_failed_takes_nothing_of_a_new_domain_s_day(now: datetime, settings: Any) -> None:
+    settings.EMAIL_FROM = "Shop <shop@shop.example>"
+    at = timezone.now()
+    SendingDomain.objects.create(
+        domain="shop.example", warm_up_from_date=at.date(), warm_up_plan=[5]
+    )
+    account(now, "first")
+    account(now, "second")
+    campaign = launched(now, people=25)
+    tasks.advance_campaigns()
+    first = registry.adapter_for(accounts.for_channel(channel="email"))
+    assert isinstance(first, MemoryAdapter)
+    first.script.extend([Outcome(0, "failed", reason="unreachable")] * 5)
+
+    tasks.send_campaign(campaign.pk)
+    tasks.advance_campaigns()
+    tasks.send_campaign(campaign.pk)
+
+    assert Message.objects.filter(state="sent").count() == 5
+
+
 def test_what_is_held_goes_within_the_slice(now: datetime, settings: Any) -> None:
     settings.EMAIL_FROM = "Shop <shop@shop.example>"
     SendingDomain.objects.create(domain="shop.example", recipient_limits={"gmail.com": 40})

@@ -5,12 +5,20 @@ from typing import Any
 
 import pytest
 
-from crm import accounts, consent, messages
+from crm import accounts, consent, messages, pacing
+from crm.channels import registry
 from crm.channels.base import Outcome
 from crm.channels.memory import MemoryAdapter
 from crm.consent import NewSuppression
 from crm.messages import NewMessage
-from crm.models import AccountStanding, Conversation, Customer, Message, TemplateVersion
+from crm.models import (
+    AccountStanding,
+    Conversation,
+    Customer,
+    Message,
+    SendingDomain,
+    TemplateVersion,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -207,6 +215,30 @@ def test_what_may_not_leave_yet_waits_with_its_try_not_counted(
     waiting = Message.objects.filter(state="queued")
     assert taken == [2, 0, 0], "one, and one in advance of what can wait"
     assert list(waiting.values_list("attempts", flat=True)) == [0]
+
+
+def test_what_failed_takes_nothing_of_a_new_domain_s_day(
+    ada: Customer, now: datetime, settings: Any
+) -> None:
+    settings.EMAIL_URL, settings.EMAIL_FROM = "memory://", "Shop <shop@shop.example>"
+    SendingDomain.objects.create(
+        domain="shop.example", warm_up_from_date=now.date(), warm_up_plan=[5]
+    )
+    account = accounts.in_order(channel="email")[0]
+    adapter = registry.adapter_for(account.account)
+    assert isinstance(adapter, MemoryAdapter)
+    adapter.script.append(Outcome(0, "failed", reason="unreachable", retry_after=60.0))
+    answer(ada, now)
+    answer(ada, now)
+    run(now)
+
+    grant = pacing.grant(kept=account, wanted=10, lane="bulk", now=now)
+
+    assert list(Message.objects.values_list("state", flat=True).order_by("pk")) == [
+        "queued",
+        "sent",
+    ]
+    assert grant.count == 4
 
 
 def test_a_message_goes_by_the_account_that_is_well(ada: Customer, now: datetime) -> None:
