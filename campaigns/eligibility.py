@@ -1,6 +1,7 @@
 """May this step write to these customers now: the gate of crm, then the frequency cap."""
 
 import hashlib
+import time
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -59,6 +60,35 @@ def decide_many(
             reason = capped.get(customer_id)
         verdicts[customer_id] = Verdict(answer.address, reason)
     return verdicts
+
+
+# Two campaigns that decide at once would not see each other's messages; batches of one campaign
+# have nobody in common.
+_OTHERS = """
+SELECT EXISTS (SELECT FROM campaigns_campaign
+                WHERE state = 'running' AND id <> %s AND purpose = ANY(%s))
+"""
+_TURN = "SELECT pg_try_advisory_xact_lock{how}(hashtextextended('frequency', 0))"
+# A turn takes a moment; who is frozen in its own holds nobody up for longer.
+_TURN_SECONDS = 5.0
+_ASK_EVERY = 0.02
+
+
+def take_turn(*, campaign_id: int, purpose: str) -> None:
+    """Let campaigns that count for the cap decide one after the other, until the transaction ends.
+
+    Batches of one campaign share the turn while no other campaign runs.
+    """
+    if not is_capped(purpose=purpose):
+        return
+    until = time.monotonic() + _TURN_SECONDS
+    with connection.cursor() as cursor:
+        cursor.execute(_OTHERS, [campaign_id, _COUNTED_PURPOSES])
+        turn = _TURN.format(how="" if cursor.fetchone()[0] else "_shared")
+        cursor.execute(turn)
+        while not cursor.fetchone()[0] and time.monotonic() < until:
+            time.sleep(_ASK_EVERY)
+            cursor.execute(turn)
 
 
 def is_capped(*, purpose: str) -> bool:

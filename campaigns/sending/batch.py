@@ -162,8 +162,9 @@ def _write(
     """Decide under the locks, and write what will be handed over as `sending`.
 
     Locks the campaign for sharing, so that a pause or cancel comes wholly before or wholly after,
-    then the claim, which ends here, then those who are written to, then the deliveries. Returns
-    what the caller must now hand over, and how many wait in the plan for a limit.
+    then the claim, which ends here, then the turn of campaigns that count for the cap, then those
+    who are written to, then the deliveries. Returns what the caller must now hand over, and how
+    many wait in the plan for a limit.
     """
     with messages.writing_as(owner=owner):
         is_running = _is_running(step.campaign_id)
@@ -171,6 +172,7 @@ def _write(
         kept = holding.account(step=step, now=now)
         if not is_running or not is_ours or kept is None:
             return [], 0
+        eligibility.take_turn(campaign_id=step.campaign_id, purpose=step.campaign.purpose)
         asked = [each.customer_id for each in claim.deliveries]
         verdicts = eligibility.decide_many(step=step, customer_ids=asked, now=now)
         until = holding.until(step=step, kept=kept, wanted=_wanted(letters, verdicts), now=now)
