@@ -33,7 +33,6 @@ from crm.rendering import (
 # The statements of a batch cost the same however many it has.
 BATCH_SIZE = 2_000
 
-_GONE = Verdict("", Reason.NO_ADDRESS)
 _People = Mapping[int, dict[str, Any]]
 
 
@@ -175,9 +174,11 @@ def _write(
         eligibility.take_turn(campaign_id=step.campaign_id, purpose=step.campaign.purpose)
         asked = [each.customer_id for each in claim.deliveries]
         verdicts = eligibility.decide_many(step=step, customer_ids=asked, now=now)
-        until = holding.until(step=step, kept=kept, wanted=_wanted(letters, verdicts), now=now)
+        # Who was merged meanwhile has their delivery in the plan still, under another number.
+        here = [each for each in letters if each.planned.customer_id in verdicts]
+        until = holding.until(step=step, kept=kept, wanted=_wanted(here, verdicts), now=now)
         claiming.hold(until=until)
-        free = [each for each in letters if each.planned.delivery_id not in until]
+        free = [each for each in here if each.planned.delivery_id not in until]
         written = decided.record(decisions=[_decide(each, verdicts) for each in free], now=now)
         keep = messages.keeper(paths=_compiled(step).reads)
         drafts = [
@@ -192,7 +193,7 @@ def _write(
 def _decide(letter: _Letter, verdicts: Mapping[int, Verdict]) -> Decision:
     """Who may not be written to is skipped, whatever else; what cannot be rendered has failed."""
     delivery_id = letter.planned.delivery_id
-    verdict = verdicts.get(letter.planned.customer_id, _GONE)
+    verdict = verdicts[letter.planned.customer_id]
     if verdict.reason is not None:
         return Decision(delivery_id, DeliveryState.SKIPPED, verdict.reason)
     if letter.said is None and not letter.detail:
@@ -206,7 +207,7 @@ def _wanted(letters: Sequence[_Letter], verdicts: Mapping[int, Verdict]) -> dict
     """Where each delivery that may go would go."""
     found = {}
     for letter in letters:
-        verdict = verdicts.get(letter.planned.customer_id, _GONE)
+        verdict = verdicts[letter.planned.customer_id]
         if letter.said is not None and verdict.reason is None:
             found[letter.planned.delivery_id] = verdict.address
     return found

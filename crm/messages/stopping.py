@@ -7,7 +7,7 @@ little: the database is asked a few times a second, however many messages begin.
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ from django.db import Error as DatabaseError
 from crm import consent
 from crm.choices import FailureReason, Refusal
 from crm.messages.drafts import Draft
-from crm.models import TemplateVersion
+from crm.models import Message, TemplateVersion
 
 LOOK_EVERY = 0.25
 
@@ -95,21 +95,37 @@ class Watch:
         now = self._now + timedelta(seconds=time.monotonic() - self._began)
         self._unasked = begun
         waiting = [draft for draft in self._drafts if draft.message_id not in begun]
+        gone = self._judge(waiting, {one.message_id: one.customer_id for one in waiting}, now)
+        if gone:
+            # Who was merged is somebody else by now; of who was erased there is no message either.
+            rows = Message.objects.filter(pk__in=[draft.message_id for draft in gone])
+            gone = self._judge(gone, dict(rows.values_list("pk", "customer_id")), now)
+        for draft in gone:
+            self._stopped[draft.message_id] = _not_allowed(Refusal.NO_ADDRESS)
+
+    def _judge(
+        self, waiting: Sequence[Draft], whose: Mapping[int, int], now: datetime
+    ) -> list[Draft]:
+        """Stop what is not allowed any more; gives what belongs to nobody who is there."""
+        gone = []
         kinds = {(draft.channel, draft.purpose) for draft in waiting}
         for channel, purpose in kinds:
             asked = [one for one in waiting if (one.channel, one.purpose) == (channel, purpose)]
+            ids = {whose[one.message_id] for one in asked if one.message_id in whose}
             verdicts = consent.check_many(
-                customer_ids=[draft.customer_id for draft in asked],
-                channel=channel,
-                purpose=purpose,
-                now=now,
+                customer_ids=ids, channel=channel, purpose=purpose, now=now
             )
             for draft in asked:
-                verdict = verdicts.get(draft.customer_id)
-                if verdict is None or not verdict.is_allowed:
-                    refusal = (verdict and verdict.refusal) or Refusal.NO_ADDRESS
-                    not_allowed = Stopped(FailureReason.NOT_ALLOWED, refusal.value)
-                    self._stopped[draft.message_id] = not_allowed
+                verdict = verdicts.get(whose.get(draft.message_id, 0))
+                if verdict is None:
+                    gone.append(draft)
+                elif verdict.refusal is not None:
+                    self._stopped[draft.message_id] = _not_allowed(verdict.refusal)
+        return gone
+
+
+def _not_allowed(refusal: Refusal) -> Stopped:
+    return Stopped(FailureReason.NOT_ALLOWED, refusal.value)
 
 
 @contextmanager

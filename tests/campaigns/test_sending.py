@@ -9,7 +9,7 @@ from pytest_django import Settings
 from campaigns import broadcasts, sending
 from campaigns.models import Campaign, Claim, Delivery
 from campaigns.sending import batch, claims
-from crm import accounts, consent, messages
+from crm import accounts, consent, customers, messages
 from crm.accounts import NewAccount
 from crm.channels.base import Outcome
 from crm.messages import stopping
@@ -147,6 +147,29 @@ def test_who_unsubscribes_while_the_mail_is_rendered_gets_none(
 
     assert people[0].email not in recipients()
     assert staging.states(campaign=campaign)[0] == ("skipped", "unsubscribed")
+
+
+@pytest.mark.parametrize("is_in_it", [False, True])
+def test_who_is_merged_while_the_mail_is_rendered_gets_it_once(
+    now: datetime, monkeypatch: pytest.MonkeyPatch, is_in_it: bool
+) -> None:
+    kept, merged = making.subscriber(now=now), making.subscriber(now=now)
+    campaign = staging.running(customers=[kept, merged] if is_in_it else [merged], now=now)
+
+    def merge() -> None:
+        monkeypatch.undo()
+        customers.merge(
+            kept_id=kept.pk, merged_id=merged.pk, cause="staff", reason="", by=None, now=now
+        )
+
+    interrupting(monkeypatch, merge)
+
+    staging.send(campaign=campaign, now=now)
+    staging.send(campaign=campaign, now=now)
+
+    assert recipients() == [kept.email]
+    assert staging.states(campaign=campaign) == [("handed_over", "")]
+    assert staging.is_even(campaign=campaign)
 
 
 def test_a_worker_that_lost_its_claim_hands_nothing_over(

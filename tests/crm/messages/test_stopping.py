@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from crm import consent, messages
+from crm import consent, customers, messages
 from crm.channels.memory import MemoryAdapter
 from crm.choices import DecisionSource
 from crm.messages import NewMessage, Watch, stopping
@@ -60,6 +60,43 @@ def test_whoever_unsubscribes_during_a_batch_gets_nothing_of_it(
         ("sent", "", ""),
     ]
     assert [one.recipient for one in provider.sent] == [crowd[0].email, crowd[2].email]
+
+
+def test_who_is_merged_during_a_batch_gets_their_mail_and_who_is_erased_none(
+    now: datetime, provider: MemoryAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, merged, erased, refused, kept, opted_out = people(now, 6)
+    drafts = [letter(person) for person in (first, merged, erased, refused)]
+    write(*drafts, now=now)
+    answer = provider._answer
+
+    def change(outgoing: Any) -> Any:
+        if outgoing.message_id == drafts[0].message_id:
+            customers.forget_many(customer_ids=[erased.pk], now=now)
+            consent.withdraw_all(
+                customer_id=opted_out.pk, channel="email", source="staff", proof={}, now=now
+            )
+            for into, one in ((kept, merged), (opted_out, refused)):
+                customers.merge(
+                    kept_id=into.pk,
+                    merged_id=one.pk,
+                    cause="staff",
+                    reason="The same",
+                    by=None,
+                    now=now,
+                )
+        return answer(outgoing)
+
+    monkeypatch.setattr(provider, "_answer", change)
+
+    messages.send_many(drafts=drafts, now=now, stop=Watch(drafts, now=now))
+
+    assert [one.recipient for one in provider.sent] == [first.email, merged.email]
+    assert states() == [
+        ("sent", "", ""),
+        ("sent", "", ""),
+        ("failed", "not_allowed", "unsubscribed"),
+    ]
 
 
 def test_nothing_is_begun_with_a_template_that_was_withdrawn(
