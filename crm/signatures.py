@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from crm import reach
 from crm.channels import mime
@@ -34,15 +33,7 @@ def forget() -> None:
 def of_sender(*, sender: str) -> tuple[Signer, ...]:
     """Who signs mails that come from this address; nobody where its domain has no active key."""
     _read()
-    return _ring.by_domain.get(_domain_of(sender), ()) if _ring.by_domain else ()
-
-
-@lru_cache(maxsize=256)
-def _domain_of(sender: str) -> str:
-    try:
-        return mime.parse_address(sender).in_ascii().address.rpartition("@")[2].lower()
-    except mime.InvalidAddress:
-        return ""
+    return _ring.by_domain.get(mime.domain_of(sender), ()) if _ring.by_domain else ()
 
 
 def _read() -> None:

@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from django.conf import settings
 
+from crm.channels import mime
 from crm.channels.base import Account
 from crm.choices import BreakerState, Channel, Lane
 from crm.models import AccountStanding, ProviderAccount
@@ -135,8 +136,7 @@ def names_of(*, domain: str) -> list[str]:
     _read()
     described = from_settings(channel=Channel.EMAIL)
     every = [*_book.kept, *([described] if described else [])]
-    ending = f"@{domain}"
-    return [one.name for one in every if one.sender.rstrip(">").lower().endswith(ending)]
+    return [one.name for one in every if mime.domain_of(one.sender) == domain]
 
 
 def for_provider(*, provider: str) -> Account | None:

@@ -1,6 +1,7 @@
 """Sending domains: their warm-up plan and their limits by recipient domain."""
 
 import re
+from contextlib import suppress
 from typing import Any
 
 from django import forms
@@ -15,7 +16,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from crm import pacing
+from crm import pacing, reach
 from crm.admin.domain_page import DomainPage
 from crm.models import SendingDomain
 
@@ -56,8 +57,10 @@ class SendingDomainForm(forms.ModelForm):
             self.initial["recipient_limits"] = "\n".join(f"{k} {v:g}" for k, v in limits)
 
     def clean_domain(self) -> str:
-        """The domain in small letters."""
+        """The domain in small letters, as it stands in DNS."""
         domain = str(self.cleaned_data["domain"]).strip().lower()
+        with suppress(UnicodeError):
+            domain = reach.in_ascii(domain)
         if not _DOMAIN.fullmatch(domain):
             raise ValidationError(gettext("This is no domain."))
         return domain
@@ -78,7 +81,7 @@ class SendingDomainForm(forms.ModelForm):
             if not words:
                 continue
             try:
-                domain, rate = words[0], float(words[1])
+                domain, rate = reach.in_ascii(words[0]), float(words[1])
             except (IndexError, ValueError):
                 domain, rate = "", 0.0
             if not (_DOMAIN.fullmatch(domain) and 0 < rate < 1e6):

@@ -95,6 +95,15 @@ def parse_recipient(text: str) -> Address:
     return parse_address(text)
 
 
+@lru_cache(maxsize=512)
+def domain_of(sender: str) -> str:
+    """The domain that mails of a sender come from, as it stands in DNS; empty if there is none."""
+    try:
+        return parse_address(sender).in_ascii().address.rpartition("@")[2].lower()
+    except InvalidAddress:
+        return ""
+
+
 def clean(text: str) -> str:
     """A text on one line, without anything that could end or disguise a header."""
     safe = text.encode("utf-8", "replace").decode("utf-8")

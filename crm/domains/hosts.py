@@ -62,7 +62,7 @@ def servers(*, sender: str) -> list[str]:
     """The mail servers that we hand mails of a domain to."""
     found = []
     for kept in accounts.in_order(channel=Channel.EMAIL):
-        if kept.account.provider == _SERVER and domain_of(sender=kept.sender) == sender:
+        if kept.account.provider == _SERVER and mime.domain_of(kept.sender) == sender:
             found.append(urlsplit(kept.account.url).hostname or "")
     return [host for host in found if host]
 
@@ -72,17 +72,9 @@ def providers(*, sender: str) -> list[str]:
     found = set()
     for kept in accounts.in_order(channel=Channel.EMAIL):
         provider = kept.account.provider
-        if provider not in {_SERVER, _FAKE} and domain_of(sender=kept.sender) == sender:
+        if provider not in {_SERVER, _FAKE} and mime.domain_of(kept.sender) == sender:
             found.add(accounts.label_of(provider=provider))
     return sorted(found)
-
-
-def domain_of(*, sender: str) -> str:
-    """The domain of an address, as it stands in DNS."""
-    try:
-        return mime.parse_address(sender).in_ascii().address.rpartition("@")[2].lower()
-    except mime.InvalidAddress:
-        return ""
 
 
 def is_local(*, host: str) -> bool:

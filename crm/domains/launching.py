@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from crm import signatures
+from crm.channels import mime
 from crm.dns import dmarc
 from crm.domains import findings, hosts
 from crm.domains.findings import Light
@@ -25,7 +26,7 @@ def doubts_about(*, sender: str) -> list[Doubt]:
 
     The built-in catcher and other servers on this machine are no way into the world.
     """
-    domain = hosts.domain_of(sender=sender)
+    domain = mime.domain_of(sender)
     if not any(not hosts.is_local(host=host) for host in hosts.servers(sender=domain)):
         return []
     envelope = signatures.ascii_of(domain=settings.EMAIL_BOUNCE_DOMAIN)

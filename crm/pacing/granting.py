@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import chain, repeat
 
 from crm.accounts import Kept
-from crm.channels.mime import InvalidAddress, parse_address
+from crm.channels import mime
 from crm.choices import BreakerState, Channel, Lane
 from crm.pacing import buckets, warming
 from crm.pacing.buckets import Bucket
@@ -37,7 +37,7 @@ def grant(*, kept: Kept, wanted: int, lane: str, now: datetime) -> Grant:
     if kept.breaker == BreakerState.HALF_OPEN:
         wanted = min(wanted, TRIAL)
     urgent = lane == Lane.URGENT
-    row = warming.row_of(domain=domain_of(sender=kept.sender)) if _is_mail(kept) else None
+    row = warming.row_of(domain=mime.domain_of(kept.sender)) if _is_mail(kept) else None
     named = [("account:" + kept.name, kept.per_second, kept.burst)]
     named += [("domain:" + row.domain, row.per_second, None)] if row else []
     asked = tuple(
@@ -65,11 +65,11 @@ def admit(*, kept: Kept, recipients: Sequence[str], lane: str) -> list[float]:
     Nought may be written to now. The others come again at the rate of the limit, so that nobody
     else waits behind them; where the domain has no limit all may go.
     """
-    row = warming.row_of(domain=domain_of(sender=kept.sender)) if _is_mail(kept) else None
+    row = warming.row_of(domain=mime.domain_of(kept.sender)) if _is_mail(kept) else None
     if row is None or not row.recipient_limits:
         return [0.0] * len(recipients)
     limits = {str(name).lower(): float(rate) for name, rate in row.recipient_limits.items()}
-    domains = [address.rpartition("@")[2].lower() for address in recipients]
+    domains = [_domain(address) for address in recipients]
     waits: dict[str, Iterator[float]] = {}
     for domain, wanted in Counter(name for name in domains if name in limits).items():
         name = f"recipients:{row.domain}:{domain}"
@@ -80,12 +80,11 @@ def admit(*, kept: Kept, recipients: Sequence[str], lane: str) -> list[float]:
     return [next(waits[domain]) if domain in waits else 0.0 for domain in domains]
 
 
-def domain_of(*, sender: str) -> str:
-    """The domain that a mail of this sender comes from."""
-    try:
-        return parse_address(sender).address.rpartition("@")[2].lower()
-    except InvalidAddress:
-        return ""
+def _domain(recipient: str) -> str:
+    """The domain of an address as limits name it; most are ASCII, and need no closer look."""
+    if not recipient.isascii():
+        return mime.domain_of(f"anybody@{recipient.rpartition('@')[2]}")
+    return recipient.rpartition("@")[2].lower()
 
 
 def _is_mail(kept: Kept) -> bool:

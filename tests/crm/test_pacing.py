@@ -214,6 +214,27 @@ def test_while_valkey_is_away_each_process_keeps_a_share(
 
 
 @pytest.mark.django_db
+def test_domains_beyond_ascii_have_their_warm_up_and_their_limits(
+    now: datetime, settings: Any, ada: Customer
+) -> None:
+    SendingDomain.objects.create(
+        domain="xn--bcher-kva.example",
+        warm_up_from_date=now.date(),
+        warm_up_plan=[5],
+        recipient_limits={"xn--mller-kva.example": 4},
+    )
+    settings.EMAIL_URL, settings.EMAIL_FROM = "memory://", "Bücher <shop@bücher.example>"
+    kept = replace(an_account(), sender=settings.EMAIL_FROM)
+    say(ada, now)
+    to = ["jö@müller.example", "jo@müller.example", "jo@other.example"]
+
+    waits = pacing.admit(kept=kept, recipients=to, lane=Lane.BULK)
+
+    assert take(kept, 10, now).count == 4
+    assert [wait > 0 for wait in waits] == [False, True, False]
+
+
+@pytest.mark.django_db
 def test_accounts_of_a_domain_are_known_by_their_sender(settings: Any) -> None:
     settings.EMAIL_URL, settings.EMAIL_FROM = "memory://", SENDER
 

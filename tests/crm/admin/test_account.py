@@ -204,6 +204,16 @@ def test_a_domain_is_kept_with_its_plan_and_limits(admin: Client) -> None:
     assert b"gmail.com 20" in admin.get(f"/admin/crm/sendingdomain/{row.pk}/change/").content
 
 
+def test_a_domain_in_its_own_letters_is_kept_as_it_stands_in_dns(admin: Client) -> None:
+    facts = {"domain": "Bücher.Example", "warm_up_plan": "", "recipient_limits": "straße.example 5"}
+
+    admin.post("/admin/crm/sendingdomain/add/", facts)
+
+    row = SendingDomain.objects.get()
+    assert row.domain == "xn--bcher-kva.example"
+    assert row.recipient_limits == {"xn--strae-oqa.example": 5.0}
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"domain": "shop"}, {"warm_up_plan": "many"}, {"recipient_limits": "gmail.com"}],
