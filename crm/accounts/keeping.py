@@ -19,22 +19,8 @@ from crm.models import AccountStanding, ProviderAccount
 
 # The fake of tests and rehearsals: nobody is to choose it.
 _FAKE = "memory"
-# What an account of an adapter that declares nothing has to tell.
-_PLAIN = (
-    Field(
-        "url",
-        gettext_noop("Address"),
-        gettext_noop("Where the provider is reached, such as smtp+tls://user:password@host:587"),
-    ),
-    Field("api_key", gettext_noop("API key"), is_secret=True, is_needed=False),
-    Field(
-        "callback_secret",
-        gettext_noop("Secret of callbacks"),
-        gettext_noop("Empty: as the settings say."),
-        is_secret=True,
-        is_needed=False,
-    ),
-)
+# What an account of the fake has to tell.
+_PLAIN = (Field("url", gettext_noop("Address")),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +134,14 @@ def move(*, account_id: int, places: int) -> None:
 def _check_place(wanted: NewAccount) -> None:
     """Name servers may take their time: they are asked before anything is locked."""
     places.check_url(url=str(wanted.told.get("url", "")).strip())
+    place_of = getattr(registry.adapter_class(wanted.provider), "place_of", None)
+    if place_of is None:
+        return
+    try:
+        host, port = place_of(wanted.told)
+    except ValueError as error:
+        raise ValidationError(str(error)) from error
+    places.check_host(host=host, port=port)
 
 
 def _write(row: ProviderAccount, wanted: NewAccount) -> ProviderAccount:

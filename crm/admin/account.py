@@ -74,8 +74,11 @@ class ProviderAccountAdmin(ModelAdmin):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        if request.GET.get("provider") in PROVIDERS:
-            return super().add_view(request, form_url, extra_context)
+        provider = request.GET.get("provider", "")
+        if provider in PROVIDERS:
+            label = accounts.label_of(provider=provider)
+            titled = {"title": gettext("New account: %(provider)s") % {"provider": label}}
+            return super().add_view(request, form_url, {**(extra_context or {}), **titled})
         if not self.has_add_permission(request):
             raise PermissionDenied
         context = {
@@ -103,14 +106,18 @@ class ProviderAccountAdmin(ModelAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         titles, provider = account_form.TITLES, _provider(request, obj)
-        told = account_form.told_names(provider)
         limits = ("lane", "per_second", "burst")
         names = account_form.own_names(provider, obj)
         own = tuple(name for name in names if name not in limits)
-        parts = [(titles["who"], {"fields": own}), (titles["limits"], {"fields": limits})]
+        who = accounts.label_of(provider=provider)
+        parts = [(who, {"fields": own}), (titles["limits"], {"fields": limits})]
         # What an adapter asks for is a field of the form only, and shown to who may change it.
         if obj is None or self.has_change_permission(request, obj):
+            told = account_form.told_names(provider, is_rare=False)
             parts.insert(1, (titles["access"], {"fields": told}))
+            rare = account_form.told_names(provider, is_rare=True)
+            folded = (titles["rare"], {"fields": rare, "classes": ("collapse",)})
+            parts += [folded] if rare else []
         return parts
 
     def save_model(

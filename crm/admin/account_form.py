@@ -17,10 +17,26 @@ from unfold.widgets import (
 from crm import accounts
 from crm.channels.base import Field
 from crm.choices import Channel
+from crm.mail_choices import MailSecurity
 from crm.models import ProviderAccount
 
 _TOLD = "told_"
-_SAID = {"yes": gettext_lazy("yes"), "no": gettext_lazy("no")}
+# Choices that are words of ours; whatever else there is to choose is a name and shown as it is.
+_SAID = {
+    "yes": gettext_lazy("yes"),
+    "no": gettext_lazy("no"),
+    **dict(MailSecurity.choices),
+    "auto": gettext_lazy("By itself"),
+    "plain": "PLAIN",
+    "login": "LOGIN",
+    "cram-md5": "CRAM-MD5",
+    "xoauth2": "XOAUTH2",
+    "oauthbearer": "OAUTHBEARER",
+    "failures": gettext_lazy("Bounces"),
+    "delays": gettext_lazy("Bounces and delays"),
+    "everything": gettext_lazy("Bounces, delays and arrivals"),
+    "unasked": gettext_lazy("Whatever it reports unasked"),
+}
 OWN = ("name", "channel", "sender", "lane", "per_second", "burst")
 
 
@@ -77,9 +93,10 @@ def own_names(provider: str, row: ProviderAccount | None) -> tuple[str, ...]:
     return tuple(name for name in OWN if name not in left_out)
 
 
-def told_names(provider: str) -> tuple[str, ...]:
-    """The names of the fields that a provider adds."""
-    return tuple(_TOLD + one.name for one in accounts.fields_of(provider=provider))
+def told_names(provider: str, *, is_rare: bool) -> tuple[str, ...]:
+    """The names of the fields that a provider adds: what every account tells, or what few do."""
+    fields = accounts.fields_of(provider=provider)
+    return tuple(_TOLD + one.name for one in fields if one.is_rare == is_rare)
 
 
 def _field(asked: Field, row: ProviderAccount | None) -> forms.Field:
@@ -144,7 +161,7 @@ def channels() -> Iterator[dict[str, Any]]:
 
 
 TITLES = {
-    "who": gettext_lazy("Who carries it"),
     "access": gettext_lazy("Access"),
+    "rare": gettext_lazy("What few accounts need"),
     "limits": gettext_lazy("Limits"),
 }

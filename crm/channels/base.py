@@ -72,6 +72,8 @@ class Field:
     choices: tuple[str, ...] = ()
     # Of several lines.
     is_long: bool = False
+    # What few accounts have to tell: it is asked for apart from the rest.
+    is_rare: bool = False
 
 
 @dataclass(frozen=True, slots=True)

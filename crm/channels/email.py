@@ -13,13 +13,16 @@ from crm.channels.base import (
     Account,
     CallbackNews,
     CallbackRequest,
+    Field,
     Inbound,
     Journal,
     Outcome,
     Outgoing,
 )
 from crm.channels.smtp_pump import KeptWires, Pump
-from crm.channels.smtp_wire import Server, SmtpRefused, Wire
+from crm.channels.smtp_reply import SmtpRefused
+from crm.channels.smtp_server import FIELDS, Server, place_of
+from crm.channels.smtp_wire import Wire
 
 WORDS = {"delivered": DELIVERED, "bounced": BOUNCED, "complained": COMPLAINED}
 
@@ -31,10 +34,12 @@ class EmailAdapter:
     label: ClassVar[str] = "SMTP"
     unasked: ClassVar[str] = _("A mail server has no list of what it has taken.")
     takes_bytes: ClassVar[bool] = True
+    fields: ClassVar[tuple[Field, ...]] = FIELDS
+    place_of = staticmethod(place_of)
 
     def __init__(self, account: Account) -> None:
         self.account = account
-        self._server = Server.from_url(account.url, guarded_but=account.guarded_but)
+        self._server = Server.of(account)
         self._kept = KeptWires()
 
     def send_many(self, batch: Sequence[Outgoing], *, journal: Journal) -> Iterator[Outcome]:

@@ -27,7 +27,9 @@ from crm.channels.base import (
     Outcome,
     Outgoing,
 )
-from crm.channels.smtp_wire import Reply, Server, SignInRefused, SmtpRefused, Wire
+from crm.channels.smtp_reply import Reply, SignInRefused, SmtpRefused
+from crm.channels.smtp_server import Server
+from crm.channels.smtp_wire import Wire
 
 _RETRY_AFTER = {DEFERRED: 300.0, UNREACHABLE: 60.0}
 _TRIES = 2
@@ -39,6 +41,8 @@ _TOO_LARGE = 552
 # By these codes there is nobody (RFC 3463), whenever they are given: LMTP answers after DATA.
 _NOBODY = re.compile(r"5\.1\.10?(?!\d)")
 _SIGN_IN_CODES = frozenset({530, 534, 535, 538})
+_LONGEST_ENVELOPE_ID = 100
+_NO_XTEXT = re.compile(rb"[^!-*,-<>-~]")
 
 
 @dataclass(slots=True)
@@ -316,12 +320,29 @@ def _prepare(job: _Job, wire: Wire) -> None:
     mail = mail_of(outgoing, sender, recipient, eight_bit=eight_bit)
     if wire.offers("SIZE"):
         options += b" SIZE=%d" % len(mail)
+    notices = b""
+    if wire.notices:
+        options += b" RET=HDRS" + _envelope_id(outgoing.key)
+        notices = b" NOTIFY=%b" % wire.notices
+        if recipient.is_ascii:
+            notices += b" ORCPT=rfc822;" + _xtext(recipient.address)
     job.mail = mail if mail.endswith(b"\r\n") else mail + b"\r\n"
     job.envelope = (
         b"MAIL FROM:<%b>%b\r\n" % (bounce.address.encode(), options),
-        b"RCPT TO:<%b>\r\n" % recipient.address.encode(),
+        b"RCPT TO:<%b>%b\r\n" % (recipient.address.encode(), notices),
         b"DATA\r\n",
     )
+
+
+def _envelope_id(key: str) -> bytes:
+    """What a notice calls the mail by (RFC 3461, 4.4), where that is not too long."""
+    name = _xtext(key)
+    return b" ENVID=" + name if len(name) <= _LONGEST_ENVELOPE_ID else b""
+
+
+def _xtext(words: str) -> bytes:
+    """Words as the options of an envelope write them (RFC 3461, 4)."""
+    return _NO_XTEXT.sub(lambda found: b"+%02X" % found[0][0], words.encode())
 
 
 def mail_of(

@@ -1,118 +1,32 @@
 """One kept SMTP connection: greeting, TLS, sign-in, pipelined writes and replies, nothing else."""
 
-import base64
-import hmac
-import math
 import socket
 import ssl
 import struct
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from crm import reach
 from crm.channels.base import legible
+from crm.channels.smtp_reply import Reply, SmtpRefused
+from crm.channels.smtp_server import Server
+from crm.channels.smtp_sign_in import sign_in
 
 _MAX_REPLY = 64_000
 _TOO_SLOW = "The server did not answer in time."
 # What the codes of a server that agrees begin with.
 _CONSENT = frozenset({b"2", b"3"})
-_TLS_MODES = frozenset({"none", "starttls", "implicit"})
-# What each scheme means unless `tls=` says otherwise, and the port it goes to.
-_SCHEMES = {"smtp": ("none", 25), "smtp+tls": ("starttls", 587), "smtps": ("implicit", 465)}
-# Ways to sign in, the first that is offered is taken; with XOAUTH2 the password is an access token.
-AUTH_WAYS = ("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2")
-_DONE, _GO_ON = 2, 334
 # Servers older than EHLO do not know the word.
 _NO_EHLO = frozenset({500, 502})
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-class SmtpRefused(Exception):  # noqa: N818 - it names what happened
-    """The server answered, but with a refusal."""
-
-    def __init__(self, reply: "Reply") -> None:
-        super().__init__(str(reply))
-        self.reply = reply
-
-
-class SignInRefused(SmtpRefused):
-    """The server does not let us in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One answer of the server."""
-
-    code: int
-    text: str
-
-    @property
-    def is_good(self) -> bool:
-        """Whether the server agreed."""
-        return 200 <= self.code < 400
-
-    def __str__(self) -> str:
-        return f"{self.code} {self.text}"
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Where and how to connect, read from an address such as `smtp+tls://user:password@host`."""
-
-    host: str
-    port: int
-    user: str
-    password: str
-    tls: str
-    connections: int
-    timeout: float
-    hello: str
-    # One of AUTH_WAYS; empty is what the server offers.
-    auth: str = ""
-    # See Account.guarded_but.
-    guarded_but: Collection[str] | None = ()
-
-    @classmethod
-    def from_url(cls, url: str, *, guarded_but: Collection[str] | None = ()) -> "Server":
-        """Read an address such as `smtps://me:secret@mail.example:465?connections=4`."""
-        parts = urlsplit(url)
-        options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-        if parts.scheme not in _SCHEMES or not parts.hostname:
-            known = ", ".join(f"{scheme}://" for scheme in _SCHEMES)
-            raise ValueError(f"An e-mail address of a server begins with one of {known}.")
-        mode, port = _SCHEMES[parts.scheme]
-        if mode == "none" and parts.username and parts.hostname not in _LOOPBACK:
-            # A password is not said on an open line, unless `tls=none` asks for it.
-            mode = "starttls"
-        tls = options.get("tls", mode)
-        if tls not in _TLS_MODES:
-            raise ValueError(f"tls={tls} is not known; one of {', '.join(sorted(_TLS_MODES))}.")
-        auth = options.get("auth", "").upper()
-        if auth not in {"", *AUTH_WAYS}:
-            raise ValueError(f"auth={auth} is not known; one of {', '.join(AUTH_WAYS)}.")
-        hello = options.get("hello") or socket.getfqdn() or "localhost"
-        if not all(letter.isprintable() and letter != " " for letter in hello):
-            raise ValueError("hello is one word, the name of this host.")
-        return cls(
-            host=parts.hostname,
-            port=parts.port or port,
-            user=unquote(parts.username or ""),
-            password=unquote(parts.password or ""),
-            tls=tls,
-            connections=max(1, min(16, int(_number(options, "connections", 2)))),
-            timeout=_number(options, "timeout", 60),
-            hello=hello,
-            auth=auth,
-            guarded_but=guarded_but,
-        )
 
 
 class Wire:
-    """A connection that has said EHLO and signed in; `sent` counts the bytes of the last write."""
+    """A connection that has said EHLO and signed in.
+
+    `sent` counts the bytes of the last write; `notices` is what to ask of it, if it knows of that.
+    """
 
     def __init__(self, server: Server) -> None:
         self.sent = 0
+        self.notices = b""
         self.features: dict[str, str] = {}
         self._buffer = b""
         self._socket: socket.socket = reach.connect(
@@ -192,7 +106,10 @@ class Wire:
             self._lock(server)
             self._greet(server.hello)
         if server.user:
-            self._sign_in(server)
+            is_locked = isinstance(self._socket, ssl.SSLSocket)
+            offered = self.features.get("AUTH", "").split()
+            sign_in(server, offered, is_locked=is_locked, ask=self.ask)
+        self.notices = server.notices if self.offers("DSN") else b""
 
     def _let_the_kernel_wait(self, seconds: float) -> None:
         """End reads and writes after a while without asking first whether they would wait.
@@ -223,30 +140,6 @@ class Wire:
         # Old servers write `AUTH=LOGIN` for `AUTH LOGIN`.
         pairs = (feature.replace("=", " ", 1).partition(" ") for feature in lines[1:])
         self.features = {name.upper(): value for name, _, value in pairs}
-
-    def _sign_in(self, server: Server) -> None:
-        offered = self.features.get("AUTH", "").upper().split()
-        # Where none is offered that we know, PLAIN is refused in the server's own words.
-        way = server.auth or next((one for one in AUTH_WAYS if one in offered), "PLAIN")
-        if way == "LOGIN":
-            said = [_b64(server.user), _b64(server.password)]
-        elif way == "XOAUTH2":
-            # Who is not let in is told why first, and refused when that is acknowledged.
-            way += " " + _b64(f"user={server.user}\1auth=Bearer {server.password}\1\1")
-            said = [""]
-        elif way == "PLAIN":
-            said = [_b64(f"\0{server.user}\0{server.password}")]
-            way += " " + said[0]
-        else:
-            said = []
-        reply = self.ask(f"AUTH {way}")
-        if way == "CRAM-MD5" and reply.code == _GO_ON:
-            said = [_proof(server, reply.text)]
-        for one in said:
-            if reply.code == _GO_ON:
-                reply = self.ask(one)
-        if reply.code // 100 != _DONE:
-            raise SignInRefused(reply)
 
     def _lines(self) -> tuple[int, list[str]]:
         """One reply: its code, and its lines without it."""
@@ -281,28 +174,3 @@ class Wire:
     def _must(reply: Reply) -> None:
         if not reply.is_good:
             raise SmtpRefused(reply)
-
-
-def _number(options: Mapping[str, str], name: str, otherwise: float) -> float:
-    """A number above nought that an address tells."""
-    said = options.get(name, str(otherwise))
-    try:
-        number = float(said)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < math.inf:
-        raise ValueError(f"{name}={said} is not a number above nought.")
-    return number
-
-
-def _proof(server: Server, challenge: str) -> str:
-    """That we know the password, by what the server asks (RFC 2195)."""
-    try:
-        asked = base64.b64decode(challenge, validate=True)
-    except ValueError:
-        raise ConnectionError("What the server asks is not base64.") from None
-    return _b64(f"{server.user} {hmac.digest(server.password.encode(), asked, 'md5').hex()}")
-
-
-def _b64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()

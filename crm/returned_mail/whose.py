@@ -1,4 +1,4 @@
-"""Which message of ours a mail is about: by our signed addresses first, else by its Message-ID."""
+"""Which message of ours a mail is about: by our signed addresses first, else by its own name."""
 
 from collections.abc import Iterable
 
@@ -36,8 +36,9 @@ def left_by(*, report: bounces.Report, recipient: str) -> Message | None:
 
 def _named(report: bounces.Report) -> Message | None:
     mails = Message.objects.filter(channel=Channel.EMAIL, direction=Direction.OUT)
-    # A Message-ID is a key and a domain, or the key itself.
-    keys = [key for id_ in report.message_ids for key in (id_, id_.rpartition("@")[0]) if key]
+    # A Message-ID is a key and a domain, or the key itself, as the name of an envelope is.
+    ids = (*report.message_ids, report.envelope_id)
+    keys = [key for id_ in ids for key in (id_, id_.rpartition("@")[0]) if key]
     found = {message.key: message for message in mails.filter(key__in=keys)}
     return next((found[key] for key in keys if key in found), None)
 

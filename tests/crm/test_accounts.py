@@ -142,20 +142,48 @@ def test_what_a_provider_needs_is_asked_for(now: datetime, asked: type[AskedAdap
 
 
 def test_a_password_in_an_address_is_kept_apart_from_it(now: datetime) -> None:
-    told = {"url": "smtp+tls://ada:s3cret%40x@smtp.example:587"}
-    row = kept(now, provider="email", told=told)
+    told = {"url": "https://ada:s3cret%40x@sms.example/send", "callback_token": "t"}
+    facts = {"channel": "sms", "provider": "http_template"}
+    row = kept(now, **facts, told=told)
 
-    again = {"url": row.url}
-    accounts.change(account_id=row.pk, wanted=NewAccount("first", "email", "email", again))
+    again = {**told, "url": row.url}
+    accounts.change(account_id=row.pk, wanted=NewAccount("first", "sms", "http_template", again))
 
     row.refresh_from_db()
-    assert row.url == "smtp+tls://ada@smtp.example:587"
-    assert accounts.for_channel(channel="email").url == told["url"]
+    assert row.url == "https://ada@sms.example/send"
+    assert accounts.for_channel(channel="sms").url == told["url"]
 
 
-def test_an_address_that_nobody_speaks_is_refused(now: datetime) -> None:
-    with pytest.raises(ValidationError):
-        kept(now, provider="email", told={"url": "gopher://old.example"})
+def test_a_mail_server_is_told_field_by_field(now: datetime) -> None:
+    told = {"host": "smtp.example", "user": "ada", "password": "s3cret"}
+    row = kept(now, provider="email", told=told)
+
+    again = {"host": "smtp.example", "user": "bob", "security": "tls"}
+    accounts.change(account_id=row.pk, wanted=NewAccount("first", "email", "email", again))
+
+    account = accounts.for_channel(channel="email")
+    assert dict(account.options) == again
+    assert account.secret("password") == "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({}, "no name of a server"),
+        ({"host": "smtp://old.example"}, "no name of a server"),
+        ({"host": "smtp.example", "port": "smtp"}, "Port"),
+        ({"host": "smtp.example", "auth": "xoauth2", "user": "ada"}, "Address of tokens"),
+        ({"host": "10.0.0.5"}, "private network"),
+        ({"host": "::ffff:127.0.0.1", "security": "tls"}, "private network"),
+    ],
+)
+def test_a_mail_server_that_cannot_be_meant_is_refused(
+    now: datetime, told: dict[str, str], words: str
+) -> None:
+    with pytest.raises(ValidationError, match=words):
+        kept(now, provider="email", told=told)
+
+    assert not ProviderAccount.objects.exists()
 
 
 def test_a_sender_that_is_no_address_is_refused(now: datetime) -> None:
@@ -290,8 +318,6 @@ def test_an_adapter_is_told_how_many_its_account_takes(now: datetime) -> None:
 @pytest.mark.parametrize(
     ("provider", "url"),
     [
-        ("email", "smtp://10.0.0.5"),
-        ("email", "smtps://user:secret@127.0.0.1"),
         ("sms_http", "http://169.254.169.254/latest/meta-data/"),
         ("sms_http", "https://[::ffff:10.0.0.1]:6379/"),
         ("twilio", "http://0x7f000001:8000"),
@@ -333,7 +359,7 @@ def test_where_the_operator_allows_it_an_account_may_be_inside(
 ) -> None:
     settings.PROVIDER_ALLOWED_HOSTS = ["10.0.0.5:25"]
 
-    row = kept(now, provider="email", told={"url": "smtp://10.0.0.5"})
+    row = kept(now, provider="email", told={"host": "10.0.0.5", "security": "none"})
 
     carried = accounts.named(name=row.name)
     assert carried is not None

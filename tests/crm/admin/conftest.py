@@ -210,7 +210,11 @@ def shop(
     run.rejected_rows.create(line=2, reason="bad_email", heading="E-mail", cells=["ada@"])
     ApiKey.objects.create(name="Shop", key_hash="0" * 64, scopes=["read"], created_at=now)
     ProviderAccount.objects.create(
-        name="relay", channel="email", provider="email", url="smtp://127.0.0.1:25", created_at=now
+        name="relay",
+        channel="email",
+        provider="email",
+        options={"host": "127.0.0.1", "security": "none"},
+        created_at=now,
     )
     SendingDomain.objects.create(domain="shop.example")
     footer = Snippet.objects.create(name="footer", created_at=now)

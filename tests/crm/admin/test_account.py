@@ -26,13 +26,13 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def account(now: datetime) -> ProviderAccount:
-    told = {"url": f"smtp://ada:{PASSWORD}@smtp.example:25"}
+    told = {"host": "smtp.example", "user": "ada", "password": PASSWORD}
     return accounts.keep(new=NewAccount("relay", "email", "email", told), now=now)
 
 
 def typed(**changes: Any) -> dict[str, Any]:
     facts = {"name": "relay", "sender": "", "lane": Lane.ALL, "per_second": "5", "burst": ""}
-    return {**facts, "told_url": "smtp://smtp.example:25", **changes}
+    return {**facts, "told_host": "smtp.example", **changes}
 
 
 def test_an_account_is_made_in_two_steps(admin: Client, rung: list[str]) -> None:
@@ -43,6 +43,7 @@ def test_an_account_is_made_in_two_steps(admin: Client, rung: list[str]) -> None
     row = ProviderAccount.objects.get()
     assert b"?provider=email" in choice.content
     assert form.status_code == 200
+    assert "New account: SMTP" in form.content.decode()
     assert answer.status_code == 302, answer.context["adminform"].form.errors
     assert (row.name, row.channel, row.per_second) == ("relay", "email", 5.0)
     assert rung == ["crm.tasks.look_after_accounts"]
@@ -50,7 +51,13 @@ def test_an_account_is_made_in_two_steps(admin: Client, rung: list[str]) -> None
 
 @pytest.mark.parametrize(
     "changes",
-    [{"name": "two words"}, {"sender": "nobody"}, {"told_url": "gopher://x"}, {"per_second": "-1"}],
+    [
+        {"name": "two words"},
+        {"sender": "nobody"},
+        {"told_host": "gopher://x"},
+        {"told_port": "x"},
+        {"per_second": "-1"},
+    ],
 )
 def test_what_cannot_be_is_said_in_the_form(admin: Client, changes: dict[str, str]) -> None:
     answer = admin.post(LIST + "add/?provider=email", typed(**changes))
@@ -86,12 +93,15 @@ def test_a_name_is_given_once(admin: Client, account: ProviderAccount) -> None:
 def test_a_secret_is_never_shown_again(admin: Client, account: ProviderAccount) -> None:
     shown = admin.get(f"{LIST}{account.pk}/change/").content.decode()
     history = admin.get(f"{LIST}{account.pk}/history/").content.decode()
-    admin.post(f"{LIST}{account.pk}/change/", typed(told_url="smtp://ada@smtp.example:587"))
+    changed = typed(told_host="mail.example", told_user="ada", told_port="2525")
+    admin.post(f"{LIST}{account.pk}/change/", changed)
 
+    carried = accounts.for_channel(channel="email")
     assert PASSWORD not in shown + history
-    assert "ada@smtp.example:25" in shown
+    assert 'value="smtp.example"' in shown
     assert "/callbacks/relay/" in shown
-    assert accounts.for_channel(channel="email").url == f"smtp://ada:{PASSWORD}@smtp.example:587"
+    assert (carried.option("host"), carried.option("port")) == ("mail.example", "2525")
+    assert carried.secret("password") == PASSWORD
 
 
 def test_the_list_shows_the_light(admin: Client, account: ProviderAccount) -> None:

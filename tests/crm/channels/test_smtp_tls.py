@@ -7,7 +7,7 @@ import pytest
 
 from crm.channels.base import Account, Outcome
 from crm.channels.email import EmailAdapter
-from crm.channels.smtp_wire import Server
+from crm.channels.smtp_server import Server
 from tests.contracts import RememberingJournal, outgoing
 from tests.crm.channels.secure_smtp import PASSWORD, USER, Certificate, SecureSmtp, self_signed
 from tests.crm.channels.smtp_server import ScriptedSmtp
