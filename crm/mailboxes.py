@@ -4,8 +4,8 @@ A mail and its number are written down in one transaction; only then it is marke
 deleted. What cannot be read is put aside and stays where it is.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from crm import accounts, postboxes, returned_mail
+from crm.channels import oauth
 from crm.channels.base import legible
 from crm.choices import Health
 from crm.mail_choices import AfterTaking, MailProtocol, ReturnedState
@@ -20,6 +21,8 @@ from crm.models import Mailbox, MailboxUid, ReturnedMail
 from crm.postboxes import Box, BoxError, MailRefused
 from crm.returned_mail import Origin
 
+# What staff tell and is never shown again; what they leave empty stays as it is.
+SECRETS = ("password", "client_secret", "refresh_token")
 LEASE = timedelta(minutes=5)
 # One visit takes so many mails; the next goes on at once.
 MOST = 200
@@ -38,19 +41,20 @@ def check_place(*, mailbox: Mailbox) -> None:
     accounts.check_host(host=mailbox.host, port=_place(mailbox).at_port)
 
 
-def keep(*, mailbox: Mailbox, password: str, now: datetime) -> None:
-    """Write a mailbox down as staff describe it; without a password the old one stays.
+def keep(*, mailbox: Mailbox, secrets: Mapping[str, str], now: datetime) -> None:
+    """Write a mailbox down as staff describe it; a secret that is not told stays.
 
     One that is elsewhere now is read from its beginning: what was taken is known by its content.
     """
     check_place(mailbox=mailbox)
     with transaction.atomic():
-        _keep(mailbox, password, now)
+        _keep(mailbox, secrets, now)
 
 
-def _keep(mailbox: Mailbox, password: str, now: datetime) -> None:
+def _keep(mailbox: Mailbox, secrets: Mapping[str, str], now: datetime) -> None:
     before = Mailbox.objects.select_for_update().filter(pk=mailbox.pk).first()
-    mailbox.password = password or (before.password if before else "")
+    for name in SECRETS:
+        setattr(mailbox, name, secrets.get(name) or (getattr(before, name) if before else ""))
     mailbox.created_at = mailbox.created_at or now
     if before is None or _where(before) != _where(mailbox):
         mailbox.uid_validity, mailbox.last_uid = None, 0
@@ -86,12 +90,14 @@ def read_due(*, owner: str, clock: Clock, open_box: Open = postboxes.open_box) -
     if mailbox is None:
         return 0
     try:
-        box = open_box(_place(mailbox))
+        box = open_box(_with_token(_place(mailbox), mailbox))
         try:
             is_done = _visit(box, mailbox, owner, clock)
         finally:
             box.close()
     except BoxError as error:
+        # If it was the token that is not taken any more, the next visit asks for another.
+        oauth.forget(_grant(mailbox))
         _ail(mailbox, owner, str(error), clock())
     except LeaseLost:
         return 1
@@ -251,6 +257,27 @@ def _key(mailbox: Mailbox, uid: str) -> str:
 
 def _where(mailbox: Mailbox) -> tuple[object, ...]:
     return (mailbox.protocol, mailbox.host, mailbox.port, mailbox.user, mailbox.folder)
+
+
+def _grant(mailbox: Mailbox) -> oauth.Grant:
+    return oauth.Grant(
+        token_url=mailbox.token_url,
+        client_id=mailbox.client_id,
+        client_secret=mailbox.client_secret,
+        refresh_token=mailbox.refresh_token,
+        scope=mailbox.scope,
+        guarded_but=tuple(settings.PROVIDER_ALLOWED_HOSTS),
+    )
+
+
+def _with_token(place: postboxes.Place, mailbox: Mailbox) -> postboxes.Place:
+    """The place with an access token to sign in by, where it takes one."""
+    if not mailbox.token_url:
+        return place
+    try:
+        return replace(place, token=oauth.access_token(_grant(mailbox)))
+    except (oauth.NotGranted, OSError) as error:
+        raise BoxError(str(error)) from error
 
 
 def _place(mailbox: Mailbox) -> postboxes.Place:

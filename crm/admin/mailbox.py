@@ -1,6 +1,6 @@
 """Mailboxes: where bounces, complaints and answers are fetched from, and how reading them goes."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
@@ -23,18 +24,30 @@ from crm.choices import Health
 from crm.mail_choices import AfterTaking, MailProtocol, MailSecurity, ReturnedState
 from crm.models import Mailbox
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 _TONES = {Health.WELL: "good", Health.AILING: "bad"}
 _ON_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-class MailboxForm(forms.ModelForm):
-    """Where a mailbox is; the password is written and never shown."""
-
-    new_password = forms.CharField(
-        label=_("Password"),
+def _secret(label: "StrOrPromise", hint: "StrOrPromise" = "") -> forms.CharField:
+    kept = _("Kept encrypted and never shown. Empty: it stays as it is.")
+    return forms.CharField(
+        label=label,
         required=False,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text=_("Kept encrypted and never shown. Empty: it stays as it is."),
+        help_text=format_lazy("{} {}", hint, kept) if hint else kept,
+    )
+
+
+class MailboxForm(forms.ModelForm):
+    """Where a mailbox is; secrets are written and never shown."""
+
+    new_password = _secret(_("Password"))
+    new_client_secret = _secret(_("Client secret"))
+    new_refresh_token = _secret(
+        _("Refresh token"), _("Never told: the application asks in its own name.")
     )
 
     class Meta:
@@ -51,6 +64,9 @@ class MailboxForm(forms.ModelForm):
             "moved_to",
             "every_seconds",
             "is_active",
+            "token_url",
+            "client_id",
+            "scope",
         )
 
     def clean(self) -> dict[str, Any]:
@@ -63,6 +79,8 @@ class MailboxForm(forms.ModelForm):
             raise ValidationError({"moved_to": _("Say which folder.")})
         if moves and facts.get("moved_to") == facts.get("folder"):
             raise ValidationError({"moved_to": _("Say another folder.")})
+        if facts.get("token_url") and not facts.get("client_id"):
+            raise ValidationError({"client_id": _("Say in whose name tokens are asked for.")})
         is_open = facts.get("security") == MailSecurity.NONE
         if is_open and facts.get("host") not in _ON_THIS_MACHINE:
             raise ValidationError(
@@ -87,14 +105,32 @@ class MailboxAdmin(ModelAdmin):
 
     form = MailboxForm
     list_display = ("name", "where", "light", "read", "aside", "verbs")
-    fields = (
-        "name",
-        ("protocol", "security"),
-        ("host", "port"),
-        ("user", "new_password"),
-        "folder",
-        ("after", "moved_to"),
-        ("every_seconds", "is_active"),
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "name",
+                    ("protocol", "security"),
+                    ("host", "port"),
+                    ("user", "new_password"),
+                    "folder",
+                    ("after", "moved_to"),
+                    ("every_seconds", "is_active"),
+                )
+            },
+        ),
+        (
+            _("Signing in by a token (Google, Microsoft 365)"),
+            {
+                "classes": ("collapse",),
+                "fields": (
+                    "token_url",
+                    ("client_id", "new_client_secret"),
+                    ("scope", "new_refresh_token"),
+                ),
+            },
+        ),
     )
 
     def get_urls(self) -> list[URLPattern]:
@@ -110,8 +146,8 @@ class MailboxAdmin(ModelAdmin):
         return super().get_queryset(request).annotate(put_aside=aside)
 
     def save_model(self, request: HttpRequest, obj: Mailbox, form: Any, change: bool) -> None:
-        password = form.cleaned_data["new_password"]
-        mailboxes.keep(mailbox=obj, password=password, now=timezone.now())
+        secrets = {name: form.cleaned_data[f"new_{name}"] for name in mailboxes.SECRETS}
+        mailboxes.keep(mailbox=obj, secrets=secrets, now=timezone.now())
         tasks.ring(tasks.read_mailboxes)
 
     def read_view(self, request: HttpRequest, object_id: int) -> HttpResponse:

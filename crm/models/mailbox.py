@@ -1,6 +1,6 @@
 """Mailboxes that bounces, complaints and answers come to, and every mail that came to us."""
 
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -42,6 +42,18 @@ class Mailbox(models.Model):
     user = models.CharField(_("user"), max_length=320)
     # Written by forms and never shown again.
     password = EncryptedTextField(_("password"), blank=True, editable=False)
+    # Where the mailbox takes access tokens in place of a password (see channels.oauth).
+    token_url = models.CharField(
+        _("address of tokens"),
+        max_length=500,
+        blank=True,
+        validators=[URLValidator(schemes=["https"])],
+        help_text=_("Where access tokens are asked for (XOAUTH2). Empty: it takes the password."),
+    )
+    client_id = models.CharField(_("client id"), max_length=300, blank=True)
+    client_secret = EncryptedTextField(_("client secret"), blank=True, editable=False)
+    refresh_token = EncryptedTextField(_("refresh token"), blank=True, editable=False)
+    scope = models.CharField(_("scope"), max_length=500, blank=True)
     folder = models.CharField(
         _("folder"), max_length=200, default="INBOX", help_text=_("POP3 knows only one.")
     )
@@ -74,7 +86,11 @@ class Mailbox(models.Model):
             models.CheckConstraint(
                 condition=~models.Q(after=AfterTaking.MOVE) | ~models.Q(moved_to=""),
                 name="a_mail_is_moved_somewhere",
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(token_url="") | ~models.Q(client_id=""),
+                name="whoever_asks_for_a_token_has_a_name",
+            ),
         ]
 
     def __str__(self) -> str:

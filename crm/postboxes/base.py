@@ -33,6 +33,8 @@ class Place:
     security: str
     user: str
     password: str = field(repr=False)
+    # An access token in place of the password, for XOAUTH2.
+    token: str = field(default="", repr=False)
     folder: str = "INBOX"
     # Private places that it may be at: those that the operator has named.
     guarded_but: tuple[str, ...] = ()
@@ -41,6 +43,11 @@ class Place:
     def at_port(self) -> int:
         """Its port, or the usual one of its protocol."""
         return self.port or _PORTS[self.protocol, self.security == "tls"]
+
+    @property
+    def bearing(self) -> bytes:
+        """What XOAUTH2 says."""
+        return f"user={self.user}\1auth=Bearer {self.token}\1\1".encode()
 
     @cached_property
     def context(self) -> ssl.SSLContext:

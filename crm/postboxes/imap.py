@@ -42,7 +42,7 @@ class ImapBox:
         except _FAILURES as error:
             raise BoxError(_words(error)) from error
         try:
-            self._server.login(place.user, place.password)
+            _sign_in(self._server, place)
             self._enter(place.folder)
         except (*_FAILURES, BoxError) as error:
             self.close()
@@ -121,6 +121,14 @@ def _connect(place: Place) -> imaplib.IMAP4:
     if place.security == "starttls":
         server.starttls(ssl_context=place.context)
     return server
+
+
+def _sign_in(server: imaplib.IMAP4, place: Place) -> None:
+    if not place.token:
+        server.login(place.user, place.password)
+        return
+    # What it has against the token comes as a question; only an answer brings the refusal.
+    server.authenticate("XOAUTH2", lambda asked: b"" if asked else place.bearing)
 
 
 def _quoted(folder: str) -> str:

@@ -1,5 +1,6 @@
 """Mailboxes over POP3 (RFC 1939), by unique numbers (UIDL)."""
 
+import base64
 import poplib
 import socket
 from contextlib import suppress
@@ -27,6 +28,26 @@ class _Plain(poplib.POP3):
     def _getline(self) -> tuple[bytes, int]:
         return _line_of(self)
 
+    def sign_in(self, place: Place) -> None:
+        """Say the password, or bear the token."""
+        if not place.token:
+            self.user(place.user)
+            self.pass_(place.password)
+            return
+        self._say("AUTH XOAUTH2")
+        answer = self._say(base64.b64encode(place.bearing).decode())
+        if not answer.startswith(b"+OK"):
+            # What it has against the token; the refusal comes after an answer.
+            self._say("")
+
+    def _say(self, line: str) -> bytes:
+        """Write a line and read the answer; a refusal is an error."""
+        self.sock.sendall(line.encode() + b"\r\n")
+        answer, _size = self._getline()
+        if not answer.startswith(b"+"):
+            raise poplib.error_proto(answer)
+        return answer
+
 
 class _Sealed(_Plain):
     """The same over TLS."""
@@ -47,8 +68,7 @@ class Pop3Box:
         except _FAILURES as error:
             raise BoxError(_words(error)) from error
         try:
-            self._server.user(place.user)
-            self._server.pass_(place.password)
+            self._server.sign_in(place)
             self._sizes = dict(_pair(line) for line in self._server.list()[1])
             self._numbers = {
                 uid: number for number, uid in (_pair(x) for x in self._server.uidl()[1])
@@ -107,7 +127,7 @@ class Pop3Box:
         return int(self._numbers[uid])
 
 
-def _connect(place: Place) -> poplib.POP3:
+def _connect(place: Place) -> _Plain:
     if place.security == "tls":
         return _Sealed(place)
     server = _Plain(place)

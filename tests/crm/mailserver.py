@@ -1,5 +1,6 @@
 """A small mail server that speaks real IMAP and POP3 on a loopback port, for the mailbox tests."""
 
+import base64
 import re
 import socketserver
 import ssl
@@ -16,6 +17,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 PASSWORD = "open sesame"
+TOKEN = "open barley"
+
+
+def _knows(said: str) -> bool:
+    """Whether what XOAUTH2 says bears the token."""
+    return base64.b64decode(said).decode() == f"user=ada\1auth=Bearer {TOKEN}\1\1"
 
 
 @dataclass
@@ -101,6 +108,15 @@ class _Imap(_Talk):
     def do_capability(self, arguments: str) -> None:
         self.say(f"* CAPABILITY {self.server.store.capabilities}")
 
+    def do_authenticate(self, arguments: str) -> str:
+        assert arguments == "XOAUTH2"
+        self.say("+ ")
+        if _knows(self.rfile.readline().decode()):
+            return ""
+        self.say("+ " + base64.b64encode(b'{"status": "400"}').decode())
+        self.rfile.readline()
+        return "NO the token is not taken"
+
     def do_login(self, arguments: str) -> str:
         return "" if PASSWORD in arguments else "NO wrong password"
 
@@ -170,6 +186,16 @@ class _Pop3(_Talk):
     def do_stls(self, argument: str) -> None:
         self.say("+OK go on")
         self.seal()
+
+    def do_auth(self, argument: str) -> None:
+        assert argument == "XOAUTH2"
+        self.say("+ ")
+        if _knows(self.rfile.readline().decode()):
+            self.say("+OK in")
+            return
+        self.say("+ " + base64.b64encode(b'{"status": "400"}').decode())
+        self.rfile.readline()
+        self.say("-ERR the token is not taken")
 
     def do_pass(self, argument: str) -> None:
         self.say("+OK done" if argument == PASSWORD else "-ERR wrong password")

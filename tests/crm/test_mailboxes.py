@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 
 from crm import mailboxes, messages, returned_mail, tasks
+from crm.channels import oauth
 from crm.models import Callback, Customer, Mailbox, Message, ReturnedMail
 from tests.crm import mailserver
 from tests.crm.messages.letters import draft, send
@@ -40,7 +41,12 @@ def imap() -> Iterator[mailserver.Store]:
         yield served
 
 
-def mailbox(store: mailserver.Store, now: datetime, **changes: object) -> Mailbox:
+def mailbox(
+    store: mailserver.Store,
+    now: datetime,
+    secrets: dict[str, str] | None = None,
+    **changes: object,
+) -> Mailbox:
     """A mailbox of ours at that server."""
     row = Mailbox(
         name="bounces",
@@ -51,7 +57,9 @@ def mailbox(store: mailserver.Store, now: datetime, **changes: object) -> Mailbo
         user="ada",
         **changes,
     )
-    mailboxes.keep(mailbox=row, password=mailserver.PASSWORD, now=now)
+    mailboxes.keep(
+        mailbox=row, secrets={"password": mailserver.PASSWORD} | (secrets or {}), now=now
+    )
     return row
 
 
@@ -264,6 +272,65 @@ def test_a_wrong_password_is_told_and_tried_ever_later(
     assert pauses == [60, 120, 240]
 
 
+BY_TOKEN = {"token_url": "https://login.example/token", "client_id": "rapport"}
+
+
+@pytest.fixture
+def tokens(monkeypatch: pytest.MonkeyPatch) -> list[oauth.Grant]:
+    """Who asked for a token; the first one is not taken by the server."""
+    asked: list[oauth.Grant] = []
+    monkeypatch.setattr(oauth, "_given", {})
+    given = ["stale", mailserver.TOKEN, "never"]
+    monkeypatch.setattr(
+        oauth, "_asked", lambda grant: (asked.append(grant), (given.pop(0), 3e3))[1]
+    )
+    return asked
+
+
+def test_a_mailbox_is_signed_in_to_by_a_token(
+    store: mailserver.Store, now: datetime, tokens: list[oauth.Grant]
+) -> None:
+    row = mailbox(store, now, {"client_secret": "c", "refresh_token": "r"}, **BY_TOKEN)
+    store.add(HELLO % 1)
+
+    visit(now)
+    row.refresh_from_db()
+    refused = row.health, row.health_detail
+    for later in (1, 2):
+        visit(now + timedelta(hours=later))
+    row.refresh_from_db()
+
+    assert refused[0] == "ailing"
+    assert "token" in refused[1]
+    assert (row.health, row.health_detail) == ("well", "")
+    assert subjects() == ["1"]
+    assert [(one.client_secret, one.refresh_token) for one in tokens] == [("c", "r")] * 2
+
+
+def test_a_mailbox_without_a_token_says_why(
+    imap: mailserver.Store, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(grant: oauth.Grant) -> tuple[str, float]:
+        raise oauth.NotGranted("No access token: invalid_grant")
+
+    monkeypatch.setattr(oauth, "_asked", refuse)
+    row = mailbox(imap, now, **BY_TOKEN)
+
+    visit(now)
+
+    row.refresh_from_db()
+    assert (row.health, row.health_detail) == ("ailing", "No access token: invalid_grant")
+
+
+def test_secrets_of_tokens_stay_unless_told_anew(imap: mailserver.Store, now: datetime) -> None:
+    row = mailbox(imap, now, {"client_secret": "c", "refresh_token": "r"}, **BY_TOKEN)
+
+    mailboxes.keep(mailbox=row, secrets={"client_secret": "new"}, now=now)
+
+    row.refresh_from_db()
+    assert (row.client_secret, row.refresh_token) == ("new", "r")
+
+
 def test_a_password_is_no_plain_text_in_the_database(
     store: mailserver.Store, now: datetime
 ) -> None:
@@ -273,7 +340,7 @@ def test_a_password_is_no_plain_text_in_the_database(
         cursor.execute("SELECT password FROM crm_mailbox")
         (kept,) = cursor.fetchone()
     assert kept.startswith("enc:")
-    mailboxes.keep(mailbox=row, password="", now=now)
+    mailboxes.keep(mailbox=row, secrets={}, now=now)
     row.refresh_from_db()
     assert row.password == mailserver.PASSWORD
 

@@ -132,7 +132,7 @@ def test_a_mailbox_has_a_light_and_is_read_at_a_button(
     admin: Client, db: None, now: datetime
 ) -> None:
     row = Mailbox(name="Bounces", host="imap.shop.example", user="ada")
-    mailboxes.keep(mailbox=row, password="x", now=now)
+    mailboxes.keep(mailbox=row, secrets={"password": "x"}, now=now)
     Mailbox.objects.update(health="ailing", health_detail="wrong password", due_at=None)
 
     page = admin.get(reverse("admin:crm_mailbox_changelist")).content.decode()
