@@ -99,8 +99,7 @@ def hand_over(*, outgoing: base.Outgoing, by: book.Kept) -> base.Outcome:
             outcome = next(iter(list(adapter.send_many([outgoing], journal=_NoJournal()))))
     # The test is for finding out.
     except Exception as error:
-        told = f"{type(error).__name__}: {error}"
-        outcome = base.Outcome(outgoing.message_id, base.FAILED, detail=told)
+        outcome = base.Outcome(outgoing.message_id, base.FAILED, detail=_words(error))
     return structs.replace(outcome, detail=base.legible(outcome.detail))
 
 
@@ -135,8 +134,15 @@ def _asked(account: base.Account) -> tuple[str, str]:
             wrong = adapter.check()
         # Whatever an adapter runs into, it is what staff must read.
         except Exception as error:
-            wrong = f"{type(error).__name__}: {error}"
+            wrong = _words(error)
     return (Health.AILING, wrong) if wrong else (Health.WELL, "")
+
+
+def _words(error: Exception) -> str:
+    """What went wrong; what is wrong on the way says so itself, all else needs its kind."""
+    if isinstance(error, OSError) and str(error):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
 
 
 def _run(trial: AccountTrial, now: datetime) -> None:

@@ -163,7 +163,9 @@ def place_of(told: Mapping[str, str]) -> tuple[str, int]:
     """The host and the port of a server as staff describe it."""
     host = told.get("host", "").strip()
     if not _HOST.fullmatch(host):
-        raise ValueError(gettext("“%(host)s” is no name of a server.") % {"host": host})
+        raise ValueError(
+            gettext("“%(host)s” is no name of a server, such as smtp.example.com.") % {"host": host}
+        )
     _tls, usual = _SECURITY[_one_of(_SECURITY, told.get("security") or "starttls")]
     port = told.get("port", "").strip()
     return host, _whole("port", port, most=_LAST_PORT) if port else usual
