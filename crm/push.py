@@ -55,6 +55,6 @@ def _line(told: bytes) -> str:
         web_push.Subscription.of(line)
         if not line.startswith("https://") or len(line) > web_push.LONGEST_LINE:
             raise ValueError("no secure address, or too long")
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValidationError(_("This is no push subscription.")) from error
     return line

@@ -8,7 +8,9 @@ import httpx
 import pytest
 
 from crm.channels.base import (
+    FAILED,
     IN_DOUBT,
+    REASONS,
     SENT,
     CallbackNews,
     CallbackRefused,
@@ -18,6 +20,16 @@ from crm.channels.base import (
 from crm.channels.http_wire import Answer
 from tests.contracts import HARD_TEXT, RememberingJournal, outgoing
 from tests.provider_contracts import ProviderContract
+
+STRANGE_ANSWERS = (
+    b"",
+    b"null",
+    b"[" * 100_000,
+    b"<html>Sign in to the network</html>",
+    b'{"id": null, "errors": ["x"], "error": "x", "ErrorCode": "x", "code": {}}',
+    b'{"Response": {"SendStatusSet": ["x"]}}',
+    b'{"Response": {"Error": "x"}}',
+)
 
 
 class TextContract(ProviderContract):
@@ -62,6 +74,14 @@ class TextContract(ProviderContract):
         outcome = adapter.understand(outgoing(1), Answer(status, {}, b"<html>oops"))
 
         assert (outcome.state, outcome.reason) == (IN_DOUBT, "unanswered")
+
+    @pytest.mark.parametrize("body", STRANGE_ANSWERS, ids=range(len(STRANGE_ANSWERS)))
+    def test_only_an_answer_with_the_providers_id_says_that_it_is_sent(self, adapter, body):
+        for status in (200, 202, 400, 403, 404, 422, 429, 503):
+            outcome = adapter.understand(outgoing(1), Answer(status, {}, body))
+
+            assert outcome.state in {FAILED, IN_DOUBT} or outcome.provider_message_id
+            assert outcome.state == SENT or outcome.reason in REASONS
 
     @pytest.mark.parametrize(("ending", "kind"), [("0100", "delivered"), ("0001", "failed")])
     def test_a_report_is_proven_and_finds_its_message(self, adapter, simulator, ending, kind):

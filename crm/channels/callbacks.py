@@ -35,7 +35,7 @@ def read_json(request: CallbackRequest) -> dict[str, object]:
     """The callback's JSON object."""
     try:
         raw = json.loads(request.body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CallbackRefused("The callback is not JSON.") from error
     if not isinstance(raw, dict):
         raise CallbackRefused("The callback is not a JSON object.")

@@ -5,6 +5,7 @@ only while a batch is sent, in the thread that sends it.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -36,6 +37,8 @@ from crm.channels.http_wire import (
 )
 from crm.channels.http_wire import connect as connect_to
 from crm.channels.pace import Pace
+
+logger = logging.getLogger(__name__)
 
 IN_FLIGHT = 200
 RETRY_AFTER = 30.0
@@ -183,7 +186,10 @@ class ManyRequests:
         return failed(message, UNREACHABLE, str(error), retry_after=RETRY_AFTER)
 
     async def _exchanged(self, batch: _Batch, index: int, message: Outgoing) -> Outcome:
-        call = batch.write(message)
+        try:
+            call = batch.write(message)
+        except ValueError as error:  # such as half a character, or keys that are none
+            raise Unfit(f"The request cannot be written: {error}") from error
         if isinstance(call, Outcome):
             return call
         wire = await self._wire(parts_of(call.url)[0])
@@ -193,10 +199,20 @@ class ManyRequests:
         batch.answered += 1
         if wire.is_fresh:
             self._idle.setdefault(wire.origin, []).append(wire)
-        outcome = batch.read(message, answer)
+        outcome = self._understood(batch, message, answer)
         if outcome.reason == RATE_LIMITED and outcome.retry_after:
             self._pace.hold(outcome.retry_after)
         return outcome
+
+    @staticmethod
+    def _understood(batch: _Batch, message: Outgoing, answer: Answer) -> Outcome:
+        """What an answer means; one that nobody foresaw leaves its own message alone in doubt."""
+        try:
+            return batch.read(message, answer)
+        except Exception:
+            logger.exception("An answer with the status %s cannot be read.", answer.status)
+            detail = legible(f"{answer.status}: {answer.text()}")
+            return Outcome(message.message_id, IN_DOUBT, reason=UNANSWERED, detail=detail)
 
     @staticmethod
     def _settle(batch: _Batch, index: int, outcome: Outcome) -> None:

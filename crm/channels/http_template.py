@@ -228,7 +228,7 @@ def _in_xml(value: str) -> str:
 def _decoded(body: bytes) -> object:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

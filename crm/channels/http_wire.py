@@ -54,7 +54,7 @@ class Answer:
         """The body's JSON object; empty where it is none."""
         try:
             found = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
 

@@ -85,7 +85,8 @@ class MessageBirdAdapter(PostingAdapter):
         if answer.is_success:
             return sent(message, data.get("id"))
         errors = data.get("errors")
-        first: dict[str, Any] = errors[0] if isinstance(errors, list) and errors else {}
+        told = errors[0] if isinstance(errors, list) and errors else {}
+        first: dict[str, Any] = told if isinstance(told, dict) else {}
         reason = REFUSALS.get(first.get("code", 0)) or _PARAMETERS.get(first.get("parameter") or "")
         if reason and answer.status < 429:
             return failed(message, reason, str(first.get("description", "")))

@@ -16,6 +16,7 @@ from crm.channels.base import (
     INVALID_ADDRESS,
     RATE_LIMITED,
     REJECTED,
+    SENT,
     UNANSWERED,
     UNAUTHORIZED,
     Account,
@@ -94,8 +95,13 @@ class PostingAdapter:
         raise NotImplementedError
 
     def understand(self, message: Outgoing, answer: Answer) -> Outcome:
-        """A provider that broke down may have taken the message before: that stays in doubt."""
+        """A provider that broke down may have taken the message before: that stays in doubt.
+
+        So does a success without the id that it comes with: somebody else may have answered.
+        """
         outcome = self.read(message, answer)
+        if outcome.state == SENT and not outcome.provider_message_id:
+            return in_doubt(message, answer)
         is_unclear = answer.status in UNCLEAR and outcome.reason == DEFERRED
         return in_doubt(message, answer) if is_unclear and not self.is_idempotent else outcome
 

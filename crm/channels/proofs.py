@@ -119,7 +119,7 @@ def objects(request: CallbackRequest) -> list[dict[str, object]]:
     """The objects of a JSON callback that holds one or a list of them."""
     try:
         found = json.loads(request.body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CallbackRefused("The callback is not JSON.") from error
     rows = found if isinstance(found, list) and found else [found]
     if not all(isinstance(row, dict) for row in rows):
@@ -135,7 +135,7 @@ def claims_of(token: str, *, secret: str) -> Mapping[str, object]:
         algorithm = _HASHES[json.loads(_unpadded(head))["alg"]]
         claims = json.loads(_unpadded(body))
         given = _unpadded(signature)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CallbackRefused("The token of the callback cannot be read.") from error
     wanted = hmac.digest(secret.encode(), f"{head}.{body}".encode(), algorithm)
     prove(bool(secret) and hmac.compare_digest(given, wanted) and isinstance(claims, dict))

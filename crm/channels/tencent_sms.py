@@ -37,6 +37,7 @@ from crm.channels.posting import (
     TOKEN_FIELD,
     VENDOR_FIELDS,
     PostingAdapter,
+    in_doubt,
     refused,
 )
 
@@ -104,7 +105,9 @@ class TencentSmsAdapter(PostingAdapter):
         if not answer.is_success or not isinstance(found, dict):
             return refused(message, answer)
         rows = found.get("SendStatusSet")
-        row = rows[0] if isinstance(rows, list) and rows else found.get("Error") or {}
+        row = rows[0] if isinstance(rows, list) and rows else found.get("Error")
+        if not isinstance(row, dict):
+            return in_doubt(message, answer)
         code = str(row.get("Code", ""))
         if code == "Ok":
             return sent(message, row.get("SerialNo"))

@@ -67,6 +67,7 @@ class Subscription:
         key, secret = (unpadded(one) for one in keys)
         if len(key) != 65 or key[0] != 4 or len(secret) != 16:
             raise ValueError("The keys of the push subscription are not as long as they must be.")
+        _point(key)
         return cls(endpoint, key, secret)
 
 
@@ -182,8 +183,7 @@ def encrypted(
 ) -> bytes:
     """A body of one aes128gcm record (RFC 8188) under keys agreed as RFC 8291 says."""
     ours, salt = ours or ec.generate_private_key(ec.SECP256R1()), salt or os.urandom(16)
-    theirs = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), subscription.key)
-    shared, mine = ours.exchange(ec.ECDH(), theirs), public_bytes(ours)
+    shared, mine = ours.exchange(ec.ECDH(), _point(subscription.key)), public_bytes(ours)
     info = b"WebPush: info\0" + subscription.key + mine
     secret = _derived(shared, salt=subscription.secret, info=info, length=32)
     key = _derived(secret, salt=salt, info=b"Content-Encoding: aes128gcm\0", length=16)
@@ -191,6 +191,11 @@ def encrypted(
     head = salt + _RECORD.to_bytes(4, "big") + bytes((len(mine),)) + mine
     # The 2 says that this record is the last.
     return head + AESGCM(key).encrypt(nonce, plain + b"\2", None)
+
+
+def _point(key: bytes) -> ec.EllipticCurvePublicKey:
+    """The public half that a browser gives; ValueError if it is no point of the curve."""
+    return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), key)
 
 
 def private_key(text: str) -> ec.EllipticCurvePrivateKey:

@@ -253,5 +253,5 @@ def _news(raw: dict[str, object], request: CallbackRequest) -> CallbackNews:
 def _decoded(answer: Answer) -> object:
     try:
         return json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -348,3 +348,23 @@ def test_nothing_is_kept_after_closing(requests, provider):
 
     assert send(requests, provider, "/200")[1].state == SENT
     assert http_many.IN_FLIGHT == 200
+
+
+@pytest.mark.parametrize("fails", ["write", "read"])
+def test_a_message_that_cannot_be_written_or_answer_read_stops_no_other(requests, provider, fails):
+    def write(message):
+        if fails == "write" and message.message_id == 2:
+            return Call(provider.url, (), "\ud800".encode())
+        return Call(provider.url, (), json.dumps({"id": message.message_id}).encode())
+
+    def read(message, answer):
+        if fails == "read" and message.message_id == 2:
+            raise AttributeError("'str' object has no attribute 'get'")
+        return sent(message, "p")
+
+    batch, journal = [outgoing(number) for number in (1, 2, 3)], RememberingJournal()
+    found = list(requests.send_many(batch, journal=journal, write=write, read=read))
+
+    states_of = {one.message_id: (one.state, one.reason) for one in found}
+    wrong = ("failed", "rejected") if fails == "write" else ("in_doubt", "unanswered")
+    assert states_of == {1: (SENT, ""), 2: wrong, 3: (SENT, "")}

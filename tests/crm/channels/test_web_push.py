@@ -205,6 +205,8 @@ def test_what_a_push_service_answers_is_told_in_our_words(adapter, service, code
         f"ftp://push.example/1 {BROWSER_KEY} {BROWSER_SECRET}",
         f"https://push.example/1 {BROWSER_SECRET} {BROWSER_KEY}",
         "https://push.example/1 a b",
+        # As long as a key, and no point of the curve.
+        f"https://push.example/1 {padless(bytes([4]) * 65)} {BROWSER_SECRET}",
     ],
 )
 def test_what_is_no_subscription_is_an_address_that_does_not_exist(adapter, recipient):
