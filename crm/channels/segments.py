@@ -28,7 +28,7 @@ def measure(text: str) -> SmsLength:
     """Count the SMS of a text; what reads as one character is never torn between two SMS."""
     gsm = _is_gsm(text)
     encoding = GSM_7 if gsm else UCS_2
-    sizes = [_septets(c) for c in text] if gsm else _cluster_sizes(text)
+    sizes = [_septets(c) for c in text] if gsm else [_units(c) for c in _clusters(text)]
     units = sum(sizes)
     if units <= _SINGLE[encoding]:
         return SmsLength(encoding, units, 1)
@@ -42,7 +42,7 @@ def split(text: str) -> list[str]:
         return [text]
     is_gsm, parts, used = length.encoding == GSM_7, [""], 0
     for whole in text if is_gsm else _clusters(text):
-        size = _septets(whole) if is_gsm else sum(2 if ord(c) > 0xFFFF else 1 for c in whole)
+        size = _septets(whole) if is_gsm else _units(whole)
         if used + size > _JOINED[length.encoding]:
             parts.append("")
             used = 0
@@ -52,12 +52,17 @@ def split(text: str) -> list[str]:
 
 
 def _clusters(text: str) -> list[str]:
+    """What reads as one character, at most as much of it as one SMS of several holds."""
     found: list[str] = []
+    size = 0
     for character in text:
-        if found and _joins_the_one_before(character):
+        units = _units(character)
+        if found and _joins_the_one_before(character) and size + units <= _JOINED[UCS_2]:
             found[-1] += character
+            size += units
         else:
             found.append(character)
+            size = units
     return found
 
 
@@ -65,15 +70,8 @@ def _septets(character: str) -> int:
     return 2 if character in _ESCAPED else 1
 
 
-def _cluster_sizes(text: str) -> list[int]:
-    sizes: list[int] = []
-    for character in text:
-        size = 2 if ord(character) > 0xFFFF else 1
-        if sizes and _joins_the_one_before(character):
-            sizes[-1] += size
-        else:
-            sizes.append(size)
-    return sizes
+def _units(text: str) -> int:
+    return sum(2 if ord(character) > 0xFFFF else 1 for character in text)
 
 
 def _joins_the_one_before(character: str) -> bool:

@@ -67,6 +67,8 @@ REFUSALS = {
 _MARKS = {SENT: states.CONFIRMED, FAILED: states.REFUSED, IN_DOUBT: states.HANDED_OVER}
 _UDH, _RECEIPT = 0x40, 0x04
 _SHORT_CODE = 7
+# Seconds, and how often they are waited for before the rest of a text that has begun to leave.
+_PAUSE, _PATIENCE = 1.0, 10
 
 
 class SmppAdapter:
@@ -214,7 +216,7 @@ class SmppAdapter:
             outcomes[index] = await _submitted(session, message, parts)
         journal.mark(index, _mark(outcomes[index]))
         if outcomes[index].reason == RATE_LIMITED:
-            self._pace.hold(1.0)
+            self._pace.hold(_PAUSE)
 
     async def _listen(self, seconds: float, keep: Callable[[bytes], None]) -> None:
         def delivered(pdu: bytes) -> None:
@@ -259,18 +261,35 @@ def read_delivery(pdu: bytes) -> dict[str, object]:
 
 
 async def _submitted(session: Session, message: Outgoing, parts: Sequence[Any]) -> Outcome:
-    header, pdu = None, b""
-    try:
-        for part in parts:
-            header, pdu = await session.ask(part)
-            if header.command_status.value:
-                name = header.command_status.name
-                reason = REFUSALS.get(name, REJECTED)
-                pause = 1.0 if reason == RATE_LIMITED else None
-                return failed(message, reason, name, retry_after=pause)
-    except Unanswered as error:
-        return Outcome(message.message_id, IN_DOUBT, reason=UNANSWERED, detail=str(error))
+    pdu = b""
+    for number, part in enumerate(parts):
+        try:
+            header, pdu = await _asked(session, part, patience=_PATIENCE if number else 0)
+        except Unanswered as error:
+            return _doubtful(message, str(error))
+        except Unreached as error:
+            return _doubtful(message, str(error)) if number else _not_bound(message, error)
+        if header.command_status.value:
+            name = header.command_status.name
+            if number:  # what was taken of it would be taken twice
+                return _doubtful(message, f"{name} after {number} of {len(parts)} parts.")
+            reason = REFUSALS.get(name, REJECTED)
+            pause = _PAUSE if reason == RATE_LIMITED else None
+            return failed(message, reason, name, retry_after=pause)
     return sent(message, pdu[16:].split(b"\0")[0].decode("ascii", "replace"))
+
+
+async def _asked(session: Session, part: Any, *, patience: int) -> tuple[Any, bytes]:
+    """The answer to a part; where the server wants a pause, the part is asked again after it."""
+    answer = await session.ask(part)
+    while patience and REFUSALS.get(answer[0].command_status.name) == RATE_LIMITED:
+        await asyncio.sleep(_PAUSE)
+        answer, patience = await session.ask(part), patience - 1
+    return answer
+
+
+def _doubtful(message: Outgoing, detail: str) -> Outcome:
+    return Outcome(message.message_id, IN_DOUBT, reason=UNANSWERED, detail=detail)
 
 
 def _pdu(
@@ -307,6 +326,8 @@ def _number(number: str) -> Any:
     from aiosmpplib.state import NPI, TON, PhoneNumber
 
     digits = number.lstrip("+")
+    if not number.isascii():
+        raise ValueError(f"SMPP has no letters for “{number}”.")
     if not digits.isdecimal():
         return PhoneNumber(number, TON.ALPHANUMERIC, NPI.UNKNOWN)
     if number.startswith("+") or len(digits) >= _SHORT_CODE:

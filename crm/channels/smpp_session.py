@@ -82,13 +82,16 @@ class Session:
         await self._hang_up()
 
     async def ask(self, pdu: Any) -> tuple[Any, bytes]:
-        """Send a request and give the header and the bytes of its answer; Unanswered if none."""
+        """Send a request and give the header and the bytes of its answer; Unanswered if none.
+
+        Unreached where the connection is gone already: nothing has left.
+        """
+        if self._reading.done():
+            raise Unreached("The connection was lost.")
         pdu.sequence_num = next(self._numbers)
         answer: asyncio.Future[tuple[Any, bytes]] = asyncio.get_running_loop().create_future()
         self._waiting[pdu.sequence_num] = answer
         try:
-            if self._reading.done():
-                raise Unanswered("The connection was lost.")
             self._writer.write(pdu.pdu())
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await answer
@@ -125,6 +128,7 @@ class Session:
             self._writer.write(self._pdus.DeliverSmResp(sequence_num=number).pdu())
         elif command == "UNBIND":
             self._writer.write(self._pdus.UnbindResp(number).pdu())
+            raise ConnectionError("The server has taken leave.")
 
     async def _hang_up(self) -> None:
         with contextlib.suppress(OSError):

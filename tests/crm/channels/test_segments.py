@@ -7,7 +7,7 @@ import pytest
 
 from crm.channels import segments, sms_text
 from crm.channels.base import Account
-from crm.channels.segments import measure
+from crm.channels.segments import SmsLength, measure
 from tests.contracts import outgoing
 
 
@@ -49,6 +49,13 @@ def test_the_parts_of_a_text_are_as_many_as_it_is_billed_for():
 
         assert "".join(parts) == text
         assert len(parts) == segments.measure(text).segments
+
+
+def test_no_part_is_longer_than_an_sms_whatever_is_piled_on_a_letter():
+    text = "ж" + "\u0301" * 200
+
+    assert [len(part) for part in segments.split(text)] == [67, 67, 67]
+    assert segments.measure(text) == SmsLength("UCS-2", 201, 3)
 
 
 def test_typographic_characters_are_replaced_where_that_makes_a_text_cheaper():

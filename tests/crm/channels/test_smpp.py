@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.loops import ThreadLoop
 from crm.channels import journal as states
-from crm.channels import segments
+from crm.channels import segments, smpp
 from crm.channels.base import Account, CallbackNews, CallbackRefused, CallbackRequest, Inbound
 from crm.channels.smpp import SmppAdapter
 from crm.channels.smpp_session import LibraryMissing
@@ -15,6 +15,7 @@ from crm.simulator.smsc import SmsCentre
 from tests.contracts import NOW, RememberingJournal, SendingContract, outgoing
 
 pytest.importorskip("aiosmpplib")
+THROTTLED, FAULT = 0x58, 0x08
 LONG = "Grüße {nr} [€] " * 20
 CHINESE = "你好，世界😀" * 30
 
@@ -193,3 +194,62 @@ def test_without_the_library_the_account_says_what_to_install(account, monkeypat
 
     with pytest.raises(LibraryMissing, match="pip install"):
         SmppAdapter(account)
+
+
+def test_a_text_that_has_begun_to_leave_is_ended_after_the_pause_wanted(
+    adapter, centre, monkeypatch
+):
+    monkeypatch.setattr(smpp, "_PAUSE", 0.01)
+    take, seen = centre._take, []
+
+    async def throttled_once(one):
+        seen.append(one.place[2])
+        return (THROTTLED, b"") if seen == [1, 2] else await take(one)
+
+    monkeypatch.setattr(centre, "_take", throttled_once)
+
+    outcome = send(adapter, text=LONG)
+
+    assert (outcome.state, seen[:4]) == ("sent", [1, 2, 2, 3])
+    assert len(centre.caught) == 1
+
+
+def test_a_text_of_which_a_part_is_refused_is_in_doubt_and_not_sent_anew(
+    adapter, centre, monkeypatch
+):
+    take = centre._take
+
+    async def first_alone(one):
+        return await take(one) if one.place[2] == 1 else (FAULT, b"")
+
+    monkeypatch.setattr(centre, "_take", first_alone)
+
+    outcome = send(adapter, text=LONG)
+
+    assert (outcome.state, outcome.retry_after) == ("in_doubt", None)
+    assert "after 1 of" in outcome.detail
+
+
+def test_what_was_not_submitted_when_the_server_left_is_put_off(account, centre, monkeypatch):
+    async def leaves(_):
+        raise ConnectionError
+
+    monkeypatch.setattr(centre, "_take", leaves)
+    adapter = SmppAdapter(replace(account, options=(("system_id", "shop"), ("window", "1"))))
+    journal = RememberingJournal()
+    batch = [outgoing(n, "+441134960100", sender="SHOP") for n in range(1, 5)]
+
+    found = list(adapter.send_many(batch, journal=journal))
+    adapter.close()
+
+    assert [one.reason for one in found] == ["unanswered", *["unreachable"] * 3]
+    assert [journal.last()[n] for n in range(4)] == [states.HANDED_OVER, *[states.PUT_OFF] * 3]
+
+
+def test_a_sender_that_smpp_cannot_say_stops_no_other_message(adapter):
+    batch = [outgoing(n, "+441134960100", sender=one) for n, one in ((1, "Café"), (2, "SHOP"))]
+
+    found = {one.message_id: one for one in adapter.send_many(batch, journal=RememberingJournal())}
+
+    assert (found[1].reason, found[2].state) == ("rejected", "sent")
+    assert "Café" in found[1].detail
