@@ -145,23 +145,24 @@ def given_to(loop: Loop, context: Known) -> tuple[Any, ...]:
 
 def run(context: Known, loop: Loop, items: Iterable[Any], given: tuple[Any, ...]) -> list[Fragment]:
     """The fragments of a loop over these items; those that are known already cost a look-up."""
-    if not PLAIN.issuperset(map(type, given)):
+    key = _told_apart(given)
+    if key is None:
         return [_render(context, loop, item) for item in items]
-    if given not in loop.by_item:
+    if key not in loop.by_item:
         _make_room(loop)
-    table = loop.by_item.setdefault(given, {})
+    table = loop.by_item.setdefault(key, {})
     check_time()
     items = list(items)
     known = list(map(table.get, map(id, items)))
     if None not in known:
         return known  # type: ignore[return-value]
     return [
-        fragment or _met_first(context, loop, item, given)
+        fragment or _met_first(context, loop, item, key)
         for item, fragment in zip(items, known, strict=True)
     ]
 
 
-def _met_first(context: Known, loop: Loop, item: Any, given: tuple[Any, ...]) -> Fragment:
+def _met_first(context: Known, loop: Loop, item: Any, given: object) -> Fragment:
     check_time()
     fragment = _known_by_content(context, loop, item, given)
     if is_shared(item):
@@ -172,7 +173,7 @@ def _met_first(context: Known, loop: Loop, item: Any, given: tuple[Any, ...]) ->
     return fragment
 
 
-def _known_by_content(context: Known, loop: Loop, item: Any, given: tuple[Any, ...]) -> Fragment:
+def _known_by_content(context: Known, loop: Loop, item: Any, given: object) -> Fragment:
     key = _key(loop, item, given)
     fragment = loop.kept.get(key) if key is not None else None
     if fragment is None:
@@ -182,7 +183,7 @@ def _known_by_content(context: Known, loop: Loop, item: Any, given: tuple[Any, .
     return fragment
 
 
-def _key(loop: Loop, item: Any, given: tuple[Any, ...]) -> object | None:
+def _key(loop: Loop, item: Any, given: object) -> object | None:
     """What a turn reads, if all of it is plain; an item that lacks a field is told apart too."""
     values: tuple[Any, ...] = (item,)
     if loop.reads is not None:
@@ -193,9 +194,21 @@ def _key(loop: Loop, item: Any, given: tuple[Any, ...]) -> object | None:
         except KeyError:
             return None
         values = read if type(read) is tuple else (read,)
+    key = _told_apart(values)
+    return None if key is None else (key, given)
+
+
+def _told_apart(values: tuple[Any, ...]) -> object | None:
+    """A key of plain values, None if they are not: 1, True and 1.0 are equal but print differently.
+
+    So do 0.0 and -0.0, which are of one kind.
+    """
     kinds = tuple(map(type, values))
-    # One and True and 1.0 are equal but print differently.
-    return (values, kinds, given) if PLAIN.issuperset(kinds) else None
+    if not PLAIN.issuperset(kinds):
+        return None
+    if float in kinds and any(type(value) is float and not value for value in values):
+        return None
+    return values, kinds
 
 
 def _make_room(loop: Loop) -> None:

@@ -123,6 +123,17 @@ def test_values_that_are_equal_but_print_differently_are_told_apart(first, secon
     assert [one.removeprefix("<i></i>") for one in got] == [f"[{one}]" for one in printed]
 
 
+@pytest.mark.parametrize("values", [(1, True, 1.0), (True, 1), (0.0, -0.0, 0, False), (-0.0, 0.0)])
+@pytest.mark.parametrize("reads", ["{{ p.price }}", "{{ p.name and c }}"])
+def test_no_reader_sees_what_was_printed_for_an_equal_value_of_another(values, reads):
+    html = "{% for p in products %}" + reads + ",{% endfor %}"
+
+    for _ in range(2):
+        printed = [mail(html, products=[share(product("Tea", one))], c=one) for one in values]
+
+        assert printed == [f"{one}," for one in values]
+
+
 def test_what_the_reader_speaks_and_pays_in_is_part_of_what_is_shared():
     source = "{% for p in products %}{{ p.price|money }}{% endfor %}{# reader #}"
     products = [product()]
