@@ -13,7 +13,7 @@ from jinja2.filters import make_attrgetter
 from jinja2.nodes import EvalContext
 from jinja2.runtime import Context
 
-from crm.rendering import limits, wording
+from crm.rendering import cutting, limits, plurals, wording
 from crm.rendering.errors import FORBIDDEN, TOO_BIG, RenderError
 from crm.rendering.limits import MAX_ITEMS, MAX_WIDTH, check_time, spend, spend_value
 
@@ -22,7 +22,7 @@ Filter = Callable[..., Any]
 _FROM_JINJA = (  # noqa: SIM905
     "abs capitalize count d default dictsort e escape filesizeformat first float int "
     "items last length list lower map max min reject rejectattr reverse select selectattr "
-    "sort string title truncate unique upper urlencode wordcount"
+    "sort string title unique upper urlencode wordcount"
 ).split()
 
 # A list as text repeats its entries: a hundred times a long one, at once.
@@ -232,6 +232,19 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
+def truncate(
+    value: str, length: int = 255, killwords: bool = False, end: str = "...", leeway: int = 5
+) -> str:
+    """At most so many characters, with what shows that there were more; no sign is torn."""
+    if length < len(end) or leeway < 0:
+        message = f"truncate leaves room for “{end}”: at least {len(end)} characters."
+        raise RenderError(FORBIDDEN, message)
+    if len(value) <= length + leeway:
+        return value
+    kept = cutting.cut(value, length - len(end))
+    return (kept if killwords else kept.rsplit(" ", 1)[0]) + end
+
+
 def striptags(value: str) -> str:
     """Drop HTML tags from a text of bounded length."""
     if len(value) > _MAX_STRIPPED:
@@ -240,9 +253,15 @@ def striptags(value: str) -> str:
     return plain
 
 
-def plural(count: float, one: str, many: str) -> str:
-    """Choose the word that goes with a count."""
-    return one if count == 1 else many
+@pass_context
+def plural(context: Context, count: float, *words: str, language: str = "") -> str:
+    """Choose the word that goes with a count, of as many as the reader's language has."""
+    if not words:
+        raise RenderError(FORBIDDEN, "plural takes the words for one and for more.")
+    if not _is_number(count):
+        return words[-1]
+    known = language or _language(context)
+    return words[plurals.place(count, words=len(words), language=known)]
 
 
 @pass_context
@@ -253,13 +272,13 @@ def money(context: Context, amount: Any, currency: str = "", language: str = "")
 
 
 @pass_context
-def date(context: Context, value: dt.date, language: str = "", zone: str = "") -> str:
+def date(context: Context, value: dt.date | str, language: str = "", zone: str = "") -> str:
     """A day in the reader's language and zone."""
     return wording.date(value, language=language or _language(context), zone=zone or _zone(context))
 
 
 @pass_context
-def datetime(context: Context, value: dt.date, language: str = "", zone: str = "") -> str:
+def datetime(context: Context, value: dt.date | str, language: str = "", zone: str = "") -> str:
     """A moment in the reader's language and zone."""
     return wording.moment(
         value, language=language or _language(context), zone=zone or _zone(context)
@@ -267,7 +286,7 @@ def datetime(context: Context, value: dt.date, language: str = "", zone: str = "
 
 
 @pass_context
-def weekday(context: Context, value: dt.date, language: str = "", zone: str = "") -> str:
+def weekday(context: Context, value: dt.date | str, language: str = "", zone: str = "") -> str:
     """The name of the weekday in the reader's language and zone."""
     return wording.weekday(
         value, language=language or _language(context), zone=zone or _zone(context)
@@ -277,7 +296,7 @@ def weekday(context: Context, value: dt.date, language: str = "", zone: str = ""
 @pass_context
 def default_name(context: Context, value: Any, fallback: str = "") -> str:
     """A name, or a friendly word where there is none."""
-    name = "" if value is None or isinstance(value, Undefined) else str(value).strip()
+    name = "" if value is None or isinstance(value, Undefined) else wording.name_of(str(value))
     return name or fallback or wording.stranger(_language(context))
 
 
@@ -303,6 +322,7 @@ def build() -> dict[str, Filter]:
         "timed_": timed,
         "sum": sum_,
         "trim": trim,
+        "truncate": truncate,
         "weekday": weekday,
     }
     borrowed = {name: JINJA_FILTERS[name] for name in _FROM_JINJA}
@@ -324,7 +344,7 @@ def _check_width(width: int) -> None:
 
 def _known(context: Context, name: str, fallback: str) -> object:
     value = context.parent.get(name)
-    return fallback if value is None else value
+    return fallback if value in (None, "") else value
 
 
 def _language(context: Context) -> str:
