@@ -1,5 +1,6 @@
 """Templates: publish numbered versions, compile them, show what one would look like."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -16,10 +17,12 @@ from crm import snippets, variables
 from crm.choices import Channel, SourceKind
 from crm.models import SnippetUse, SnippetVersion, Template, TemplateVersion, TrackedLink
 from crm.rendering import (
+    UNDEFINED,
     CompiledTemplate,
     LinkContext,
     Parts,
     Rendered,
+    RenderError,
     compile_template,
     is_mjml,
     make,
@@ -94,6 +97,29 @@ def publish(
         for link in content.links
     )
     return version
+
+
+def check_variables(*, channel: str, subject: str, html: str, text: str) -> None:
+    """Raise RenderError if content names a variable that no customer has, with part and line.
+
+    Not part of `publish`: who sends a message by hand may give it variables of its own.
+    """
+    written = Parts(subject, html, text)
+    made = _made(channel, written, snippets.Library())
+    for path, like in variables.undeclared(paths=_compiled(channel, made).variables).items():
+        hint = f" Is “{like}” meant?" if like else ""
+        part, line = _place_of(path, written)
+        message = f"“{path}” is no variable of templates.{hint}"
+        raise RenderError(UNDEFINED, message, line, part)
+
+
+def _place_of(path: str, written: Parts) -> tuple[str, int]:
+    """In which part and line a variable is named first; nowhere if a snippet names it."""
+    named = re.compile(r"\b" + r"\W+".join(map(re.escape, path.split("."))) + r"\b")
+    for part, source in asdict(written).items():
+        if found := named.search(source):
+            return part, source.count("\n", 0, found.start()) + 1
+    return "", 0
 
 
 def latest(*, template_id: int) -> TemplateVersion | None:

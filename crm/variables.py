@@ -1,8 +1,9 @@
 """Variables: what templates may know about a customer, as plain data, gathered for many at once."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from itertools import chain
 from typing import Any
 
@@ -16,7 +17,7 @@ from crm.choices import Channel
 from crm.extensions import template_variables
 from crm.models import Customer, veil
 from crm.models.customer import written_name
-from crm.rendering import Plain, check_plain, share
+from crm.rendering import PROVIDED_VARIABLES, Plain, check_plain, share
 
 _FACTS = (
     "first_name",
@@ -57,6 +58,16 @@ _PRODUCTS = """
     SELECT id, sku, name, url, image_url, category FROM crm_product
     WHERE id = ANY(%s::bigint[])
 """
+# What templates may name; under None lies a value, a list, or what differs from shop to shop.
+_LAST: dict[str, Any] = dict.fromkeys(("number", "date", "total", "currency", "products"))
+_DECLARED: dict[str, Any] = {
+    "customer": dict.fromkeys((*_FACTS, "id", "full_name", "attributes")),
+    "orders": {"count": None, "revenue": None, "last": _LAST},
+    "shop": dict.fromkeys(("name", "url", "currency")),
+    "currency": None,
+    **dict.fromkeys(PROVIDED_VARIABLES),
+}
+_METHODS = frozenset({"get", "items", "keys", "values"})
 # Products as orders show them: the same for everybody who bought them at that price.
 _MAX_SHOWN = 20_000
 _shown: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -111,6 +122,32 @@ def _is_wanted(path: str, wanted: Collection[str] | None) -> bool:
     if wanted is None:
         return True
     return any(f"{path}.".startswith(f"{one}.") or one.startswith(f"{path}.") for one in wanted)
+
+
+def undeclared(*, paths: Collection[str]) -> dict[str, str]:
+    """Those of the paths that no customer has, each with the declared one that is most like it."""
+    declared = _DECLARED | dict.fromkeys(template_variables.names())
+    known = list(_paths(declared))
+    wrong = sorted(path for path in paths if not _is_declared(path, declared))
+    alike = {path: get_close_matches(path, known, n=1) for path in wrong}
+    return {path: found[0] if found else "" for path, found in alike.items()}
+
+
+def _is_declared(path: str, declared: dict[str, Any]) -> bool:
+    inner: dict[str, Any] | None = declared
+    for name in path.split("."):
+        if inner is None or (inner is not declared and name in _METHODS):
+            return True
+        if name not in inner:
+            return False
+        inner = inner[name]
+    return True
+
+
+def _paths(declared: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, inner in declared.items():
+        yield f"{prefix}{name}"
+        yield from _paths(inner or {}, f"{prefix}{name}.")
 
 
 def shop() -> dict[str, Any]:

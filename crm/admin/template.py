@@ -164,12 +164,12 @@ def publish(
     template.name = draft["name"].strip()
     template.tracking = draft["tracking"]
     template.full_clean()
+    content = {name: draft[name] for name in ("subject", "html", "text")}
+    templates.check_variables(channel=template.channel, **content)
     template.save()
     return templates.publish(
         template=template,
-        subject=draft["subject"],
-        html=draft["html"],
-        text=draft["text"],
+        **content,
         by=staff_of(request),
         now=now,
     )

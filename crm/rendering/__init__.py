@@ -12,7 +12,7 @@ from crm.rendering.compiled import (
     compile_template,
 )
 from crm.rendering.detours import noticed
-from crm.rendering.errors import RenderError
+from crm.rendering.errors import UNDEFINED, RenderError
 from crm.rendering.making import Parts, check_snippet, make
 from crm.rendering.mjml import is_mjml, standing_alone
 from crm.rendering.names import FILTERS, GLOBALS, PROVIDED_VARIABLES, TESTS
@@ -25,6 +25,7 @@ __all__ = [
     "GLOBALS",
     "PROVIDED_VARIABLES",
     "TESTS",
+    "UNDEFINED",
     "CompiledTemplate",
     "Encoded",
     "LinkContext",

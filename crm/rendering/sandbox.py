@@ -214,7 +214,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def _absent(self, obj: Any, name: Any) -> Any:
         if isinstance(obj, Undefined):
             _fail(obj)
-        return self.undefined(obj=obj, name=name)
+        hint = f"'{name}' is undefined: nothing here is called that." if type(obj) is dict else None
+        return self.undefined(hint=hint, obj=obj, name=name)
 
 
 def finalize(value: Any) -> Any:

@@ -47,6 +47,41 @@ def test_a_mistake_publishes_nothing_and_loses_no_text(admin, newsletter):
     assert "line 1" in answer.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            {"html": "<p>\n{% if orders.count > 9 %}{{ customer.fist_name }}{% endif %}</p>"},
+            "html line 2: “customer.fist_name” is no variable of templates. "
+            "Is “customer.first_name” meant?",
+        ),
+        ({"subject": "{{ custmer.city }}"}, "subject line 1: “custmer.city” is no variable"),
+        ({"text": "{{ orders['last']['sum'] }}"}, "text line 1: “orders.last.sum” is no variable"),
+        ({"text": "{{ coupon|default('') }}"}, "text line 1: “coupon” is no variable"),
+    ],
+)
+def test_a_variable_that_nobody_has_publishes_nothing(admin, newsletter, content, told):
+    answer = admin.post(at(newsletter.template), draft(**content))
+
+    assert newsletter.template.versions.count() == 1
+    assert [told in str(message) for message in answer.context["messages"]] == [True]
+
+
+def test_what_customers_products_and_loops_have_is_published(admin, newsletter):
+    html = (
+        "{{ customer.attributes.plan.name }}{{ customer.first_name.upper() }}{{ shop.name }}"
+        "{% for product in orders.last.products %}{{ loop.index }}{{ product.name }}{% endfor %}"
+        "{% for one in recommended|recommend(4) %}{{ one.price|money(one.currency) }}{% endfor %}"
+        "{% for key, value in customer.attributes.items() %}{{ key }}{% endfor %}"
+        "{% macro card(who) %}{{ who.anything }}{{ caller() }}{% endmacro %}{{ range(3)|first }}"
+        "{% set ours = orders.get('count') %}{{ ours }}{{ unsubscribe_url }}{{ language }}"
+    )
+
+    admin.post(at(newsletter.template), draft(html=html))
+
+    assert newsletter.template.versions.count() == 2
+
+
 def test_a_new_template_with_a_mistake_leaves_nothing_behind(admin, db):
     admin.post(reverse("admin:crm_template_add"), draft(html="{{ customer."))
 
