@@ -23,7 +23,7 @@ from crm.rendering.slots import Hop, LinkSlot, Slotted, addresses, cut_slots, wi
 
 _HTML = Sandbox(autoescape=True)
 _TEXT = Sandbox(autoescape=False)
-_SAFE_ADDRESS = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
+_SAFE_ADDRESS = re.compile(r"https?://[^\s/?#]|(?:mailto|tel|sms):[^\s]", re.IGNORECASE)
 
 T = TypeVar("T")
 Item = tuple[Mapping[str, Any], "LinkContext"]
@@ -41,6 +41,9 @@ class LinkContext(msgspec.Struct, frozen=True):
     click_url: str = ""
     pixel_url: str = ""
     has_trap: bool = False
+
+
+_NO_LINKS = LinkContext("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +108,17 @@ class CompiledTemplate:
         """Encode for each; one poisoned recipient gives an error and stops nobody else."""
         return _each(self.encode, items)
 
-    def render_link(self, *, position: int, variables: Mapping[str, Any]) -> str:
-        """The address behind a tracked link of one person's message; LookupError if none is."""
+    def render_link(
+        self, *, position: int, variables: Mapping[str, Any], links: LinkContext = _NO_LINKS
+    ) -> str:
+        """The address behind a tracked link of one person's message; LookupError if none is.
+
+        `links` are those of the message: a macro or variable may stand for one of them.
+        """
         for link in self.links:
             if link.position == position and not link.dynamic:
                 return link.url_source
-        context = self._context(variables, LinkContext("", ""))
+        context = self._context(variables, links)
         with limits.budget():
             address = addresses(self._marked.to_text(context, "html"))[position]
         if not _SAFE_ADDRESS.match(address):

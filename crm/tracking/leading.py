@@ -25,6 +25,8 @@ _KEPT_SECONDS = 300
 _VERSIONS = "SELECT id, template_version_id FROM crm_message WHERE id BETWEEN %s AND %s"
 # What follows the host may be anything: it is quoted before it becomes a header.
 _WEB = re.compile(r"https?://([^/?#\s\x00-\x20\x7f]+)(?:[/?#][\s\S]*)?\Z", re.IGNORECASE)
+# Where a whole link is Jinja, a macro may have been given one of these.
+_CONTACT = re.compile(r"(?:mailto|tel|sms):[^\s\x00-\x20\x7f]+\Z", re.IGNORECASE)
 _OPEN_HOST = re.compile(
     r"https?://[^/?#\s{]*(?:\{\{[^{}]*\}\}[^/?#\s{]*?)+([.-][^/?#\s{}]+)(?:[/?#]|\Z)", re.I
 )
@@ -103,7 +105,8 @@ def _rendered(message_id: int, position: int) -> str:
     compiled = templates.compiled(version=message.template_version)
     known = messages.thaw(value=message.variables or {})
     try:
-        return compiled.render_link(position=position, variables=known)
+        links = messages.links(message_id=message_id)
+        return compiled.render_link(position=position, variables=known, links=links)
     except (LookupError, RenderError) as error:
         raise NotFound("The link leads nowhere any more.") from error
 
@@ -111,10 +114,13 @@ def _rendered(message_id: int, position: int) -> str:
 def _checked(url: str, written: str) -> str:
     """A web address, of the host that staff wrote: what is filled in cannot change it."""
     found = _WEB.match(url)
+    is_open = written.startswith(("{{", "{%"))
+    if is_open and _CONTACT.match(url):
+        return url
     if found is None:
         raise NotFound("The link does not lead to a web address.")
     authority = found[1].lower()
-    if written.startswith(("{{", "{%")) or url == written:
+    if is_open or url == written:
         return url
     if "\\" in authority or ("@" in authority and "@" not in written):
         raise NotFound("The link was led to another host.")

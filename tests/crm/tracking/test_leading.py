@@ -143,3 +143,46 @@ def test_no_known_attack_turns_the_redirect(
             if any("\r" in value or "\n" in value for value in answer.headers.values()):
                 turned.append((attack, path, "a header was broken"))
     assert not turned
+
+
+@pytest.mark.parametrize(
+    ("given", "begins"),
+    [
+        ("unsubscribe_url", "/u/"),
+        ("preferences_url", "/p/"),
+        ("view_url", "/v/"),
+        ("'https://shop.example/tea'", "https://shop.example/tea"),
+        ("'mailto:shop@shop.example'", "mailto:shop@shop.example"),
+        ("'tel:+441134960000'", "tel:+441134960000"),
+    ],
+)
+def test_a_macro_makes_buttons_of_every_kind_of_link(
+    ada: Customer, now: datetime, given: str, begins: str, settings
+) -> None:
+    button = '{% macro button(url) %}<a href="{{ url }}">x</a>{% endmacro %}'
+    letter = sent(ada, button + "{{ button(" + given + ") }}", now)
+
+    found = tracking.leads_to(message_id=letter.pk, position=1)
+
+    assert found.removeprefix(settings.PUBLIC_URL).startswith(begins)
+
+
+def test_a_link_carries_the_way_out_of_its_own_message(ada: Customer, now: datetime) -> None:
+    html = '<a href="https://shop.example/bye?to={{ unsubscribe_url|urlencode }}">x</a>'
+    letter = sent(ada, html, now)
+
+    found = tracking.leads_to(message_id=letter.pk, position=1)
+
+    assert found.startswith("https://shop.example/bye?to=http")
+    assert "/u/" in found
+
+
+@pytest.mark.parametrize("name", ["javascript:alert(1)", "data:text/html,x", "mailto:", "tel:1 2"])
+def test_what_is_filled_in_leads_to_the_web_or_a_person_alone(
+    ada: Customer, now: datetime, name: str
+) -> None:
+    ada.first_name = name
+    letter = sent(ada, '<a href="{{ customer.first_name }}">x</a>', now)
+
+    with pytest.raises(tracking.NotFound):
+        tracking.leads_to(message_id=letter.pk, position=1)
