@@ -7,10 +7,16 @@ from jinja2 import Environment
 
 from crm.rendering import mjml, origins
 from crm.rendering.assembling import Fetch, assemble
-from crm.rendering.errors import RenderError
+from crm.rendering.errors import FORBIDDEN, RenderError
 from crm.rendering.guard import parse, restrain
+from crm.rendering.masks import mask
 
 _ENVIRONMENT = Environment(autoescape=True, cache_size=0)  # reads only, runs nothing
+
+_NO_QUOTES = (
+    "A value in an attribute stands in quotes, or a space in it begins another attribute: "
+    'href="{{ … }}".'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,8 @@ def _own(error: RenderError, name: str) -> RenderError:
 
 def _as_html(source: str) -> str:
     try:
+        if bare := mask(source).bare:
+            raise RenderError(FORBIDDEN, _NO_QUOTES, bare[0])
         return mjml.to_html(source)
     except RenderError as error:
         raise origins.placed(error, source, "html") from None

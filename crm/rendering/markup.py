@@ -10,7 +10,10 @@ import html2text
 from crm.rendering.limits import MAX_OUTPUT, check_compiling, check_time, spend
 from crm.rendering.masks import Masked, mask
 
-_MARKDOWN_LINK = re.compile(r"\[([^\[\]]*)\]\(<?([^()<>\s]+)>?\)")
+# Brackets in words and addresses, as far as anybody writes them.
+_MARKDOWN_LINK = re.compile(
+    r"\[((?:[^\[\]]|\[[^\[\]]{0,100}\]){0,1000})\]\(<?((?:[^()<>\s]|\([^()<>\s]{0,100}\))+)>?\)"
+)
 _ESCAPED = re.compile(r"\\([-+.*#_()\[\]])")
 _DOCUMENT = re.compile(r"<!doctype\b|<html\b", re.IGNORECASE)
 _BODY = re.compile(r"<body\b[^<>]*>", re.IGNORECASE)
@@ -19,6 +22,7 @@ _TAGS = re.compile(r"<(/?)([a-z][a-z0-9-]*)", re.IGNORECASE)
 _VOID = frozenset({"area", "br", "col", "hr", "img", "input", "link", "meta", "wbr"})
 _ENDED_BY_NEXT = frozenset({"p", "option"})
 _MAX_DEPTH = 250
+_SPACE = re.compile(r"\s+")
 _SPACES = re.compile(r"\s{2,}")
 _MAX_MATCHES = 4_000_000  # rules of style sheets by elements
 _COMMENTS = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
@@ -110,6 +114,9 @@ class _Reader(html2text.HTML2Text):
         """Look at the clocks at each tag."""
         check_time()
         check_compiling()
+        if tag == "a" and attrs.get("href"):
+            # A title is not shown, and an address has no spaces.
+            attrs = {"href": _SPACE.sub("%20", str(attrs["href"]).strip())}
         super().handle_tag(tag, attrs, start)
 
     def handle_data(self, data: str, entity_char: bool = False) -> None:

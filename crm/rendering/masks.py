@@ -17,13 +17,22 @@ _TOKEN = re.compile(
 )
 
 
+# What may stand before a value that begins an attribute, or goes on with it, without quotes.
+_BARE = re.compile(r"=\s*[^\s\"'<>]*\Z")
+_LONGEST_BEGINNING = 300
+
+
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """A template whose tags are stand-ins: comments between elements, words elsewhere."""
+    """A template whose tags are stand-ins: comments between elements, words elsewhere.
+
+    `bare` are the lines where a value is printed into an attribute without quotes.
+    """
 
     text: str
     tags: tuple[str, ...]
     mark: str
+    bare: tuple[int, ...] = ()
 
     def restore(self, text: str) -> str:
         """Put the tags back into a text made of this one."""
@@ -46,6 +55,7 @@ def mask(source: str, *, comments: bool = True) -> Masked:
         mark += "q"
     pieces: list[str] = []
     tags: list[str] = []
+    bare: list[int] = []
     place, end = _Place(), 0
     for token in _TOKEN.finditer(source):
         pieces.append(source[end : token.start()])
@@ -54,11 +64,14 @@ def mask(source: str, *, comments: bool = True) -> Masked:
             word = f"{mark}{len(tags)}x"
             pieces.append(f"<!--{word}-->" if comments and place.is_between else word)
             tags.append(token[0])
+            beginning = source[max(0, token.start() - _LONGEST_BEGINNING) : token.start()]
+            if token[0].startswith("{{") and place.is_open and _BARE.search(beginning):
+                bare.append(source.count("\n", 0, token.start()) + 1)
         else:
             place.see(token.lastgroup or "", token[0])
             pieces.append(token[0])
     pieces.append(source[end:])
-    return Masked("".join(pieces), tuple(tags), mark)
+    return Masked("".join(pieces), tuple(tags), mark, tuple(bare))
 
 
 class _Place:
@@ -71,6 +84,11 @@ class _Place:
     @property
     def is_between(self) -> bool:
         return not (self.in_comment or self.in_tag or self.raw)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is in a tag, and in no quotes there."""
+        return self.in_tag and not (self.quote or self.in_comment)
 
     def see(self, kind: str, text: str) -> None:
         if self.in_comment or kind == "comment":

@@ -11,8 +11,11 @@ from crm.rendering.masks import Masked
 SLOT_SPAN = 1000
 # Opens and closes the slot number in the variant that keeps the original addresses.
 OPENING, CLOSING = "\ue000", "\ue001"
-# It stops at the next `<a`: many that never end would each be followed to the end of the text.
-_LINK = re.compile(r"(<a\b(?:(?!<a\b)[^>])*?\shref\s*=\s*)(\"[^\"]*\"|'[^']*')", re.IGNORECASE)
+# It stops at the next `<`: many that never end would each be followed to the end of the text.
+_LINK = re.compile(
+    r"(<a(?=\s)(?:[^\"'<>]|\"[^\"<]*\"|'[^'<]*')*?\shref\s*=\s*)(\"[^\"]*\"|'[^']*'|[^\s\"'<>]+(?=[\s>]))",
+    re.IGNORECASE,
+)
 _LEADING_NAME = re.compile(r"\{\{-?\s*([A-Za-z]\w*)\s*(?:-?\}\}|\|)")
 _OWN_LINKS = frozenset({"unsubscribe_url", "preferences_url", "view_url"})
 # The number of the link that nobody sees: who follows it is a machine.
@@ -65,23 +68,25 @@ def cut_slots(masked: Masked, text: str) -> Slotted:
     links: list[LinkSlot] = []
 
     def track(found: re.Match[str]) -> str:
-        slot = _slot(masked, found[2][1:-1], len(links) + 1)
-        if slot is None:
+        slot = _slot(masked, _bare(found[2]), len(links) + 1)
+        if slot is None or slot.position >= SLOT_SPAN:
             return found[0]
         links.append(slot)
         number = f"{{{{ hop{slot.position}_ }}}}" if slot.dynamic else str(slot.position)
         return f'{found[1]}"{{{{ click_ }}}}{number}"'
 
     def keep(found: re.Match[str]) -> str:
-        if _slot(masked, found[2][1:-1], 1) is None:
+        value = _bare(found[2])
+        if len(kept) >= SLOT_SPAN - 1 or _slot(masked, value, 1) is None:
             return found[0]
         kept.append(1)
-        return f"{found[1]}{found[2][0]}{OPENING}{len(kept)}{CLOSING}{found[2][1:]}"
+        quote = "'" if found[2][0] == "'" else '"'
+        return f"{found[1]}{quote}{OPENING}{len(kept)}{CLOSING}{value}{quote}"
 
     kept: list[int] = []
     tracked = _add_pixel(_LINK.sub(track, text))
     marked = _LINK.sub(keep, text)
-    return Slotted(masked.restore(tracked), masked.restore(marked), tuple(links[:SLOT_SPAN]))
+    return Slotted(masked.restore(tracked), masked.restore(marked), tuple(links))
 
 
 def without_marks(rendered: str) -> str:
@@ -98,6 +103,11 @@ def addresses(rendered: str) -> dict[int, str]:
         met[int(slot)] = nth + 1
         found[int(slot) + nth * SLOT_SPAN] = html.unescape(address).strip()
     return found
+
+
+def _bare(value: str) -> str:
+    """The value of an attribute, without quotes where it has some."""
+    return value[1:-1] if value[0] in "\"'" else value
 
 
 def _slot(masked: Masked, value: str, position: int) -> LinkSlot | None:
