@@ -25,7 +25,10 @@ def store(
         return None
     request = base.CallbackRequest(headers=headers, body=body, url=url, received_at=now)
     adapter = registry.adapter_for(account)
-    adapter.verify_callback(request)
+    try:
+        adapter.verify_callback(request)
+    except (RecursionError, UnicodeError) as error:
+        raise base.CallbackRefused("The callback cannot be read.") from error
     if isinstance(adapter, base.Confirms):
         adapter.confirm(request)
     query = _kept_query(url)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Length
 
@@ -63,6 +63,24 @@ def _fitting(sizes: Iterable[tuple[int, int]]) -> Iterator[int]:
 
 
 def _settle(read: Sequence[Read], now: datetime) -> None:
+    """Heed all that was read together; where that fails each alone, so that one holds up none."""
+    try:
+        with transaction.atomic():
+            _heed(read, now)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        if len(read) == 1:
+            _strike(read[0].callback, now, f"{type(error).__name__} while it was taken in")
+            return
+        for one in read:
+            _settle([one], now)
+    else:
+        for one in read:
+            _finish(one.callback, now, one.error)
+
+
+def _heed(read: Sequence[Read], now: datetime) -> None:
     news = [(one.callback.provider, each) for one in read for each in one.news]
     ids = message_ids(news=news)
     known = [
@@ -71,8 +89,6 @@ def _settle(read: Sequence[Read], now: datetime) -> None:
         if (message_id := ids.get((provider, each.provider_message_id, each.key))) is not None
     ]
     heed(news=known, now=now)
-    for one in read:
-        _finish(one.callback, now, one.error)
 
 
 def _fetch_held(read: Read, now: datetime) -> bool:
@@ -115,8 +131,8 @@ def _take_in(read: Read, now: datetime) -> None:
                 channel=inbound.channel,
                 sender=inbound.sender,
                 recipient=inbound.recipient,
-                subject=_storable(inbound.subject),
-                text=_storable(inbound.body),
+                subject=inbound.subject,
+                text=inbound.body,
                 provider=read.callback.provider,
                 provider_message_id=inbound.provider_message_id,
                 occurred_at=inbound.occurred_at,
@@ -124,11 +140,6 @@ def _take_in(read: Read, now: datetime) -> None:
             ),
             now=now,
         )
-
-
-def _storable(text: str) -> str:
-    """A text without half characters, which JSON can tell and no database can keep."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _finish(callback: Callback, now: datetime, error: str = "") -> None:

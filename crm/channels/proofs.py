@@ -116,13 +116,13 @@ def why(kind: str, code: str, *, dead: Collection[str] = ()) -> str:
 
 
 def objects(request: CallbackRequest) -> list[dict[str, object]]:
-    """The objects of a JSON callback that holds one or a list of them."""
+    """The objects of a JSON callback that holds one or a list of them; a bad one loses no other."""
     try:
         found = json.loads(request.body)
     except (ValueError, RecursionError) as error:
         raise CallbackRefused("The callback is not JSON.") from error
-    rows = found if isinstance(found, list) and found else [found]
-    if not all(isinstance(row, dict) for row in rows):
+    rows = [row for row in (found if isinstance(found, list) else [found]) if isinstance(row, dict)]
+    if not rows:
         raise CallbackRefused("The callback is not a JSON object.")
     return rows
 
