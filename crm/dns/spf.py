@@ -19,6 +19,8 @@ _TERM = re.compile(
     re.I,
 )
 _MODIFIER = re.compile(r"([a-z][a-z0-9_.-]*)=(\S*)", re.I)
+# Begins what a receiver fills in for each mail (RFC 7208 §7), as in `include:%{i}.spf.example`.
+_MACRO = "%"
 _RESULTS = {"+": "pass", "-": "fail", "~": "softfail", "?": "neutral"}
 _ASKING = frozenset({"include", "a", "mx", "ptr", "exists"})
 
@@ -90,7 +92,8 @@ class _Walk:
                 return _RESULTS[term.sign]
         if redirect and not any(term.kind == "all" for term in terms):
             self._count(domain)
-            return self.result(redirect, (*path, domain))
+            if _MACRO not in redirect:
+                return self.result(redirect, (*path, domain))
         return "neutral"
 
     def _record(self, domain: str) -> str:
@@ -108,15 +111,15 @@ class _Walk:
             raise _Broken(Trouble.LOOKUPS, domain)
 
     def _matches(self, term: "_Term", target: str, path: tuple[str, ...]) -> bool:
+        # What depends on the mail, or is not to be used, lets nothing pass that we could name.
+        if _MACRO in target or term.kind == "ptr":
+            return False
         if term.kind == "include":
             return self.result(target, path) == "pass"
         if term.kind in {"ip4", "ip6"}:
             return self._is_in([target + term.prefix])
         if term.kind == "all":
             return self.ip is not None
-        # What depends on the mail, or is not to be used, lets nothing pass that we could name.
-        if "%" in target or term.kind == "ptr":
-            return False
         if term.kind == "exists":
             return bool(self._asked(target, "A")) and self.ip is not None
         hosts = [target] if term.kind == "a" else self._asked(target, "MX")[:_MOST_MX]

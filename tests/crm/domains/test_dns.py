@@ -67,6 +67,56 @@ def test_what_is_no_policy_is_said(records: list[str], wrong: dmarc.Wrong) -> No
 
 
 @pytest.mark.parametrize(
+    ("record", "policy"),
+    [
+        ("v=DMARC1; p=Reject", "reject"),
+        ("v=DMARC1; p=QUARANTINE; sp=None", "quarantine"),
+        ("v=DMARC1; rua=mailto:dmarc@shop.example", "none"),
+        ("v=DMARC1; p=; rua=mailto:dmarc@shop.example", "none"),
+    ],
+)
+def test_a_policy_is_read_as_receivers_read_it(record: str, policy: str) -> None:
+    world = World().tell("_dmarc.shop.example", "TXT", record)
+
+    found = dmarc.find(domain="shop.example", resolver=world)
+
+    assert isinstance(found, dmarc.Policy)
+    assert found.policy == policy
+
+
+def test_between_a_domain_and_its_organisation_no_record_counts() -> None:
+    world = World().tell("_dmarc.shop.example", "TXT", "v=DMARC1; p=reject; sp=quarantine")
+    world.tell("_dmarc.eu.shop.example", "TXT", "v=DMARC1; p=none")
+
+    found = dmarc.find(domain="news.eu.shop.example", resolver=world)
+
+    assert isinstance(found, dmarc.Policy)
+    assert (found.domain, found.policy) == ("shop.example", "quarantine")
+
+
+def test_a_domain_with_a_record_of_its_own_is_still_a_part_of_its_organisation() -> None:
+    world = World().tell("_dmarc.shop.example", "TXT", "v=DMARC1; p=reject")
+    world.tell("_dmarc.news.shop.example", "TXT", "v=DMARC1; p=none")
+
+    found = dmarc.find(domain="news.shop.example", resolver=world)
+
+    assert isinstance(found, dmarc.Policy)
+    assert (found.domain, found.policy) == ("news.shop.example", "none")
+    assert found.lets_dkim(signed="mail.shop.example", sender="news.shop.example")
+    assert not found.lets_dkim(signed="mail.other.example", sender="news.shop.example")
+
+
+def test_under_a_public_suffix_everybody_is_by_themselves() -> None:
+    world = World().tell("_dmarc.gov.example", "TXT", "v=DMARC1; p=reject; psd=y")
+    world.tell("_dmarc.tax.gov.example", "TXT", "v=DMARC1; p=none")
+
+    found = dmarc.find(domain="tax.gov.example", resolver=world)
+
+    assert isinstance(found, dmarc.Policy)
+    assert not found.lets_spf(envelope="court.gov.example", sender="tax.gov.example")
+
+
+@pytest.mark.parametrize(
     ("policy", "envelope", "speaks"),
     [
         ("p=none", "shop.example", True),

@@ -36,6 +36,13 @@ def world(record: str, **others: str) -> World:
         ("v=spf1 redirect=pool.example", "203.0.114.5", "fail"),
         ("v=spf1 exists:%{i}.list.example -all", "192.0.2.9", "fail"),
         ("v=spf1 exists:relay.example -all", "192.0.2.9", "pass"),
+        (
+            "v=spf1 include:%{i}._ip.%{h}._ehlo.%{d}.x.example ip4:192.0.2.9 ~all",
+            "192.0.2.9",
+            "pass",
+        ),
+        ("v=spf1 include:%{ir}.%{v}.%{d}.x.example ~all", "192.0.2.9", "softfail"),
+        ("v=spf1 redirect=%{d}.x.example", "192.0.2.9", "neutral"),
         ("V=SPF1 IP4:192.0.2.9 -ALL", "192.0.2.9", "pass"),
         ("v=spf1 exp=why.shop.example unknown=x -all", "192.0.2.9", "fail"),
     ],
