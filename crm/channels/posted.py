@@ -208,7 +208,7 @@ def _coded(fields: Mapping[str, bytes], name: str, codes: Mapping[str, object]) 
     """A field in the charset that another one names for it."""
     try:
         return fields.get(name, b"").decode(word(codes.get(name)) or "utf-8", "replace")
-    except LookupError:
+    except (LookupError, ValueError):
         return _said(fields, name)
 
 

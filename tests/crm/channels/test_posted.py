@@ -121,6 +121,15 @@ def test_a_mail_that_was_taken_apart_is_one_again(shape):
     assert mail.recipient == TO
 
 
+@pytest.mark.parametrize("charset", ["idna", "hex", "a\x00b", "\ud800", "no-such", ""])
+def test_a_charset_that_is_none_loses_no_mail(charset):
+    fields = {"headers": "From: ann@people.example\n", "text": "hello"}
+
+    (mail,) = posted.mails_in(multipart(**fields, charsets=json.dumps({"text": charset})))
+
+    assert bounces.letter_in(mail.raw).text == "hello"
+
+
 def test_bytes_of_any_charset_stay_what_they_were():
     raw = b"From: a@b.example\r\nContent-Type: text/plain; charset=latin-1\r\n\r\nGr\xfc\xdfe"
 
