@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from crm.bounces import addresses, mime, recognising
+from crm.bounces import addresses, answers, mime, recognising
 
 MAX_TEXT = 50_000
 # What lists and programs send, which nobody waits for an answer to (RFC 3834, RFC 2919).
@@ -40,8 +40,8 @@ def _is_automatic(mail: mime.Mail) -> bool:
     submitted = mail.header("auto-submitted").lower().partition(";")[0].strip()
     return (
         submitted not in {"", "no"}
-        or recognising.is_automatic_reply(mail)
-        or recognising.is_from_a_system(mail)
+        or answers.is_automatic_reply(mail)
+        or recognising.is_from_a_server(mail)
         or mail.header("precedence").lower().strip() in _PRECEDENCE
         or any(mail.header(name) for name in _LISTED)
     )

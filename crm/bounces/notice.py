@@ -37,20 +37,26 @@ class Notice:
         return any(one.lower() in small for one in originals.recipients(self.original))
 
     @property
+    def tells_a_reason(self) -> bool:
+        """Whether a few words of its own name somebody, and say why nothing reached them."""
+        return bool(addresses.find(self.words)) and recognising.tells_a_reason(self.words)
+
+    @property
     def is_one(self) -> bool:
         """Whether it tells at all that a mail did not arrive."""
         if self.mail.report_type == "delivery-status":
             return True
         subject = recognising.has_failure_subject(self.mail)
         system = recognising.is_from_a_system(self.mail)
+        # Who is away may write of mails that did not arrive.
+        system = system and not recognising.answers_for_a_person(self.mail)
         words = recognising.has_failure_words(self.words)
         if originals.has_trace(self.original) and self.names_whom_it_was_for:
             return subject or words or recognising.tells_a_reason(self.words)
         if recognising.tells_of_arrival(self.mail, self.words):
             return True
-        return (subject and (system or words)) or (
-            system and (words or recognising.quotes_a_refusal(self.words))
-        )
+        told = words or recognising.quotes_a_refusal(self.words)
+        return (subject and (system or words)) or (system and (told or self.tells_a_reason))
 
 
 def notice_of(mail: mime.Mail) -> Notice:

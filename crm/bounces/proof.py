@@ -24,6 +24,8 @@ _DOCUMENTED = (
     # Yahoo.
     re.compile(r"delivery error: dd this user doesn't have an? "),
     re.compile(r"requested mail action aborted, mailbox not found"),
+    # Mail.ru, which says so after the mail was sent.
+    re.compile(r"invalid mailbox\. local mailbox @ is unavailable: user not found"),
     # Tencent, Mimecast and Google, each with the page that explains it.
     re.compile(r"mailbox not found.{0,40}service\.mail\.qq\.com"),
     re.compile(r"invalid recipient.{0,20}community\.mimecast\.com"),

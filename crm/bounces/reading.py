@@ -6,6 +6,7 @@ a notice, a notice inside, and whom the returned original was written to.
 
 from crm.bounces import (
     addresses,
+    answers,
     diagnosing,
     mime,
     notices,
@@ -44,7 +45,7 @@ def _read(mail: mime.Mail, depth: int) -> Report:
         if inside is not None:
             return inside
     outcomes = outcomes or _by_original(notice)
-    if outcomes or not recognising.is_automatic_reply(mail) or mail.report_type:
+    if outcomes or not answers.is_automatic_reply(mail) or mail.report_type:
         return _report(notice, outcomes)
     return _report(notice, (_about_sender(mail, Reason.VACATION),))
 
@@ -60,7 +61,7 @@ def _by_fields(notice: Notice, fields: str) -> tuple[Outcome, ...]:
 
 def _of_group(group: reports.Group, notice: Notice, is_single: bool) -> Outcome:
     final = reports.address_of(group.get("final-recipient"))
-    first = reports.address_of(group.get("original-recipient"))
+    first = reports.original_of(group.get("original-recipient"), final)
     actual = reports.address_of(group.get("x-actual-recipient"))
     address = next((one for one in (final, first, actual) if "@" in one), final or first)
     if is_single and first and f"original address: {first.lower()}" in notice.words.lower():

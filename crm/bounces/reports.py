@@ -76,6 +76,16 @@ def address_of(value: str) -> str:
     return bare[0] if bare and len(bare[0]) <= 254 and "/" not in bare[0] else ""
 
 
+def original_of(value: str, final: str) -> str:
+    """The address in an Original-Recipient, which some servers leave as xtext (RFC 3461, 4).
+
+    A name may have such signs too: what the report calls the final one tells, if it is an address.
+    """
+    given = address_of(value)
+    plain = given.replace("+2B", "+").replace("+3D", "=")
+    return plain if "@" not in final or final.lower() == plain.lower() else given
+
+
 def _letter(match: re.Match[str]) -> str:
     number = int(match[1], 16)
     return chr(number) if number < 0xD800 or 0xDFFF < number <= 0x10FFFF else "?"
