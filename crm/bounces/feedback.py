@@ -12,11 +12,12 @@ _NAMED_IN = ("x-hmxmroriginalrecipient", "x-original-rcpt-to", "x-complaint-reci
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """A complaint, of what type, told by whom."""
+    """A complaint, of what type, told by whom; `return_path` is that of the mail, where told."""
 
     outcomes: tuple[Outcome, ...]
     feedback_type: str
     reporter: str
+    return_path: str = ""
 
 
 def feedback_of(mail: mime.Mail, original: mime.Headers) -> Feedback | None:
@@ -35,6 +36,8 @@ def feedback_of(mail: mime.Mail, original: mime.Headers) -> Feedback | None:
         outcomes=tuple(Outcome(one, Reason.FEEDBACK) for one in wanted),
         feedback_type=fields.get("feedback-type").lower().strip()[:40],
         reporter=agent[:200],
+        # Where the original was made unreadable to hide who complains, this alone names it.
+        return_path=reports.address_of(fields.get("original-mail-from")),
     )
 
 

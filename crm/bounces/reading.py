@@ -16,7 +16,7 @@ from crm.bounces import (
     reports,
     status,
 )
-from crm.bounces.feedback import feedback_of
+from crm.bounces.feedback import Feedback, feedback_of
 from crm.bounces.notice import Notice, notice_of, receipt_fields
 from crm.bounces.words import GRAVITY, Kind, Outcome, Reason, Report
 
@@ -35,7 +35,7 @@ def _read(mail: mime.Mail, depth: int) -> Report:
     notice = notice_of(mail)
     feedback = feedback_of(mail, notice.original)
     if feedback is not None:
-        return _report(notice, feedback.outcomes, feedback.feedback_type, feedback.reporter)
+        return _report(notice, feedback.outcomes, feedback)
     receipt = receipt_fields(mail)
     if receipt or mail.report_type == "disposition-notification":
         return _report(notice, _of_receipt(notice, receipt))
@@ -208,11 +208,12 @@ def _about_sender(mail: mime.Mail, reason: Reason) -> Outcome:
 
 
 def _report(
-    notice: Notice, outcomes: tuple[Outcome, ...], feedback_type: str = "", reporter: str = ""
+    notice: Notice, outcomes: tuple[Outcome, ...], feedback: Feedback | None = None
 ) -> Report:
     kinds = {one.kind for one in outcomes}
     ours = [value for name in _OURS for value in notice.mail.all(name)]
     ours += [value for name, value in notice.original if name == "return-path"]
+    ours += [feedback.return_path] if feedback else []
     ids = [value for name, value in notice.original if name == "message-id"]
     ids += [notice.mail.header("in-reply-to"), *notice.mail.header("references").split()[:20]]
     groups = reports.groups_in(notice.fields)
@@ -224,6 +225,6 @@ def _report(
         ),
         message_ids=tuple(dict.fromkeys(x.strip("<> ")[:250] for x in ids if x.strip("<> "))),
         envelope_id=groups[0].get("original-envelope-id")[:250] if groups else "",
-        feedback_type=feedback_type,
-        reporter=reporter,
+        feedback_type=feedback.feedback_type if feedback else "",
+        reporter=feedback.reporter if feedback else "",
     )

@@ -315,6 +315,24 @@ def test_a_complaint_of_a_feedback_loop_closes_the_address_and_withdraws_consent
     assert Consent.objects.get(channel="email", purpose="marketing").state == "withdrawn"
 
 
+def test_a_complaint_that_hides_who_complains_is_known_by_the_return_path_that_it_tells(
+    letter: messages.Draft, now: datetime
+) -> None:
+    raw = (
+        "From: fbl@mail.example\nTo: fbl@rapport.example\nSubject: complaint\n"
+        'Content-Type: multipart/report; report-type=feedback-report; boundary="b"\n\n'
+        "--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\nVersion: 1\n"
+        f"Original-Mail-From: <{envelope_sender(draft=letter)}>\n"
+        "--b\nContent-Type: message/rfc822\n\nMessage-ID: <redacted@rapport.example>\n"
+        "From: hello@rapport.example\nTo: redacted@mail.example\n\nHi\n--b--\n"
+    )
+
+    returned_mail.take(raw=raw.encode(), recipient="", now=now)
+
+    assert Message.objects.get().state == "complained"
+    assert Suppression.objects.get().reason == "complaint"
+
+
 def test_what_goes_wrong_with_one_mail_is_put_aside_and_tried_again(
     letter: messages.Draft, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
