@@ -7,6 +7,7 @@ written (`relay.internal`, `10.1.2.3`) or a network (`10.0.0.0/8`), each also wi
 import ipaddress
 import socket
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -78,12 +79,14 @@ def in_ascii(host: str) -> str:
     """A host as name servers know it, by IDNA 2008; UnicodeError where it is none.
 
     By the rules of 2003, which Python knows, `straße.example` is `strasse.example`: somebody else.
+    Only what those of 2008 have no letter for, as signs, is written by them.
     """
-    if host.isascii():
-        return host.encode("idna").decode()
-    import idna
+    if not host.isascii():
+        import idna
 
-    return idna.encode(host, uts46=True).decode()
+        with suppress(idna.IDNAError):
+            return idna.encode(host, uts46=True).decode()
+    return host.encode("idna").decode()
 
 
 def connect(

@@ -154,6 +154,13 @@ def test_a_domain_goes_as_it_is_registered_and_asks_no_more_of_the_way_than_it_m
     assert not any("SMTPUTF8" in command for command in server.commands)
 
 
+def test_a_domain_of_signs_is_written_by_the_older_rules():
+    with ScriptedSmtp(features=("8BITMIME",)) as server:
+        send(server, outgoing(1, "jose@☃.example"))
+
+    assert server.mails[0].recipient == "jose@xn--n3h.example"
+
+
 @pytest.mark.parametrize("features", [("PIPELINING",), ("SIZE",)])
 def test_a_refused_recipient_stops_nobody_else(features):
     answers = {"RCPT TO:<gone@": "550 5.7.1 no", "RCPT TO:<busy@": "451 later"}
