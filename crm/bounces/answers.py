@@ -155,6 +155,13 @@ def is_automatic_reply(mail: Mail) -> bool:
     return _tells(subject) and not _ANSWERED.match(subject)
 
 
+def is_told(mail: Mail) -> bool:
+    """Whether the subject is that of an answer, and not that of a notice."""
+    subject = mail.header("subject").lower().strip()[:_LONGEST]
+    is_answer = _ANSWERED.match(subject) is not None
+    return is_answer or any(words in subject for words in (*_SUBJECTS, *_WORDS))
+
+
 def _tells(subject: str) -> bool:
     """Whether a subject alone says so."""
     words, colon, _ = subject.replace("\uff1a", ":").partition(":")

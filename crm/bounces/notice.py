@@ -46,10 +46,10 @@ class Notice:
         """Whether it tells at all that a mail did not arrive."""
         if self.mail.report_type == "delivery-status":
             return True
+        if recognising.answers_for_a_person(self.mail):
+            return False  # who is away may write of mails that did not arrive
         subject = recognising.has_failure_subject(self.mail)
         system = recognising.is_from_a_system(self.mail)
-        # Who is away may write of mails that did not arrive.
-        system = system and not recognising.answers_for_a_person(self.mail)
         words = recognising.has_failure_words(self.words)
         if originals.has_trace(self.original) and self.names_whom_it_was_for:
             return subject or words or recognising.tells_a_reason(self.words)

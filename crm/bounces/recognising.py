@@ -161,7 +161,7 @@ _FAILURE_WORDS = (
     "can't be delivered",
     "was not delivered",
     "not be delivered",
-    "has not been delivered",
+    "not been delivered",
     "not delivered",
     "undeliverable",
     "undelivered",
@@ -329,10 +329,10 @@ def is_from_a_server(mail: Mail) -> bool:
 
 
 def answers_for_a_person(mail: Mail) -> bool:
-    """Whether it is an automatic answer that no mail server gives by its name."""
+    """Whether it answers a mail by itself, and no mail server does so by its name."""
     sender = mail.header("from").lower()
     is_named = any(name in sender for name in _SYSTEM_NAMES) or _is_servers(mail)
-    return answers.is_automatic_reply(mail) and not is_named
+    return answers.is_automatic_reply(mail) and answers.is_told(mail) and not is_named
 
 
 def _is_servers(mail: Mail) -> bool:

@@ -115,3 +115,24 @@ def test_who_is_away_may_write_of_mails_that_did_not_arrive(marks: str) -> None:
     report = read(mail(subject="Re: Spring", marks=marks, text=TEXT))
 
     assert (report.kind, [one.address for one in report.outcomes]) == (Kind.AUTO_REPLY, [ADA])
+
+
+def test_who_has_left_and_returns_the_mail_closes_no_address() -> None:
+    marks = "Return-Path: <>\nAuto-Submitted: auto-replied\n"
+    text = (
+        f"I have left the company: {ADA} does not exist any more.\n\n"
+        f"Received: by mx\nMessage-ID: <m-17@rapport.example>\nFrom: hello@rapport.example\n"
+        f"To: {ADA}\nSubject: Spring\n\nHi\n"
+    )
+
+    assert read(mail(subject="Re: Spring", marks=marks, text=text)).kind is Kind.AUTO_REPLY
+
+
+@pytest.mark.parametrize("subject", ["Message rejected", "Ihre E-Mail wurde abgewiesen"])
+def test_a_filter_that_calls_itself_an_answer_gives_a_notice(subject: str) -> None:
+    marks = "Return-Path: <>\nAuto-Submitted: auto-replied\n"
+    text = f"Your message to {ADA} was rejected as spam and has not been delivered.\n"
+
+    report = read(mail(subject=subject, sender="filter@gate.example", marks=marks, text=text))
+
+    assert [(one.address, one.kind) for one in report.outcomes] == [(ADA, Kind.BLOCK)]
