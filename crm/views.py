@@ -201,7 +201,8 @@ def unsubscribe(request: HttpRequest, *, token: str) -> HttpResponse:
     message_id = _read(links.UNSUBSCRIBE, token)
     customer_id = tracking.receiver(message_id=message_id)
     language = tracking.language(message_id=message_id)
-    one_click = request.POST.get("List-Unsubscribe") == "One-Click"
+    # Some programs end the body with a line break.
+    one_click = request.POST.get("List-Unsubscribe", "").strip() == "One-Click"
     # A program that posts whatever it finds means nothing by it.
     if not one_click and not {"confirm", "everything"} & request.POST.keys():
         known = preferences.of_customer(customer_id=customer_id, now=timezone.now())

@@ -64,7 +64,7 @@ def test_the_address_is_opaque_and_of_this_message_alone(
     assert way_out(other) != way_out(letter)
 
 
-@pytest.mark.parametrize("form", ["multipart", "urlencoded"])
+@pytest.mark.parametrize("form", ["multipart", "urlencoded", "urlencoded\r\n"])
 def test_a_post_unsubscribes_at_once_without_cookie_redirect_or_question(
     letter: messages.Draft, ada: Customer, form: str
 ) -> None:
@@ -73,7 +73,8 @@ def test_a_post_unsubscribes_at_once_without_cookie_redirect_or_question(
     if form == "multipart":
         answer = client.post(way_out(letter), ONE_CLICK)
     else:
-        body, kind = "List-Unsubscribe=One-Click", "application/x-www-form-urlencoded"
+        body = "List-Unsubscribe=One-Click" + form.removeprefix("urlencoded")
+        kind = "application/x-www-form-urlencoded"
         answer = client.post(way_out(letter), body, content_type=kind)
 
     assert answer.status_code == 200
