@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from crm import accounts
 from crm.channels import base, registry
@@ -67,7 +67,7 @@ def read_callback(*, callback: Callback) -> Read:
 
 def _kept(told: _Told, told_at: datetime) -> _Told:
     """What was told as a database can keep it: whole characters, and no moment still to come."""
-    changed: dict[str, object] = {}
+    changed: dict[str, Any] = {}
     for field in dataclasses.fields(told):
         value = getattr(told, field.name)
         if isinstance(value, str) and field.name not in _SHOWN:
