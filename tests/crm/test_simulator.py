@@ -154,7 +154,7 @@ def test_addresses_that_ask_to_be_refused_are(outbox):
     outcomes = outbox.email.send_many(batch, journal=RememberingJournal())
 
     told = {outcome.message_id: outcome.reason for outcome in outcomes}
-    assert told == {1: "rejected", 2: "rejected", 3: "deferred", 4: ""}
+    assert told == {1: "invalid_address", 2: "invalid_address", 3: "deferred", 4: ""}
     assert CaughtMessage.objects.count() == 1
 
 
