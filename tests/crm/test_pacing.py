@@ -98,7 +98,7 @@ def test_what_is_urgent_goes_first_and_what_can_wait_pays(now: datetime) -> None
 
 @pytest.mark.django_db
 def test_all_accounts_of_a_domain_share_its_limit(now: datetime) -> None:
-    a_domain(per_second=100.0)
+    a_domain(per_second=10.0)
     second = replace(an_account(), account=Account("memory", name="second"))
 
     given = [take(an_account(), 8, now).count, take(second, 8, now).count]
