@@ -72,11 +72,13 @@ View = Callable[..., HttpResponse]
 
 
 @csrf_exempt
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def callback(request: HttpRequest, provider: str) -> HttpResponse:
     """Keep what a provider tells us, once and only if it is proven, then ring for it."""
     if accounts.for_provider(provider=provider) is None:
         return HttpResponse(status=404)
+    if request.method == "HEAD":
+        return HttpResponse()  # some try the address before they give the key for proofs
     # Read like this a body may be larger than forms may be.
     body = request.read(MAX_CALLBACK + 1)
     if len(body) > MAX_CALLBACK:
@@ -100,9 +102,11 @@ def callback(request: HttpRequest, provider: str) -> HttpResponse:
 
 
 @csrf_exempt
-@require_http_methods(["POST"])
+@require_http_methods(["HEAD", "POST"])
 def posted_mail(request: HttpRequest) -> HttpResponse:
     """Take in the mails that a provider posts to us, once each and only with our token."""
+    if request.method == "HEAD":
+        return HttpResponse()
     body = request.read(MAX_MAIL + 1)
     if len(body) > MAX_MAIL:
         return HttpResponse(status=413)

@@ -169,6 +169,14 @@ def test_a_callback_may_be_larger_than_a_form(client: Client) -> None:
     assert len(bytes(Callback.objects.get().body)) == 3_000_000
 
 
+@pytest.mark.usefixtures("provider_settings")
+def test_a_provider_may_try_whether_an_address_is_there(client: Client) -> None:
+    assert client.head("/callbacks/sms_http/").status_code == 200
+    assert client.head("/mails/").status_code == 200
+    assert client.head("/callbacks/nobody/").status_code == 404
+    assert not Callback.objects.exists()
+
+
 def test_an_unknown_provider_is_not_found(client: Client) -> None:
     assert client.post("/callbacks/nobody/", b"{}", content_type="text/plain").status_code == 404
     assert client.get("/callbacks/nobody/").status_code == 404
