@@ -39,7 +39,7 @@ class Notice:
     @property
     def tells_a_reason(self) -> bool:
         """Whether a few words of its own name somebody, and say why nothing reached them."""
-        return bool(addresses.find(self.words)) and recognising.tells_a_reason(self.words)
+        return recognising.tells_a_reason(self.words) and bool(addresses.find(self.words))
 
     @property
     def is_one(self) -> bool:
