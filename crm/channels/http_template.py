@@ -48,6 +48,8 @@ WORDS = {
 }
 _MEANINGS = {"sent": SENT_NEWS, "delivered": DELIVERED, "failed": FAILED_NEWS}
 _PLACE = re.compile(r"\{([a-z_]+)\}")
+# A body that is a form by its looks, where nobody says what it is.
+_PAIRS = re.compile(r"\s*[\w.\[\]-]+=")
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -141,12 +143,12 @@ class HttpTemplateAdapter(PostingAdapter):
         if not answer.is_success:
             return refused(message, answer)
         data = _decoded(answer.body)
-        place, _, wanted = self.account.option("success").partition("=")
-        if place and str(_at(data, place.strip())).lower() != wanted.strip().lower():
+        if not _holds(self.account.option("success"), data):
             return failed(message, REJECTED, answer.text())
         found = _at(data, self.account.option("id_path", "id"))
         # Some answer with the bare id, and some with nothing that tells messages apart.
-        return sent(message, found or answer.text().strip()[:200] or message.key)
+        bare = "" if isinstance(data, dict | list) else answer.text().strip()[:200]
+        return sent(message, found or bare or message.key)
 
     def verify_callback(self, request: CallbackRequest) -> None:
         """Check the token in the address."""
@@ -209,10 +211,20 @@ def _filled(template: str, values: Mapping[str, str], write: Callable[[str], str
     )
 
 
+def _holds(rule: str, data: object) -> bool:
+    """Whether an answer is a success by “place=value”; a place alone wants anything but nothing."""
+    place, equals, wanted = (part.strip().lower() for part in rule.partition("="))
+    value = _at(data, rule.partition("=")[0].strip()) if place else True
+    if not equals:
+        return bool(value)
+    return wanted in ({"", "null", "none"} if value is None else {str(value).lower()})
+
+
 def _writer(content_type: str, body: str) -> Callable[[str], str]:
+    content_type = content_type.lower()
     if "json" in content_type or (not content_type and body.lstrip()[:1] in {"{", "["}):
         return lambda value: json.dumps(value)[1:-1]
-    if content_type.startswith(_FORM):
+    if content_type.startswith(_FORM) or (not content_type and _PAIRS.match(body)):
         return quote_plus
     if "xml" in content_type:
         return _in_xml
