@@ -14,12 +14,14 @@ from crm.arrays import numbers
 from crm.choices import MessageState
 from crm.models import Message
 
-# Longer than the slowest provider needs for a batch.
+# Longer than the slowest provider needs for a message; whoever is still at work renews it.
 LEASE = timedelta(minutes=10)
+RENEWED_EVERY = LEASE / 5
 
 _HOLD = """
     INSERT INTO crm_handover (owner, lease_until_at, message_ids) VALUES (%s, %s, %s::bigint[])
 """
+_RENEW = "UPDATE crm_handover SET lease_until_at = %s WHERE message_ids = %s::bigint[]"
 _RELEASE = "DELETE FROM crm_handover WHERE message_ids = %s::bigint[]"
 
 
@@ -29,6 +31,12 @@ def hold(*, message_ids: Sequence[int], owner: str, now: datetime) -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute(_HOLD, [owner, now + LEASE, numbers(of=message_ids)])
+
+
+def renew(*, message_ids: Sequence[int], now: datetime) -> None:
+    """They are still being handed over; nothing is renewed once they are not held any more."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RENEW, [now + LEASE, numbers(of=message_ids)])
 
 
 def release(*, message_ids: Sequence[int]) -> None:

@@ -17,7 +17,7 @@ from crm.messages.drafts import Draft, Settlement, body_hash, reserve_ids
 from crm.messages.journals import writing_as
 from crm.messages.keeping import freeze
 from crm.messages.sending import send_many
-from crm.messages.settling import settle_many
+from crm.messages.settling import SURELY_NOT_SENT, settle_many
 from crm.messages.showing import show
 from crm.messages.stopping import Watch
 from crm.models import Message
@@ -26,10 +26,6 @@ from crm.rendering import RenderError
 _BATCH = 200
 # Looked at again after so long while no account may be used.
 _NOBODY = timedelta(seconds=5)
-# What another account may send: nobody can have it by the first.
-_SURELY_NOT_SENT = frozenset(
-    {FailureReason.DEFERRED, FailureReason.RATE_LIMITED, FailureReason.UNREACHABLE}
-)
 # What was granted, and to which messages.
 _Taken = list[tuple[pacing.Grant, frozenset[int]]]
 
@@ -136,7 +132,7 @@ def _granted(messages: Sequence[Message], now: datetime) -> tuple[list[Message],
 
 def _kind(message: Message) -> tuple[str, str, str]:
     """What goes by one account: one that may have gone by its own stays with it, come what may."""
-    is_free = message.attempts == 0 or message.reason in _SURELY_NOT_SENT
+    is_free = message.attempts == 0 or message.reason in SURELY_NOT_SENT
     return message.channel, message.purpose, "" if is_free else message.provider
 
 

@@ -68,12 +68,16 @@ _SUPPRESSED_BY = {
 # The account is to blame, and no message: that is no try of it.
 _NO_TRY = frozenset({FailureReason.RATE_LIMITED, FailureReason.UNREACHABLE})
 _RETRYABLE = _NO_TRY | {FailureReason.DEFERRED}
+# What another account may send: nobody can have it by the first.
+SURELY_NOT_SENT = _RETRYABLE
 # Messages with such a source are planned again by whoever planned them.
 PLANNED_ABOVE = frozenset({"delivery"})
 MAX_ATTEMPTS = 10
 # So long a message waits for an account that works.
 _PATIENCE = timedelta(days=3)
 _LONGEST_WAIT = 300.0
+# What a server puts off again and again is tried ever later: ten tries take a day.
+_LONGEST_DEFERRAL = 21_600.0
 
 _LOCK = """
     SELECT id, customer_id, channel, address, state, reason, detail, provider,
@@ -195,9 +199,13 @@ def _take_in(row: _Row, outcome: Settlement, now: datetime) -> _Step | None:
     if not _may_follow(row, state, outcome.reason):
         return None
     is_worse = row.state == state
-    row.state, row.reason, row.detail = state, outcome.reason, outcome.detail[:500]
-    row.due_at = now + _wait(row, outcome) if state == MessageState.QUEUED else None
-    if state == MessageState.QUEUED and outcome.reason in _NO_TRY:
+    is_again = state == MessageState.QUEUED
+    # That this try went nowhere does not say so of one before it that was in doubt.
+    may_have_gone = is_again and row.attempts > 1 and row.reason not in SURELY_NOT_SENT
+    row.state, row.detail = state, outcome.detail[:500]
+    row.reason = row.reason if may_have_gone else outcome.reason
+    row.due_at = now + _wait(row, outcome) if is_again else None
+    if is_again and outcome.reason in _NO_TRY:
         row.attempts -= 1
     row.owner, row.settled_at = "", now
     return _Step(row, state, outcome.reason, occurred_at, is_worse)
@@ -245,8 +253,12 @@ def _badness(state: str, reason: str) -> tuple[int, int]:
 
 
 def _wait(row: _Row, outcome: Settlement) -> timedelta:
-    own = min(_LONGEST_WAIT, 5.0 * 2 ** max(row.attempts - 1, 0))
-    return timedelta(seconds=own if outcome.retry_after is None else outcome.retry_after)
+    times = 2.0 ** max(row.attempts - 1, 0)
+    if outcome.retry_after is None:
+        return timedelta(seconds=min(_LONGEST_WAIT, 5.0 * times))
+    if outcome.reason == FailureReason.DEFERRED:
+        return timedelta(seconds=min(_LONGEST_DEFERRAL, outcome.retry_after * times))
+    return timedelta(seconds=outcome.retry_after)
 
 
 def _write(rows: Iterable[_Row]) -> None:

@@ -16,6 +16,7 @@ from django.db import Error as DatabaseError
 
 from crm import consent
 from crm.choices import FailureReason, Refusal
+from crm.messages import held
 from crm.messages.drafts import Draft
 from crm.models import Message, TemplateVersion
 
@@ -52,6 +53,7 @@ class Watch:
         # What had begun when the gate was asked last; should it begin anew, it was not asked about.
         self._unasked: Collection[int] = ()
         self._whole: Stopped | None = None
+        self._held_at = now
 
     def __call__(self, message_id: int, begun: Begun) -> Stopped | None:
         """Why this message must not begin, as known for a quarter of a second at most."""
@@ -78,7 +80,18 @@ class Watch:
         self._stop_withdrawn()
         if not is_first:
             self._ask_the_gate(begun())
+            self._hold_on()
         self._looked = time.monotonic()
+
+    def _hold_on(self) -> None:
+        """A long batch outlives its lease: another machine must not take us for dead."""
+        now = self._clock()
+        if now - self._held_at >= held.RENEWED_EVERY:
+            held.renew(message_ids=[draft.message_id for draft in self._drafts], now=now)
+            self._held_at = now
+
+    def _clock(self) -> datetime:
+        return self._now + timedelta(seconds=time.monotonic() - self._began)
 
     def _stop_withdrawn(self) -> None:
         versions = {one.template_version_id for one in self._drafts if one.template_version_id}
@@ -92,7 +105,7 @@ class Watch:
                 self._stopped[draft.message_id] = template_withdrawn()
 
     def _ask_the_gate(self, begun: Collection[int]) -> None:
-        now = self._now + timedelta(seconds=time.monotonic() - self._began)
+        now = self._clock()
         self._unasked = begun
         waiting = [draft for draft in self._drafts if draft.message_id not in begun]
         gone = self._judge(waiting, {one.message_id: one.customer_id for one in waiting}, now)

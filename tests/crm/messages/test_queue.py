@@ -269,6 +269,28 @@ def test_what_was_in_doubt_never_goes_by_another_account(ada: Customer, now: dat
     assert Message.objects.values_list("state", "provider").get() == ("sent", "first")
 
 
+def test_what_was_in_doubt_stays_with_its_account_though_a_later_try_went_nowhere(
+    ada: Customer, now: datetime
+) -> None:
+    kept(now, "first")
+    kept(now, "second")
+    answer(ada, now)
+    Message.objects.update(attempts=1, state="queued", provider="first")
+    adapter = registry.adapter_for(accounts.in_order(channel="email")[0].account)
+    assert isinstance(adapter, MemoryAdapter)
+    adapter.script.append(Outcome(0, "failed", reason="unreachable", retry_after=60.0))
+
+    run(now)
+    AccountStanding.objects.update_or_create(
+        name="first", defaults={"breaker": "open", "reason": "errors"}
+    )
+    accounts.forget()
+    run(now + timedelta(minutes=2))
+
+    message = Message.objects.get()
+    assert (message.state, message.provider, message.attempts) == ("queued", "first", 1)
+
+
 def test_while_no_account_may_be_used_messages_wait(ada: Customer, now: datetime) -> None:
     kept(now, "first", lane="bulk")
     answer(ada, now)

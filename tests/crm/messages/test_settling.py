@@ -209,6 +209,24 @@ def test_an_answer_that_was_put_off_is_tried_again_later(
     assert (message.state, message.due_at) == ("queued", now + timedelta(seconds=60))
 
 
+def test_what_is_put_off_again_and_again_is_tried_ever_later(
+    ada: Customer, now: datetime, provider: MemoryAdapter
+) -> None:
+    """Ten tries take most of a day: a server that greylists, or is being mended, gets its time."""
+    provider.script += [Outcome(0, "failed", reason="deferred", retry_after=300.0)] * 10
+    send(draft(ada, purpose="conversation", source_kind=""), now=now)
+
+    waits = []
+    while (message := Message.objects.get()).due_at:
+        waits.append((message.due_at - now).total_seconds())
+        now = message.due_at
+        messages.send_queued(owner=messages.owner(), now=now)
+
+    assert waits[:3] == [300, 600, 1200]
+    assert max(waits) == 6 * 3600
+    assert (message.state, len(waits)) == ("failed", 9)
+
+
 def test_a_campaign_plans_its_next_try_itself(
     ada: Customer, now: datetime, provider: MemoryAdapter
 ) -> None:

@@ -10,8 +10,8 @@ import pytest
 from crm import consent, customers, messages
 from crm.channels.memory import MemoryAdapter
 from crm.choices import DecisionSource
-from crm.messages import NewMessage, Watch, stopping
-from crm.models import Customer, Message, TemplateVersion
+from crm.messages import NewMessage, Watch, held, stopping
+from crm.models import Customer, HandOver, Message, TemplateVersion
 from tests import making
 from tests.crm.messages.letters import draft as letter
 from tests.crm.messages.letters import write
@@ -60,6 +60,29 @@ def test_whoever_unsubscribes_during_a_batch_gets_nothing_of_it(
         ("sent", "", ""),
     ]
     assert [one.recipient for one in provider.sent] == [crowd[0].email, crowd[2].email]
+
+
+def test_a_long_batch_outlives_its_lease(
+    now: datetime, provider: MemoryAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drafts = [letter(person) for person in people(now)]
+    write(*drafts, now=now)
+    watch = Watch(drafts, now=now)
+    answer = provider._answer
+    held_until = []
+
+    def answer_slowly(outgoing: Any) -> Any:
+        held_until.append(HandOver.objects.get().lease_until_at - now)
+        watch._began -= held.LEASE.total_seconds()
+        return answer(outgoing)
+
+    monkeypatch.setattr(provider, "_answer", answer_slowly)
+
+    messages.send_many(drafts=drafts, now=now, stop=watch)
+
+    late = [round(one / held.LEASE, 3) for one in held_until]
+    assert late == [1, 2, 3]
+    assert not HandOver.objects.exists()
 
 
 def test_who_is_merged_during_a_batch_gets_their_mail_and_who_is_erased_none(
