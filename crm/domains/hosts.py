@@ -63,7 +63,7 @@ def servers(*, sender: str) -> list[str]:
     found = []
     for kept in accounts.in_order(channel=Channel.EMAIL):
         if kept.account.provider == _SERVER and mime.domain_of(kept.sender) == sender:
-            found.append(urlsplit(kept.account.url).hostname or "")
+            found.append(kept.account.option("host") or urlsplit(kept.account.url).hostname or "")
     return [host for host in found if host]
 
 

@@ -72,7 +72,7 @@ def test_news_that_nobody_can_read_are_shown_as_failed_and_the_others_are_read(
     callbacks.process_due(now=now)
 
     assert Message.objects.get().state == "delivered"
-    assert Callback.objects.get(key="deep").error == "RecursionError while it was read"
+    assert Callback.objects.get(key="deep").error == "The callback is not JSON."
 
 
 def test_news_that_cannot_be_heeded_are_put_off_alone(

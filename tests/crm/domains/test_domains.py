@@ -36,7 +36,7 @@ def shop() -> SendingDomain:
 
 @pytest.fixture
 def relay(now: datetime) -> None:
-    told = {"url": "smtp://192.0.2.9:25"}
+    told = {"host": "192.0.2.9", "security": "none"}
     accounts.keep(new=NewAccount("relay", "email", "email", told, sender=SENDER), now=now)
 
 
