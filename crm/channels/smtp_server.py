@@ -111,7 +111,7 @@ class Server:
         if account.url:
             return cls.from_url(account.url, guarded_but=account.guarded_but)
         said = dict(account.options)
-        host, port = place_of(said)
+        host, port = _place(said)
         auth = _one_of(AUTH_WAYS, account.option("auth", AUTOMATIC))
         tls, _port = _SECURITY[_one_of(_SECURITY, account.option("security", "starttls"))]
         return cls(
@@ -160,7 +160,14 @@ class Server:
 
 
 def place_of(told: Mapping[str, str]) -> tuple[str, int]:
-    """The host and the port of a server as staff describe it."""
+    """The host and the port of a server as staff describe it now; no password goes in the clear."""
+    host, port = _place(told)
+    if told.get("security") == "none" and told.get("user") and host not in _LOOPBACK:
+        raise ValueError(gettext("Without TLS the password could be read on the way."))
+    return host, port
+
+
+def _place(told: Mapping[str, str]) -> tuple[str, int]:
     host = told.get("host", "").strip()
     if not _HOST.fullmatch(host):
         raise ValueError(

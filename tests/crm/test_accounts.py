@@ -174,6 +174,7 @@ def test_a_mail_server_is_told_field_by_field(now: datetime) -> None:
         ({"host": "smtp.example", "port": "smtp"}, "Port"),
         ({"host": "smtp.example", "auth": "xoauth2", "user": "ada"}, "Address of tokens"),
         ({"host": "10.0.0.5"}, "private network"),
+        ({"host": "smtp.example", "security": "none", "user": "ada"}, "Without TLS"),
         ({"host": "::ffff:127.0.0.1", "security": "tls"}, "private network"),
     ],
 )
