@@ -80,12 +80,38 @@ def letterhead(sender: Address, headers: Headers) -> Letterhead:
 
 def mail(head: bytes, html: bytes, text: bytes, *, eight_bit: bool) -> bytes:
     """The whole mail: its head, then the parts with the header that names them; nothing stuffed."""
-    if not (html and text):
-        subtype, part = (b"html", html) if html else (b"plain", text)
-        encoding, raw = _encoded(part, eight_bit)
-        return b"".join((head, _MADE[_ALONE, subtype, encoding], raw))
-    plain_encoding, plain = _encoded(text, eight_bit)
-    html_encoding, rich = _encoded(html, eight_bit)
+    return _whole(head, _encoded(html, eight_bit), _encoded(text, eight_bit))
+
+
+def stuffed_mail(
+    head: bytes, html: bytes, text: bytes, *, eight_bit: bool, dots: tuple[int, ...] | None
+) -> bytes:
+    """The whole mail with its dots stuffed.
+
+    `dots` are the places in the HTML where one begins a line, none of which is too long; None: it
+    is looked through for them.
+    """
+    is_ascii = html.isascii()
+    if dots is None or not html or not (is_ascii or eight_bit):
+        return stuffed(mail(head, html, text, eight_bit=eight_bit))
+    encoding, plain = _encoded(text, eight_bit)
+    rich = (b"7bit" if is_ascii else b"8bit", _ended(_doubled(html, dots)))
+    return _whole(head, rich, (encoding, stuffed(b"\n" + plain)[1:] if plain else b""))
+
+
+def stuffed(mail: bytes) -> bytes:
+    """A mail with its dots doubled where a line begins with one."""
+    # Half the time of `replace`, which looks for so short a text byte by byte, and twice.
+    return _DOTTED.sub(b"\n..", mail)
+
+
+def _whole(head: bytes, html: tuple[bytes, bytes], text: tuple[bytes, bytes]) -> bytes:
+    """A mail of two parts, or of the one that there is; each with how it is encoded."""
+    plain_encoding, plain = text
+    html_encoding, rich = html
+    if not (plain and rich):
+        kind = _MADE[_ALONE, b"html", html_encoding] if rich else _MADE[_ALONE, b"plain", text[0]]
+        return b"".join((head, kind, rich or plain or b"\r\n"))
     return b"".join(
         (
             head,
@@ -99,15 +125,11 @@ def mail(head: bytes, html: bytes, text: bytes, *, eight_bit: bool) -> bytes:
     )
 
 
-def stuffed(mail: bytes) -> bytes:
-    """A mail with its dots doubled where a line begins with one."""
-    # Half the time of `replace`, which looks for so short a text byte by byte, and twice.
-    return _DOTTED.sub(b"\n..", mail)
-
-
 def _encoded(part: bytes, eight_bit: bool) -> tuple[bytes, bytes]:
-    if not part.endswith(b"\r\n"):
-        part += b"\r\n"
+    """How a part is encoded, and the part so; one that is empty stays so."""
+    if not part:
+        return b"7bit", b""
+    part = _ended(part)
     if fits(part):
         if part.isascii():
             return b"7bit", part
@@ -116,14 +138,33 @@ def _encoded(part: bytes, eight_bit: bool) -> tuple[bytes, bytes]:
     return b"base64", base64.encodebytes(part).replace(b"\n", b"\r\n")
 
 
+def _ended(part: bytes) -> bytes:
+    return part if part.endswith(b"\r\n") else part + b"\r\n"
+
+
+def _doubled(part: bytes, dots: tuple[int, ...]) -> bytes:
+    if not dots:
+        return part
+    last = dots[-1]
+    return b"".join((_doubled_before(part[:last], dots), b".", part[last:]))
+
+
+@lru_cache(maxsize=64)
+def _doubled_before(part: bytes, dots: tuple[int, ...]) -> bytes:
+    """What goes before the last of these dots, which most mails of a batch have alike."""
+    starts = (0, *dots[:-1])
+    return b".".join([part[start:end] for start, end in zip(starts, dots, strict=True)])
+
+
 def fits(part: bytes) -> bool:
     """Whether no line is longer than mail allows, line ends not counted."""
     start, longest = 0, MAX_LINE + 2
-    while len(part) - start > longest:
-        end = part.rfind(b"\n", start, start + longest)
-        if end < 0:
+    last = len(part) - longest
+    while start < last:
+        # Behind the last line end that is within reach; 0 where there is none.
+        start = part.rfind(b"\n", start, start + longest) + 1
+        if not start:
             return False
-        start = end + 1
     return True
 
 

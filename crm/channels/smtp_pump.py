@@ -352,7 +352,10 @@ def mail_of(
     if outgoing.raw_html or outgoing.raw_text:
         letterhead = letters.letterhead(sender, outgoing.headers)
         head = letterhead.head(outgoing, recipient.folded().encode())
-        mail = letters.mail(head, outgoing.raw_html, outgoing.raw_text, eight_bit=eight_bit)
+        parts = (head, outgoing.raw_html, outgoing.raw_text)
+        if not outgoing.signers:
+            return letters.stuffed_mail(*parts, eight_bit=eight_bit, dots=outgoing.raw_dots)
+        mail = letters.mail(*parts, eight_bit=eight_bit)
     else:
         mail = mime.build(outgoing, sender=sender, recipient=recipient, eight_bit=eight_bit)
     return letters.stuffed(dkim.signed(mail, outgoing.signers) if outgoing.signers else mail)

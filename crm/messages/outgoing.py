@@ -78,6 +78,7 @@ def _encoded(draft: Draft, common: _Common) -> base.Outgoing:
         envelope_sender=envelope_sender(draft=draft),
         raw_html=draft.mail.html,
         raw_text=draft.mail.text,
+        raw_dots=draft.mail.dots,
         unsubscribe_url=way_out_of(draft=draft),
         unsubscribe_mail=_address(draft, common),
         signers=common.signers,

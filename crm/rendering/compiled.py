@@ -19,6 +19,7 @@ from crm.rendering.masks import mask
 from crm.rendering.plain import check_plain
 from crm.rendering.running import Row, Runnable
 from crm.rendering.sandbox import Sandbox
+from crm.rendering.seams import Dots
 from crm.rendering.slots import Hop, LinkSlot, Slotted, addresses, cut_slots, without_marks
 
 _HTML = Sandbox(autoescape=True)
@@ -56,11 +57,15 @@ class Rendered:
 
 
 class Encoded(msgspec.Struct, frozen=True):
-    """What one person gets, as mails carry it: parts in UTF-8, lines ending in CRLF."""
+    """What one person gets, as mails carry it: parts in UTF-8, lines ending in CRLF.
+
+    `dots` says where lines of the HTML begin with one, none being too long; None: nobody knows.
+    """
 
     subject: str
     html: bytes
     text: bytes
+    dots: Dots = None
 
 
 @dataclass(frozen=True)
@@ -94,11 +99,13 @@ class CompiledTemplate:
         context = self._context(variables, links)
         with limits.budget():
             subject = self._one_line(context)
-            html = self._encode_html(context, links) if self._slotted else b""
+            html, dots = self._encode_html(context, links) if self._slotted else (b"", None)
             if self._text is None:
                 readable = html.decode().replace("\r\n", "\n")
-                return Encoded(subject, html, wire_bytes(plain_text(readable) if html else ""))
-            return Encoded(subject, html, wire_bytes(self._render_text(self._text, context)))
+                text = plain_text(readable) if html else ""
+            else:
+                text = self._render_text(self._text, context)
+            return Encoded(subject, html, wire_bytes(text), dots)
 
     def render_many(self, items: Iterable[Item]) -> Iterator[Rendered | RenderError]:
         """Render for each; one poisoned recipient gives an error and stops nobody else."""
@@ -132,9 +139,9 @@ class CompiledTemplate:
         text = part.to_text(context, "text")
         return text if self.channel == "sms" else squeeze(text)
 
-    def _encode_html(self, context: dict[str, Any], links: LinkContext) -> bytes:
+    def _encode_html(self, context: dict[str, Any], links: LinkContext) -> tuple[bytes, Dots]:
         if not links.click_url:
-            return wire_bytes(self._render_html(context, tracked=False))
+            return wire_bytes(self._render_html(context, tracked=False)), None
         try:
             return self._tracked.to_bytes(context, "html")
         except RenderError as error:
@@ -165,7 +172,7 @@ class CompiledTemplate:
             check_plain(variables)
         except TypeError as error:
             raise PlainDataError(errors.FORBIDDEN, str(error)) from error
-        hops = {f"hop{s.position}_": Hop(s.position) for s in self.links if s.dynamic}
+        hops = {name: Hop(position) for name, position in self._hops}
         return {
             "language": "en",
             "timezone": "UTC",
@@ -179,6 +186,10 @@ class CompiledTemplate:
             "view_url": links.view_url,
             "pixel_url": links.pixel_url,
         }
+
+    @cached_property
+    def _hops(self) -> list[tuple[str, int]]:
+        return [(f"hop{link.position}_", link.position) for link in self.links if link.dynamic]
 
     @cached_property
     def _tracked(self) -> Runnable:

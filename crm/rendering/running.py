@@ -12,6 +12,7 @@ from crm.rendering.errors import RenderError
 from crm.rendering.fragments import FRAGMENTS, Loop, wire_bytes
 from crm.rendering.limits import MAX_OUTPUT
 from crm.rendering.passages import Passages
+from crm.rendering.seams import Dots
 from crm.rendering.writing import Unusual, Writer, lay_bytes, lay_text
 
 # Whoever looks at a template once or twice does not wait for its passages to be worked out.
@@ -82,7 +83,7 @@ class Runnable:
         if self._is_row():
             try:
                 assert self._texts
-                return self._texts.write(variables, self._context, click)
+                return self._texts.write(variables, self._context, click)[0]
             except Unusual as unusual:
                 # The template itself says what is wrong, or prints it all the same.
                 text = self._run_to_text(variables, part, click)
@@ -90,8 +91,8 @@ class Runnable:
                 return text
         return self._run_to_text(variables, part, click)
 
-    def to_bytes(self, variables: Mapping[str, Any], part: str) -> bytes:
-        """The same as a mail carries it: UTF-8, lines ending in CRLF."""
+    def to_bytes(self, variables: Mapping[str, Any], part: str) -> tuple[bytes, Dots]:
+        """The same as a mail carries it: UTF-8, lines ending in CRLF; and where dots begin one."""
         click = str(variables.get("click_", "")).encode()
         if self._is_row():
             try:
@@ -100,8 +101,8 @@ class Runnable:
             except Unusual as unusual:
                 raw = self._run_to_bytes(variables, part, click)
                 self._notice(unusual, part)
-                return raw
-        return self._run_to_bytes(variables, part, click)
+                return raw, None
+        return self._run_to_bytes(variables, part, click), None
 
     def _run_to_text(self, variables: Mapping[str, Any], part: str, click: str) -> str:
         met, pieces = dict[int, int](), list[str]()

@@ -1,10 +1,8 @@
 """Passages put together for one mail after the other, as text or as the bytes of a mail."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain
-from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 from jinja2 import Template
@@ -12,9 +10,11 @@ from jinja2.runtime import Context
 from jinja2.utils import missing
 
 from crm.rendering import faults, fragments
-from crm.rendering.fragments import CLICK, PLAIN, Fragment, Loop, Path
+from crm.rendering.fragments import CLICK, PLAIN, Fragment, Loop
 from crm.rendering.limits import MAX_OUTPUT, spend
 from crm.rendering.passages import Cards, Fork, Link, Passage, Value, Worked
+from crm.rendering.readers import NOT_THERE, key_of, reader_of
+from crm.rendering.seams import Dots, Seams
 from crm.rendering.slots import SLOT_SPAN
 
 T = TypeVar("T", str, bytes)
@@ -22,12 +22,7 @@ T = TypeVar("T", str, bytes)
 _MAX_KEPT = 4_096  # values of one passage
 _MAX_KEPT_CHARACTERS = 4_000_000  # of all passages of a part together
 _MAX_READERS = 64  # kinds of readers, by language, time zone and currency
-_METHODS = frozenset({"get", "items", "keys", "values"})
-# Begins the key of what is not there, so that no value has the same.
-_ABSENT = object()
 _ASKABLE = PLAIN | {list, tuple, dict}
-# What readers raise where there is nothing under their path.
-_NOT_THERE = (KeyError, TypeError)
 
 
 class Unusual(Exception):  # noqa: N818 - it names what is met, and is nobody's mistake
@@ -101,31 +96,37 @@ class Writer(Generic[T]):
         self._kept: dict[object, list[dict[object, Any]]] = {}
         # What is output already, and calls for the rest.
         self._steps = self._steps_of(passages)
+        is_bytes = isinstance(self._empty, bytes)
+        self._seams: Seams | None = Seams(self._steps) if is_bytes else None
 
     def write(
         self,
         variables: Mapping[str, Any],
         make: Callable[[Mapping[str, Any]], Context],
         click: T,
-    ) -> T:
-        """What the part prints; Unusual where only the template itself can tell.
+    ) -> tuple[T, Dots]:
+        """What the part prints, and where it has dots; Unusual where only the template can tell.
 
         Its cause is an error that came up, which the template may meet too or not.
         """
         try:
             run = Run(variables, make, click, self._kept_for(variables))
-            written: T = self._written(self._steps, run)
+            pieces = self._pieces(self._steps, run)
+            written: T = self._empty.join(pieces)
         except Unusual:
             raise
         except Exception as error:
             raise Unusual from error
         if len(written) > MAX_OUTPUT:
             raise Unusual
-        return written
+        return written, None if self._seams is None else self._seams.dots(pieces)
+
+    def _pieces(self, steps: list[Any], run: Run) -> list[Any]:
+        plain = type(self._empty)
+        return [one if type(one) is plain else one(run) for one in steps]
 
     def _written(self, steps: list[Any], run: Run) -> Any:
-        plain = type(self._empty)
-        return self._empty.join([one if type(one) is plain else one(run) for one in steps])
+        return self._empty.join(self._pieces(steps, run))
 
     def _kept_for(self, variables: Mapping[str, Any]) -> list[dict[object, Any]]:
         """What is kept for readers of one language, time zone and currency: filters read them."""
@@ -188,7 +189,7 @@ class Writer(Generic[T]):
         def step(run: Run) -> Any:
             try:
                 value = read(run.variables)
-            except _NOT_THERE:
+            except NOT_THERE:
                 raise Unusual from None
             return finish(show(value))
 
@@ -198,11 +199,11 @@ class Writer(Generic[T]):
         body, finish = passage.body, self._finish
         if passage.reads is None:
             return lambda run: finish(run.work_out(body))
-        place, key_of, keep = self._places, _key_of(passage.reads), self._keep
+        place, key_for, keep = self._places, key_of(passage.reads), self._keep
         self._places += 1
 
         def step(run: Run) -> Any:
-            key = key_of(run.variables)
+            key = key_for(run.variables)
             if key is None:
                 return finish(run.work_out(body))
             table = run.kept[place]
@@ -234,7 +235,7 @@ class Writer(Generic[T]):
         def holds(run: Run) -> object:
             try:
                 value = read(run.variables)
-            except _NOT_THERE:
+            except NOT_THERE:
                 raise Unusual from None
             if type(value) not in _ASKABLE:
                 raise Unusual
@@ -251,11 +252,11 @@ class Writer(Generic[T]):
             known = run.variables
             try:
                 items = read(known)
-            except _NOT_THERE:
+            except NOT_THERE:
                 raise Unusual from None
             try:
                 values = tuple([read_one(known) for read_one in given])
-            except _NOT_THERE:
+            except NOT_THERE:
                 values = fragments.given_to(loop, run)
             found = fragments.run(run, loop, items, values)
             return empty.join(lay(found, run.click, run.met))
@@ -318,70 +319,3 @@ def position(slot: int, met: dict[int, int]) -> int:
     """The n-th time (from 0) that a link is met, it stands n spans further on."""
     number = met[slot] = met.get(slot, slot - SLOT_SPAN) + SLOT_SPAN
     return number
-
-
-def reader_of(path: Path) -> Callable[[Mapping[str, Any]], Any]:
-    """What gives the value under a path; KeyError and TypeError say that it is not there."""
-    if len(path) == 1:
-        return itemgetter(path[0])
-    if len(path) == 2:
-        first, second = path
-
-        def read_two(variables: Mapping[str, Any]) -> Any:
-            return variables[first][second]
-
-        return read_two
-
-    def read_more(variables: Mapping[str, Any]) -> Any:
-        value: Any = variables
-        for name in path:
-            value = value[name]
-        return value
-
-    return read_more
-
-
-def _key_of(paths: tuple[Path, ...]) -> Callable[[Mapping[str, Any]], object]:
-    """What gives the values under these paths, told apart by kind; None if they are not plain."""
-    readers = [(path, reader_of(path)) for path in paths]
-    if len(readers) == 1:
-        return lambda variables: _read_key(variables, *readers[0])
-
-    def key_of(variables: Mapping[str, Any]) -> object:
-        keys = tuple([_read_key(variables, *reader) for reader in readers])
-        return None if None in keys else keys
-
-    return key_of
-
-
-def _read_key(
-    variables: Mapping[str, Any], path: Path, read: Callable[[Mapping[str, Any]], Any]
-) -> object:
-    try:
-        return _keyed(read(variables))
-    except _NOT_THERE:
-        return _absent(variables, path)
-
-
-def _absent(variables: Mapping[str, Any], path: Path) -> object:
-    """Where a path ends too early, which a filter may have words for."""
-    value: Any = variables
-    for depth, name in enumerate(path):
-        if value is None:
-            return (_ABSENT, depth, None)
-        if not isinstance(value, dict) or name in _METHODS:
-            return None
-        if name not in value:
-            return (_ABSENT, depth)
-        value = value[name]
-    return None
-
-
-def _keyed(value: Any) -> object:
-    """One and True and 1.0 are equal but print differently, and so do 0.0 and -0.0."""
-    kind = type(value)
-    if kind is str:
-        return value
-    if kind is datetime:
-        return (kind, value) if value.tzinfo is UTC else None
-    return (kind, value) if kind in PLAIN and (kind is not float or value) else None

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crm.rendering import LinkContext, RenderError, compile_template, running, share, writing
+from crm.rendering import (
+    Encoded,
+    LinkContext,
+    RenderError,
+    compile_template,
+    running,
+    share,
+    writing,
+)
 from crm.rendering.compiled import _HTML, _compile
 from crm.rendering.running import Runnable
 
@@ -71,13 +79,16 @@ def is_row(source: str) -> bool:
 
 def told(one: object) -> object:
     """A mail, or what is wrong with it."""
-    return (one.reason, one.message, one.line) if isinstance(one, RenderError) else one
+    if isinstance(one, RenderError):
+        return (one.reason, one.message, one.line)
+    assert isinstance(one, Encoded)
+    return (one.subject, one.html, one.text)
 
 
 def outcome(part: Runnable, known: dict[str, Any]) -> tuple[object, object]:
     """What a part prints as text and as bytes, or what is wrong."""
     try:
-        return part.to_text(known, "html"), part.to_bytes(known, "html")
+        return part.to_text(known, "html"), part.to_bytes(known, "html")[0]
     except RenderError as error:
         return (error.reason, error.message, error.line), ""
 

@@ -1,5 +1,6 @@
 """Mails made of encoded parts read as any other mail, and keep the limits of the wire."""
 
+import re
 from email import message_from_bytes, policy
 
 import pytest
@@ -99,3 +100,16 @@ def test_any_text_goes_over_the_wire_in_whole_lines_with_dots_doubled(text: str)
     assert b"\r" not in mail.replace(b"\r\n", b"")
     assert b"\0" not in mail
     assert b"\r\n.\r\n" not in mail
+
+
+@given(st.text(alphabet=".\na", max_size=30), st.text(alphabet=".\né", max_size=8), st.booleans())
+def test_dots_whose_places_are_known_are_doubled_as_those_that_are_found(
+    html: str, text: str, eight_bit: bool
+):
+    rich, plain = wire_bytes(html), wire_bytes(text)
+    dots = tuple(found.start() for found in re.finditer(rb"^\.|(?<=\n)\.", rich))
+    head = letters.letterhead(SENDER, ()).head(outgoing(), b"ada@shop.example")
+
+    known = letters.stuffed_mail(head, rich, plain, eight_bit=eight_bit, dots=dots)
+
+    assert known == letters.stuffed(letters.mail(head, rich, plain, eight_bit=eight_bit))
