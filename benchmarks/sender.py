@@ -1,6 +1,7 @@
 """One worker of the benchmark: the real sending loop, told on stdin which campaign to send.
 
-A line has the campaign's number and by how many days the clock is ahead.
+A line has the campaign's number, by how many days the clock is ahead, and 1 if one mail is to be
+made for all.
 
 It prints `ready` and the number of its database process, then for each campaign a line of JSON:
 mails, CPU seconds in all and by stage, peak memory.
@@ -10,6 +11,7 @@ import json
 import os
 import sys
 import time
+from contextlib import nullcontext
 from datetime import timedelta
 
 import django
@@ -23,6 +25,7 @@ def run() -> None:
     django.setup()
     from django.db import connection
 
+    from benchmarks import made_once
     from benchmarks.stages import Stages
     from marketing.runtime import collecting
 
@@ -32,8 +35,10 @@ def run() -> None:
         cursor.execute("SELECT pg_backend_pid()")
         print(json.dumps({"database_process": cursor.fetchone()[0]}), flush=True)
     for line in sys.stdin:
-        campaign_id, days = map(int, line.split())
-        print(json.dumps(_send(campaign_id, days, stages)), flush=True)
+        campaign_id, days, is_made_once = map(int, line.split())
+        with made_once.applied() if is_made_once else nullcontext():
+            told = _send(campaign_id, days, stages)
+        print(json.dumps(told), flush=True)
 
 
 def _send(campaign_id: int, days: int, stages: "Stages") -> dict[str, object]:  # type: ignore[name-defined] # noqa: F821

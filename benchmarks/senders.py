@@ -25,16 +25,21 @@ class Senders:
     def __len__(self) -> int:
         return len(self._running)
 
-    def send(self, campaign_id: int, *, days: int = 0) -> list[dict[str, Any]]:
+    def send(
+        self, campaign_id: int, *, days: int = 0, is_made_once: bool = False
+    ) -> list[dict[str, Any]]:
         """Let all of them send one campaign, and give what each says of it."""
-        self.begin(campaign_id, days=days)
+        self.begin(campaign_id, days=days, is_made_once=is_made_once)
         return self.end()
 
-    def begin(self, campaign_id: int, *, days: int = 0) -> None:
-        """Let all of them send one campaign, by a clock that is so many days ahead."""
+    def begin(self, campaign_id: int, *, days: int = 0, is_made_once: bool = False) -> None:
+        """Let all of them send one campaign, by a clock that is so many days ahead.
+
+        Where it `is_made_once`, everybody gets the mail of the first.
+        """
         for process in self._running:
             assert process.stdin
-            process.stdin.write(f"{campaign_id} {days}\n")
+            process.stdin.write(f"{campaign_id} {days} {is_made_once:d}\n")
             process.stdin.flush()
 
     def end(self) -> list[dict[str, Any]]:
