@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from crm.bounces import addresses, phrases, proof, status
+from crm.bounces import accents, addresses, phrases, proof, status
 from crm.bounces.words import Reason
 
 MAX_DIAGNOSTIC = 4_000
@@ -33,9 +33,10 @@ _WEAK = frozenset({Reason.EXPIRED, Reason.ON_HOLD, Reason.SYNTAX, Reason.SYSTEM,
 
 
 def plain(diagnostic: str) -> str:
-    """A diagnostic text without its type, made small, each address only “@”, spaces single."""
+    """A diagnostic text without its type and accents, made small, each address only “@”."""
     text = addresses.without(diagnostic[:MAX_DIAGNOSTIC])
     text = _PARAGRAPH.sub(f" {phrases.PARAGRAPH} ", text).translate(_QUOTES).lower()
+    text = accents.without(text)
     return " ".join(_BEGINS.sub(" ^ ", _GOES_ON.sub(" ", _STAGE.sub(" ", text))).split())
 
 
