@@ -11,6 +11,10 @@ _MAIL = (
     "but sender was rejected",
     "did not like our mail from",
     "[mail_from]",
+    "for mail from command",
+    "smtp error, mail from",
+    "command 'mail from",
+    "mail from failed",
 )
 _REFUSED_MAIL = re.compile(r">>> mail from:[^\n]{0,300}\n\s{0,9}<<< [45]")
 _RCPT = (
@@ -18,6 +22,11 @@ _RCPT = (
     "--> rcpt",
     "<<< rcpt",
     "rcpt command",
+    "rcpt to command",
+    "rcpt to failed",
+    "command 'rcpt",
+    "for rcpt to",
+    "during rcpt",
     "does not like recipient",
     "did not like our rcpt to",
     "rcpt to:",
@@ -37,6 +46,12 @@ _DATA = (
     "end of data",
     "end_of_data",
     "text command",
+    "data command",
+    "command 'data",
+    "transfer of mail text",
+    # Coremail.
+    "smtp error, data",
+    "smtp error, dot",
     "in reply to data",
     "in response to data",
     "after data:",
