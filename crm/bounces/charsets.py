@@ -3,6 +3,7 @@
 import binascii
 import codecs
 import re
+from html import unescape
 
 # Codecs that are no charset of mail, or that take more than linear time.
 _REFUSED = frozenset({"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"})
@@ -29,15 +30,6 @@ _WORD = re.compile(r"=\?([\w.:-]{1,40})(?:\*[\w-]{0,20})?\?([QqBb])\?([^?]{0,200
 _ONLY_LOST = re.compile("[\x00-\x7f\ufffd]*")
 _BETWEEN_WORDS = re.compile(r"\?=[ \t\n]{1,8}=\?")
 _TAGS_THAT_BREAK = ("<br", "</p", "</div", "</tr", "</td", "</li", "</h")
-_ENTITIES = {
-    "&lt;": "<",
-    "&gt;": ">",
-    "&quot;": '"',
-    "&#39;": "'",
-    "&nbsp;": " ",
-    "&#64;": "@",
-    "&amp;": "&",
-}
 
 
 def text_of(data: bytes, charset: str) -> str:
@@ -102,9 +94,7 @@ def text_of_html(html: str) -> str:
             pieces.append("\n")
         position = end + 1
     text = "".join([*pieces, html[position:]])
-    for entity, letter in _ENTITIES.items():
-        text = text.replace(entity, letter)
-    return text
+    return unescape(text).replace("\u00a0", " ")
 
 
 def _codec(name: str) -> str | None:
