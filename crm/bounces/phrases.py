@@ -17,6 +17,8 @@ from crm.bounces.words import Reason
 
 PARAGRAPH = "\u00b6"
 _GAP = 60
+# What no phrase goes beyond: a paragraph, and the beginning of a reply.
+_ENDS = (PARAGRAPH, "^")
 _BEGINNINGS = 8
 # Words up to this length are looked for by themselves: “url” is no part of “curl”.
 _SHORT = 5
@@ -188,7 +190,7 @@ def _has_gapped(text: str, first: str, rest: list[str]) -> bool:
 def _follow(text: str, position: int, pieces: list[str]) -> bool:
     for piece in pieces:
         found = text.find(piece, position, position + _GAP + len(piece))
-        if found < 0 or PARAGRAPH in text[position:found]:
+        if found < 0 or any(mark in text[position:found] for mark in _ENDS):
             return False
         position = found + len(piece)
     return True

@@ -105,13 +105,22 @@ def _by_words(notice: Notice) -> tuple[Outcome, ...]:
     if not named and not notice.is_one:
         return ()
     expected = originals.recipients(notice.original)
-    mentions = [
-        notices.Mention(address, notices.words_about(notice.words, address)) for address in named
-    ] or notices.mentions(
+    told = notices.mentions(
         notice.words, others=notice.others, expected=expected, domain=_domain_of(notice)
     )
-    is_single = len(mentions) == 1
-    return tuple(_of_mention(one, notice, is_single) for one in mentions[:MAX_OUTCOMES])
+    if named and not _contradicts(told, named, expected, notice.words):
+        told = [notices.Mention(one, notices.words_about(notice.words, one)) for one in named]
+    is_single = len(told) == 1
+    return tuple(_of_mention(one, notice, is_single) for one in told[:MAX_OUTCOMES])
+
+
+def _contradicts(
+    told: list[notices.Mention], named: list[str], expected: list[str], words: str
+) -> bool:
+    """Whether the words speak of whom it was written to, and of nobody whom the header names."""
+    small, wanted = words.lower(), {one.lower() for one in expected}
+    is_silent = not any(one.lower() in small for one in named)
+    return is_silent and bool(told) and all(one.address.lower() in wanted for one in told)
 
 
 def _domain_of(notice: Notice) -> str:

@@ -103,3 +103,39 @@ def test_a_mail_that_came_back_with_its_trace_is_a_bounce_whoever_sends_it(
     )
 
     assert read(raw.encode()).kind is kind
+
+
+def test_words_about_whom_it_was_for_stand_above_a_header_that_names_somebody_else() -> None:
+    head = f"{HEAD}X-Failed-Recipients: bob@other.example\nSubject: Mail delivery failed\n\n"
+    words = f"The following address failed:\n\n  {ADA}\n    Unrouteable address\n\n"
+    original = f"------ This is a copy of the message. ------\n\nReceived: by mx\nTo: {ADA}\n\nHi\n"
+
+    report = read(f"{head}{words}{original}".encode())
+
+    assert [one.address for one in report.outcomes] == [ADA]
+
+
+@pytest.mark.parametrize(
+    "told", ["for RCPT TO command, host: mx.example reason:", "rejected command 'RCPT TO' with"]
+)
+def test_the_refused_command_is_read_however_it_is_told(told: str) -> None:
+    words = f"could not be delivered:\n\n{ADA}:\nSMTP error {told} 550 mailbox unavailable\n"
+
+    assert read(f"{FAILED}{words}".encode()).kind is Kind.HARD
+
+
+def test_a_page_is_read_with_its_entities() -> None:
+    head = f"{FAILED.rstrip()}\nContent-Type: text/html; charset=utf-8\n\n"
+    page = f"<p>It couldn&#39;t be delivered to</p><p>{ADA}</p><p>Bo&icirc;te pleine</p>"
+
+    report = read(f"{head}{page}".encode())
+
+    assert [(one.address, one.kind) for one in report.outcomes] == [(ADA, Kind.FULL)]
+
+
+def test_a_notice_without_the_accents_of_its_language_is_one() -> None:
+    words = f"Votre message n'a pas ete distribue a {ADA} : le compte a ete desactive.\n"
+
+    report = read(f"{HEAD}Subject: Avis\n\n{words}".encode())
+
+    assert [(one.address, one.reason) for one in report.outcomes] == [(ADA, Reason.SUSPENDED)]
