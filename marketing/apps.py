@@ -1,6 +1,7 @@
 """What Django is told about marketing."""
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import SimpleAdminConfig
 from django.utils.translation import gettext_lazy as _
 
 from crm import extensions
@@ -39,3 +40,9 @@ class MarketingRecords(AppConfig):
     def ready(self) -> None:
         """Listen to crm."""
         from marketing import receivers  # noqa: F401 - importing connects them
+
+
+class Admin(SimpleAdminConfig):
+    """Django's admin, with the site of our own."""
+
+    default_site = "marketing.site.Site"

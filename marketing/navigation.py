@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.utils.functional import lazy
@@ -24,9 +25,17 @@ def static_lazy(path: str) -> Callable[[HttpRequest], str]:
 
 
 def _reverse(name: str) -> str:
+    from django.urls import get_script_prefix, get_urlconf
+
+    return _reversed(name, get_script_prefix(), get_urlconf())
+
+
+# Every page asks for every address, some of them several times.
+@cache
+def _reversed(name: str, prefix: str, addresses: str | None) -> str:
     from django.urls import reverse
 
-    return reverse(name)
+    return reverse(name, urlconf=addresses)
 
 
 # Django's own would load its database layer with the settings, for processes without one too.
