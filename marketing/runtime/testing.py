@@ -14,6 +14,8 @@ OF_THE_INSTALLATION = (
     *environment.SHARED,
     *("CELERY_BROKER_URL", "EMAIL_URL", "SMS_URL", "SECRET_KEY", "DEBUG", "ALLOWED_HOSTS"),
 )
+# Beside what pytest itself keeps from run to run; Git does not see it.
+COMPILED = Path(".pytest_cache/compiled")
 OWN_PARALLELISM = ("-n", "--numprocesses", "-p", "--pdb", "--dist")
 
 
@@ -23,7 +25,7 @@ def main(arguments: list[str]) -> int:
     with ExitStack() as held:
         folder = held.enter_context(tempfile.TemporaryDirectory(prefix="rapport-test-"))
         os.environ["RAPPORT_VAR"] = str(Path(folder).resolve() / "var")
-        keep_what_is_compiled(Path(folder).resolve() / "compiled")
+        keep_what_is_compiled(bootstrap.BASE_DIR / COMPILED)
         here = environment.load()
         places.make(here)
         wanted = environment.prepare_engines(here, durable=False)
@@ -43,9 +45,10 @@ def forget_the_installation() -> None:
 
 
 def keep_what_is_compiled(folder: Path) -> None:
-    """Where Python is to leave nothing behind, let all processes of the tests share a folder.
+    """Where Python is to leave nothing beside the code, let all tests share a folder.
 
-    Each would compile every module that it imports otherwise.
+    Each of their processes would compile every module that it imports otherwise. The folder stays
+    for the next run: Python and pytest compile anew what has changed since.
     """
     if sys.dont_write_bytecode:
         os.environ["PYTHONDONTWRITEBYTECODE"] = ""
