@@ -1,5 +1,6 @@
 """A running set of its own for a story: started like a user would, looked at from outside."""
 
+import fcntl
 import json
 import os
 import re
@@ -16,8 +17,10 @@ from typing import Any
 
 import httpx
 import psycopg
+import pytest
 
-from marketing.runtime import processes
+from marketing.runtime import preparation, processes
+from marketing.runtime.places import Places
 from tests import house
 
 # What a process of the set is called on its command line, or calls itself.
@@ -34,6 +37,8 @@ MARKS = {
 }
 # Where the password of a set that was started before is kept.
 PASSWORD = "password-for-stories"
+# What it said on its terminal.
+SAID = "said-at-first"
 # The second thoughts that staff may have after a launch are tested elsewhere.
 IMPATIENT = {"LAUNCH_UNDO_SECONDS": "1"}
 OWN = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "RAPPORT_VAR", "PUBLIC_URL", "LIVE_URL")
@@ -181,6 +186,29 @@ def running(
         process.terminate()
         process.wait(timeout=20)
     assert not [pid for pid in left if _command_line(pid)], "processes were left running"
+
+
+def copy_of_first(folders: pytest.TempPathFactory, own: Path) -> Path:
+    """A folder of a set that made its tables and its account, and stopped; all workers share one.
+
+    It keeps beside its data what it said then, and the password.
+    """
+    shared = folders.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = shared.parent
+    kept = shared / "started"
+    with (shared / "started.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            with running(folders.mktemp("first") / "var", "--no-demo") as first:
+                (first.var / PASSWORD).write_text(first.password)
+                (first.var / SAID).write_text("\n".join(first.said))
+            first.var.rename(kept)
+    # With its owners: PostgreSQL may run as somebody else.
+    subprocess.run(["cp", "-a", kept, own], check=True)
+    # The same data at another place: what was prepared is.
+    preparation.note_done(Places(own))
+    return own
 
 
 @contextmanager
