@@ -92,9 +92,11 @@ def run_until_killed(folder: Path, what: str, after: int) -> int:
         "PYTHONPATH": str(conf.BASE_DIR),
     }
     command = [sys.executable, "-m", "tests.marketing.segments.killed", what, str(after)]
-    return subprocess.run(
-        command, check=False, cwd=conf.BASE_DIR, env=environment, timeout=60
-    ).returncode
+    before = open_connections()
+    run = subprocess.run(command, check=False, cwd=conf.BASE_DIR, env=environment, timeout=60)
+    # Its locks are held until its server processes have noticed.
+    assert connections_left(before) == before
+    return run.returncode
 
 
 def test_segments_computed_side_by_side_come_after_those_that_they_mention(now: datetime) -> None:
