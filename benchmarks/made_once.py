@@ -1,7 +1,7 @@
 """Batches whose mails are not made: the first one of each template goes to everybody.
 
 What is left is what must be done for a mail however it is made: claims, the gate, its rows, the
-journal and the wire. No engine that keeps these can send mails of the same size any faster.
+journal and the wire.
 """
 
 from collections.abc import Iterable, Iterator

@@ -26,7 +26,7 @@ from crm.messages.outgoing import outgoing_many
 
 # Of mails a second beside the plain pump's, and memory of a worker.
 LEAST_RATIO = {"merge fields": 0.85, "cards": 0.60, "cards, Ed25519": 0.45, "cards, RSA": 0.28}
-# The mail with merge fields made once for everybody: the most that it could come to.
+# The mail with merge fields made once for everybody: what is left when making costs nothing.
 MADE_ONCE = "merge fields, made once"
 # What is sent under each of these names, and by which kind of key it is signed.
 KINDS = {
