@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from marketing.runtime import probes, processes, programs, start, status
+from tests import ports
 from tests.stories.running import SAID, copy_of_first
 
 pytestmark = [
@@ -24,16 +24,6 @@ pytestmark = [
 ]
 NOT_FOR_IT = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "CELERY_BROKER_URL", "PUBLIC_URL")
 STARTED = re.compile(r"Rapport is ready after ([\d.]+) s")
-
-
-def free_pair() -> int:
-    """A port that is free together with the next one."""
-    while True:
-        with socket.socket() as first:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-        if probes.port_is_free("127.0.0.1", port + 1):
-            return port
 
 
 @dataclass
@@ -105,7 +95,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSet]:
     """Started again on a folder whose first start the stories share."""
     folder = tmp_path_factory.mktemp("set")
     var = copy_of_first(tmp_path_factory, folder / "var")
-    started = RunningSet(var, free_pair(), folder / "output")
+    started = RunningSet(var, ports.free_pair(), folder / "output")
     started.start()
     yield started
     if started.process and started.process.poll() is None:
@@ -152,7 +142,7 @@ def test_the_whole_set_is_small(running: RunningSet) -> None:
 
 def test_a_second_start_on_the_same_folder_is_refused_politely(running: RunningSet) -> None:
     second = subprocess.run(
-        running.command(free_pair()),
+        running.command(ports.free_pair()),
         env=running.environment(),
         check=False,
         capture_output=True,

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ import pytest
 
 from marketing.runtime import preparation, processes
 from marketing.runtime.places import Places
-from tests import house
+from tests import house, ports
 
 # What a process of the set is called on its command line, or calls itself.
 MARKS = {
@@ -43,19 +42,6 @@ SAID = "said-at-first"
 IMPATIENT = {"LAUNCH_UNDO_SECONDS": "1"}
 OWN = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "RAPPORT_VAR", "PUBLIC_URL", "LIVE_URL")
 CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
-
-
-def free_port() -> int:
-    """A port that was free a moment ago, and so was the next one up."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
 
 
 @dataclass
@@ -168,7 +154,7 @@ def running(
     var: Path, *arguments: str, port: int | None = None, **extra: str
 ) -> Iterator[RunningSet]:
     """Start a set, wait until it says that it is ready, stop it and see that nothing is left."""
-    port = port or free_port()
+    port = port or ports.free_pair()
     terminal = var.with_name(f"{var.name}-terminal.txt")
     with terminal.open("wb") as file:
         process = subprocess.Popen(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import house
+from tests import house, ports
 from tests.stories import running
 
 pytestmark = pytest.mark.processes
@@ -77,7 +77,7 @@ def sending(commands: Sequence[Sequence[str]], tmp_path: Path) -> Iterator[list[
 def test_every_acknowledged_event_is_there_once(
     tmp_path: Path, var: Path, node_client: Path
 ) -> None:
-    port = running.free_port()
+    port = ports.free_pair()
     with running.running(var, "--no-demo", port=port) as first:
         key = first.command("create_api_key", "clients", "--scope", "track").strip()
         python = [sys.executable, "-m", "tests.stories.tracking_clients", first.address, key]
