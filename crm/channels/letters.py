@@ -110,8 +110,8 @@ def _whole(head: bytes, html: tuple[bytes, bytes], text: tuple[bytes, bytes]) ->
     plain_encoding, plain = text
     html_encoding, rich = html
     if not (plain and rich):
-        kind = _MADE[_ALONE, b"html", html_encoding] if rich else _MADE[_ALONE, b"plain", text[0]]
-        return b"".join((head, kind, rich or plain or b"\r\n"))
+        kind = (b"html", html_encoding) if rich else (b"plain", plain_encoding)
+        return b"".join((head, _MADE[_ALONE, *kind], rich or plain or b"\r\n"))
     return b"".join(
         (
             head,
