@@ -9,6 +9,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 import msgspec
 
 from crm.channels.dkim import Signer
+from crm.mail_parts import NOTHING, Part
 
 # Outcome.state
 SENT = "sent"
@@ -110,8 +111,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     """One message to hand over; its `key` is deterministic: Message-ID or idempotency key.
 
     To an adapter that `takes_bytes` a mail may come as `raw_html` and `raw_text`, UTF-8 with lines
-    ending in CRLF, and its one-click way out as `unsubscribe_url` instead of headers. `raw_dots`
-    are the places in the HTML where a dot begins a line, no line being too long; None: unknown.
+    ending in CRLF, and its one-click way out as `unsubscribe_url` instead of headers.
     """
 
     message_id: int
@@ -123,9 +123,8 @@ class Outgoing(msgspec.Struct, frozen=True):
     text: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     envelope_sender: str = ""
-    raw_html: bytes = b""
+    raw_html: Part = NOTHING
     raw_text: bytes = b""
-    raw_dots: tuple[int, ...] | None = None
     unsubscribe_url: str = ""
     # Where a mail ends the same; empty where nobody would read it.
     unsubscribe_mail: str = ""

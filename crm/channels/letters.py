@@ -6,12 +6,14 @@ The parts come encoded already (UTF-8, lines ending in CRLF), as templates print
 import base64
 import re
 import secrets
+from collections.abc import Sequence
 from functools import lru_cache
 
 from crm import reach
 from crm.channels import mime
 from crm.channels.base import Outgoing
-from crm.channels.mime import MAX_LINE, Address
+from crm.channels.mime import Address
+from crm.mail_parts import MAX_LINE, Part
 
 # Nobody can guess it, so nothing anybody writes can end a part.
 _BOUNDARY = b"=_" + secrets.token_hex(14).encode()
@@ -78,24 +80,19 @@ def letterhead(sender: Address, headers: Headers) -> Letterhead:
     return Letterhead(sender, headers)
 
 
-def mail(head: bytes, html: bytes, text: bytes, *, eight_bit: bool) -> bytes:
+def mail(head: bytes, html: Part, text: bytes, *, eight_bit: bool) -> bytes:
     """The whole mail: its head, then the parts with the header that names them; nothing stuffed."""
-    return _whole(head, _encoded(html, eight_bit), _encoded(text, eight_bit))
+    encoding, rich = _encoded(html.whole(), eight_bit)
+    return _whole(head, (encoding, (rich,) if rich else ()), _encoded(text, eight_bit))
 
 
-def stuffed_mail(
-    head: bytes, html: bytes, text: bytes, *, eight_bit: bool, dots: tuple[int, ...] | None
-) -> bytes:
-    """The whole mail with its dots stuffed.
-
-    `dots` are the places in the HTML where one begins a line, none of which is too long; None: it
-    is looked through for them.
-    """
-    is_ascii = html.isascii()
-    if dots is None or not html or not (is_ascii or eight_bit):
+def stuffed_mail(head: bytes, html: Part, text: bytes, *, eight_bit: bool) -> bytes:
+    """The whole mail with its dots stuffed: those of the HTML are mostly known."""
+    pieces = html.stuffed
+    if not (pieces and html.size and (html.is_ascii or eight_bit)):
         return stuffed(mail(head, html, text, eight_bit=eight_bit))
     encoding, plain = _encoded(text, eight_bit)
-    rich = (b"7bit" if is_ascii else b"8bit", _ended(_doubled(html, dots)))
+    rich = (b"7bit" if html.is_ascii else b"8bit", (*pieces, _end_of(pieces)))
     return _whole(head, rich, (encoding, stuffed(b"\n" + plain)[1:] if plain else b""))
 
 
@@ -105,13 +102,13 @@ def stuffed(mail: bytes) -> bytes:
     return _DOTTED.sub(b"\n..", mail)
 
 
-def _whole(head: bytes, html: tuple[bytes, bytes], text: tuple[bytes, bytes]) -> bytes:
+def _whole(head: bytes, html: tuple[bytes, Sequence[bytes]], text: tuple[bytes, bytes]) -> bytes:
     """A mail of two parts, or of the one that there is; each with how it is encoded."""
     plain_encoding, plain = text
     html_encoding, rich = html
     if not (plain and rich):
         kind = (b"html", html_encoding) if rich else (b"plain", plain_encoding)
-        return b"".join((head, _MADE[_ALONE, *kind], rich or plain or b"\r\n"))
+        return b"".join((head, _MADE[_ALONE, *kind], *(rich or (plain or b"\r\n",))))
     return b"".join(
         (
             head,
@@ -119,7 +116,7 @@ def _whole(head: bytes, html: tuple[bytes, bytes], text: tuple[bytes, bytes]) ->
             _MADE[_PART, b"plain", plain_encoding],
             plain,
             _MADE[_PART, b"html", html_encoding],
-            rich,
+            *rich,
             _END,
         )
     )
@@ -139,21 +136,13 @@ def _encoded(part: bytes, eight_bit: bool) -> tuple[bytes, bytes]:
 
 
 def _ended(part: bytes) -> bytes:
-    return part if part.endswith(b"\r\n") else part + b"\r\n"
+    return part + _end_of((part,))
 
 
-def _doubled(part: bytes, dots: tuple[int, ...]) -> bytes:
-    if not dots:
-        return part
-    last = dots[-1]
-    return b"".join((_doubled_before(part[:last], dots), b".", part[last:]))
-
-
-@lru_cache(maxsize=64)
-def _doubled_before(part: bytes, dots: tuple[int, ...]) -> bytes:
-    """What goes before the last of these dots, which most mails of a batch have alike."""
-    starts = (0, *dots[:-1])
-    return b".".join([part[start:end] for start, end in zip(starts, dots, strict=True)])
+def _end_of(pieces: Sequence[bytes]) -> bytes:
+    """The line end that these pieces lack."""
+    last = next(filter(None, reversed(pieces)), b"")
+    return b"" if last.endswith(b"\r\n") else b"\r\n"
 
 
 def fits(part: bytes) -> bool:

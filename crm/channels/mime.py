@@ -12,8 +12,8 @@ import msgspec
 
 from crm import reach
 from crm.channels.base import Outgoing
+from crm.mail_parts import MAX_LINE
 
-MAX_LINE = 998
 _FOLD_AT = 76
 # Control characters, and those that reorder or hide text, have no place in a header.
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]+")

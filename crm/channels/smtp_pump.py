@@ -349,12 +349,12 @@ def mail_of(
     outgoing: Outgoing, sender: mime.Address, recipient: mime.Address, *, eight_bit: bool
 ) -> bytes:
     """The whole mail, signed, with its dots stuffed."""
-    if outgoing.raw_html or outgoing.raw_text:
+    if outgoing.raw_html.size or outgoing.raw_text:
         letterhead = letters.letterhead(sender, outgoing.headers)
         head = letterhead.head(outgoing, recipient.folded().encode())
         parts = (head, outgoing.raw_html, outgoing.raw_text)
         if not outgoing.signers:
-            return letters.stuffed_mail(*parts, eight_bit=eight_bit, dots=outgoing.raw_dots)
+            return letters.stuffed_mail(*parts, eight_bit=eight_bit)
         mail = letters.mail(*parts, eight_bit=eight_bit)
     else:
         mail = mime.build(outgoing, sender=sender, recipient=recipient, eight_bit=eight_bit)

@@ -137,7 +137,7 @@ def mail_hash(*, mail: Encoded) -> str:
     campaign in a fiftieth of the time of SHA-256.
     """
     digest = xxh3_128(mail.subject.encode("utf-8", "replace"))
-    for part in (mail.html, mail.text):
+    for part in (mail.html.whole(), mail.text):
         digest.update(b"\0")
         digest.update(part)
     return MAIL_MARK + digest.hexdigest()
@@ -147,7 +147,7 @@ def is_hash_of(*, kept: str, mail: Encoded) -> bool:
     """Whether a fingerprint that was kept is that of this mail."""
     if not kept.startswith(_EARLIER_MARK):
         return kept == mail_hash(mail=mail)
-    parts = (mail.subject.encode("utf-8", "replace"), mail.html, mail.text)
+    parts = (mail.subject.encode("utf-8", "replace"), mail.html.whole(), mail.text)
     digest = hashlib.sha256(b"\0".join(parts)).hexdigest()
     return kept == _EARLIER_MARK + digest[: 64 - len(_EARLIER_MARK)]
 

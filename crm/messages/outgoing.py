@@ -54,7 +54,7 @@ def outgoing_many(*, drafts: Sequence[Draft], account: base.Account) -> list[bas
         elif takes_bytes:
             batch.append(_encoded(draft, common))
         else:
-            html, text = _as_text(draft.mail.html), _as_text(draft.mail.text)
+            html, text = _as_text(draft.mail.html.whole()), _as_text(draft.mail.text)
             batch.append(_readable(structs.replace(draft, html=html, text=text), common))
     return batch
 
@@ -78,7 +78,6 @@ def _encoded(draft: Draft, common: _Common) -> base.Outgoing:
         envelope_sender=envelope_sender(draft=draft),
         raw_html=draft.mail.html,
         raw_text=draft.mail.text,
-        raw_dots=draft.mail.dots,
         unsubscribe_url=way_out_of(draft=draft),
         unsubscribe_mail=_address(draft, common),
         signers=common.signers,

@@ -10,6 +10,7 @@ import msgspec
 from jinja2 import Template, nodes
 from markupsafe import escape
 
+from crm.mail_parts import NOTHING, Part, in_one_piece
 from crm.rendering import errors, faults, fragments, limits, origins, passages
 from crm.rendering.errors import PlainDataError, RenderError
 from crm.rendering.fragments import wire_bytes
@@ -19,7 +20,6 @@ from crm.rendering.masks import mask
 from crm.rendering.plain import check_plain
 from crm.rendering.running import Row, Runnable
 from crm.rendering.sandbox import Sandbox
-from crm.rendering.seams import Dots
 from crm.rendering.slots import Hop, LinkSlot, Slotted, addresses, cut_slots, without_marks
 
 _HTML = Sandbox(autoescape=True)
@@ -57,15 +57,11 @@ class Rendered:
 
 
 class Encoded(msgspec.Struct, frozen=True):
-    """What one person gets, as mails carry it: parts in UTF-8, lines ending in CRLF.
-
-    `dots` says where lines of the HTML begin with one, none being too long; None: nobody knows.
-    """
+    """What one person gets, as mails carry it: parts in UTF-8, lines ending in CRLF."""
 
     subject: str
-    html: bytes
+    html: Part
     text: bytes
-    dots: Dots = None
 
 
 @dataclass(frozen=True)
@@ -99,13 +95,12 @@ class CompiledTemplate:
         context = self._context(variables, links)
         with limits.budget():
             subject = self._one_line(context)
-            html, dots = self._encode_html(context, links) if self._slotted else (b"", None)
+            html = self._encode_html(context, links)
             if self._text is None:
-                readable = html.decode().replace("\r\n", "\n")
-                text = plain_text(readable) if html else ""
+                text = plain_text(html.whole().decode().replace("\r\n", "\n")) if html.size else ""
             else:
                 text = self._render_text(self._text, context)
-            return Encoded(subject, html, wire_bytes(text), dots)
+            return Encoded(subject, html, wire_bytes(text))
 
     def render_many(self, items: Iterable[Item]) -> Iterator[Rendered | RenderError]:
         """Render for each; one poisoned recipient gives an error and stops nobody else."""
@@ -139,9 +134,11 @@ class CompiledTemplate:
         text = part.to_text(context, "text")
         return text if self.channel == "sms" else squeeze(text)
 
-    def _encode_html(self, context: dict[str, Any], links: LinkContext) -> tuple[bytes, Dots]:
+    def _encode_html(self, context: dict[str, Any], links: LinkContext) -> Part:
+        if self._slotted is None:
+            return NOTHING
         if not links.click_url:
-            return wire_bytes(self._render_html(context, tracked=False)), None
+            return in_one_piece(wire_bytes(self._render_html(context, tracked=False)))
         try:
             return self._tracked.to_bytes(context, "html")
         except RenderError as error:

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple, NoReturn
 from jinja2 import Template
 from jinja2.runtime import Context
 
+from crm.mail_parts import Part, in_one_piece
 from crm.rendering import detours, errors, faults, limits
 from crm.rendering.errors import RenderError
 from crm.rendering.fragments import FRAGMENTS, Loop, wire_bytes
 from crm.rendering.limits import MAX_OUTPUT
 from crm.rendering.passages import Passages
-from crm.rendering.seams import Dots
+from crm.rendering.seams import Seams
 from crm.rendering.writing import Unusual, Writer, lay_bytes, lay_text
 
 # Whoever looks at a template once or twice does not wait for its passages to be worked out.
@@ -54,6 +55,7 @@ class Runnable:
         "_pattern",
         "_read",
         "_runs",
+        "_seams",
         "_static",
         "_template",
         "_texts",
@@ -83,7 +85,7 @@ class Runnable:
         if self._is_row():
             try:
                 assert self._texts
-                return self._texts.write(variables, self._context, click)[0]
+                return "".join(self._texts.write(variables, self._context, click)[0])
             except Unusual as unusual:
                 # The template itself says what is wrong, or prints it all the same.
                 text = self._run_to_text(variables, part, click)
@@ -91,18 +93,19 @@ class Runnable:
                 return text
         return self._run_to_text(variables, part, click)
 
-    def to_bytes(self, variables: Mapping[str, Any], part: str) -> tuple[bytes, Dots]:
-        """The same as a mail carries it: UTF-8, lines ending in CRLF; and where dots begin one."""
+    def to_bytes(self, variables: Mapping[str, Any], part: str) -> Part:
+        """The same as a mail carries it."""
         click = str(variables.get("click_", "")).encode()
         if self._is_row():
             try:
                 assert self._bytes
-                return self._bytes.write(variables, self._context, click)
+                pieces, size = self._bytes.write(variables, self._context, click)
+                return self._seams.part(pieces, size)
             except Unusual as unusual:
                 raw = self._run_to_bytes(variables, part, click)
                 self._notice(unusual, part)
-                return raw, None
-        return self._run_to_bytes(variables, part, click), None
+                return in_one_piece(raw)
+        return in_one_piece(self._run_to_bytes(variables, part, click))
 
     def _run_to_text(self, variables: Mapping[str, Any], part: str, click: str) -> str:
         met, pieces = dict[int, int](), list[str]()
@@ -149,6 +152,7 @@ class Runnable:
                 passages, loops, show = row
                 self._bytes = Writer(passages, loops, show, (wire_bytes, lay_bytes))
                 self._texts = Writer(passages, loops, show, (str, lay_text))
+                self._seams = Seams(self._bytes.alike)
         except RecursionError:
             pass  # nested too deeply for this: it runs as it is
         except Exception as error:

@@ -1,53 +1,50 @@
 """Where lines begin with a dot, known before a mail is put together: nobody looks through each.
 
 SMTP doubles such dots (RFC 5321, 4.5.2), and no line may be longer than mail allows. What all
-mails have alike is looked through once; what stands in between is a word or two, mostly, which
-neither begin a line nor end one.
+mails have alike is looked through once, and its dots are doubled; what stands in between is a
+word or two, mostly, which neither begin a line with a dot nor make one too long.
 """
 
 import re
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import Any
 
-# Offsets of dots that begin a line, none of which is too long; None: nobody has looked.
-Dots = tuple[int, ...] | None
+from crm.mail_parts import MAX_LINE, Part
 
-# Without its end (RFC 5322, 2.1.1).
-_MAX_LINE = 998
-_DOT = re.compile(rb"^\.|(?<=\n)\.")
+_DOT = re.compile(rb"(?<=\n)\.")
 
 
 class Seams:
-    """The pieces of a part as bytes, with gaps where something is made for each mail."""
+    """The pieces that all mails have alike, with gaps (None) where something is made for each."""
 
-    __slots__ = ("_dots", "_dotted", "_made", "_room")
+    __slots__ = ("_dotted", "_doubled", "_is_ascii", "_made", "_room")
 
-    def __init__(self, steps: Sequence[bytes | Callable[..., Any]]) -> None:
-        alike = [step if isinstance(step, bytes) else None for step in steps]
-        lines = b"".join(piece or b"" for piece in alike).replace(b"\r\n", b"\n").split(b"\n")
-        self._room = _MAX_LINE - max(map(len, lines))
-        self._dots: Dots = tuple(found.start() for found in _DOT.finditer(_first(alike)))
-        if any(piece and b"\n." in piece for piece in alike[1:]):
-            # Where they come to stand differs from mail to mail.
-            self._dots = None
-        gaps = [place for place, piece in enumerate(alike) if piece is None]
-        self._made = _getter(gaps)
-        # Were nothing in them, the dot behind them might begin a line.
-        behind = zip(gaps, (alike[place + 1 : place + 2] for place in gaps), strict=True)
-        self._dotted = [place for place, next_ in behind if next_ and _is_dotted(next_[0])]
+    def __init__(self, alike: Sequence[bytes | None]) -> None:
+        texts = [text or b"" for text in alike]
+        self._is_ascii = all(map(bytes.isascii, texts))
+        self._room = MAX_LINE - max(map(len, b"".join(texts).split(b"\r\n")))
+        doubled = [_with_doubled(text, is_first=not place) for place, text in enumerate(texts)]
+        self._doubled = [
+            (place, text) for place, text in enumerate(doubled) if text != texts[place]
+        ]
+        self._made = _getter([place for place, text in enumerate(alike) if text is None])
+        # Were what goes before them empty, or the end of a line, their dot would begin one.
+        self._dotted = [place - 1 for place, text in enumerate(texts) if place and text[:1] == b"."]
 
-    def dots(self, pieces: Sequence[bytes]) -> Dots:
-        """Where dots begin a line of these pieces joined, if what was made allows to tell."""
-        if self._dots is None:
-            return None
+    def part(self, pieces: Sequence[bytes], size: int) -> Part:
+        """These pieces as a part, its dots doubled where what was made allows to tell."""
         # Looked through at once; what is put between them is in no text that mails carry.
         made = b"\0".join((b"", *self._made(pieces)))
-        if len(made) > self._room or b"\n" in made or b"\0." in made:
-            return None
-        if self._dotted and not all(pieces[place] for place in self._dotted):
-            return None
-        return self._dots
+        if len(made) > self._room or b"\0." in made or b"\n." in made:
+            return Part(pieces, size)
+        if self._dotted and (b"\n" in made or not all(pieces[place] for place in self._dotted)):
+            return Part(pieces, size)
+        stuffed = pieces
+        if self._doubled:
+            stuffed = list(pieces)
+            for place, text in self._doubled:
+                stuffed[place] = text
+        return Part(pieces, size, stuffed, self._is_ascii and made.isascii())
 
 
 def _getter(places: list[int]) -> Callable[[Sequence[bytes]], Sequence[bytes]]:
@@ -57,9 +54,6 @@ def _getter(places: list[int]) -> Callable[[Sequence[bytes]], Sequence[bytes]]:
     return lambda pieces: [pieces[place] for place in places]
 
 
-def _is_dotted(piece: bytes | None) -> bool:
-    return piece is not None and piece.startswith(b".")
-
-
-def _first(alike: Sequence[bytes | None]) -> bytes:
-    return (alike[0] if alike else None) or b""
+def _with_doubled(text: bytes, *, is_first: bool) -> bytes:
+    text = _DOT.sub(b"..", text)
+    return b"." + text if is_first and text.startswith(b".") else text

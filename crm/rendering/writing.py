@@ -14,7 +14,6 @@ from crm.rendering.fragments import CLICK, PLAIN, Fragment, Loop
 from crm.rendering.limits import MAX_OUTPUT, spend
 from crm.rendering.passages import Cards, Fork, Link, Passage, Value, Worked
 from crm.rendering.readers import NOT_THERE, key_of, reader_of
-from crm.rendering.seams import Dots, Seams
 from crm.rendering.slots import SLOT_SPAN
 
 T = TypeVar("T", str, bytes)
@@ -96,30 +95,34 @@ class Writer(Generic[T]):
         self._kept: dict[object, list[dict[object, Any]]] = {}
         # What is output already, and calls for the rest.
         self._steps = self._steps_of(passages)
-        is_bytes = isinstance(self._empty, bytes)
-        self._seams: Seams | None = Seams(self._steps) if is_bytes else None
+
+    @property
+    def alike(self) -> list[T | None]:
+        """The pieces that are the same whatever the variables; None for each of the others."""
+        return [None if callable(step) else step for step in self._steps]
 
     def write(
         self,
         variables: Mapping[str, Any],
         make: Callable[[Mapping[str, Any]], Context],
         click: T,
-    ) -> tuple[T, Dots]:
-        """What the part prints, and where it has dots; Unusual where only the template can tell.
+    ) -> tuple[list[T], int]:
+        """What the part prints, in pieces, and its size; Unusual where only the template can tell.
 
         Its cause is an error that came up, which the template may meet too or not.
         """
         try:
-            run = Run(variables, make, click, self._kept_for(variables))
-            pieces = self._pieces(self._steps, run)
-            written: T = self._empty.join(pieces)
+            pieces = self._pieces(
+                self._steps, Run(variables, make, click, self._kept_for(variables))
+            )
+            size = sum(map(len, pieces))
         except Unusual:
             raise
         except Exception as error:
             raise Unusual from error
-        if len(written) > MAX_OUTPUT:
+        if size > MAX_OUTPUT:
             raise Unusual
-        return written, None if self._seams is None else self._seams.dots(pieces)
+        return pieces, size
 
     def _pieces(self, steps: list[Any], run: Run) -> list[Any]:
         plain = type(self._empty)

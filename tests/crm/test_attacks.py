@@ -9,6 +9,7 @@ import pytest
 
 from crm.channels import letters, mime
 from crm.channels.base import Outgoing
+from crm.mail_parts import in_one_piece
 from crm.rendering import LinkContext, compile_template
 
 NOWHERE = LinkContext(unsubscribe_url="https://s.example/u", preferences_url="")
@@ -61,7 +62,7 @@ def test_no_attack_adds_a_header_or_a_part(attacks: dict[str, list[str]]) -> Non
             sender="",
             recipient="ada@shop.example",
             subject=name,
-            raw_html=b"<p>Hello</p>\r\n",
+            raw_html=in_one_piece(b"<p>Hello</p>\r\n"),
             raw_text=b"Hello\r\n",
             headers=(("List-Id", f"<{name}>"),),
             unsubscribe_url="https://s.example/u/1",

@@ -82,13 +82,13 @@ def told(one: object) -> object:
     if isinstance(one, RenderError):
         return (one.reason, one.message, one.line)
     assert isinstance(one, Encoded)
-    return (one.subject, one.html, one.text)
+    return (one.subject, one.html.whole(), one.text)
 
 
 def outcome(part: Runnable, known: dict[str, Any]) -> tuple[object, object]:
     """What a part prints as text and as bytes, or what is wrong."""
     try:
-        return part.to_text(known, "html"), part.to_bytes(known, "html")[0]
+        return part.to_text(known, "html"), part.to_bytes(known, "html").whole()
     except RenderError as error:
         return (error.reason, error.message, error.line), ""
 

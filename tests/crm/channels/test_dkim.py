@@ -17,6 +17,7 @@ from crm.channels import dkim, letters, mime
 from crm.channels.base import Account, Outgoing
 from crm.channels.email import EmailAdapter
 from crm.dns import keys as keys_in_dns
+from crm.mail_parts import in_one_piece
 from tests.contracts import RememberingJournal, outgoing
 from tests.crm.channels.smtp_server import ScriptedSmtp
 
@@ -51,7 +52,7 @@ MAILS = {
         text="",
         html="",
         raw_text="Grüße\r\n.dot\r\n\r\n".encode(),
-        raw_html="<p>你好</p>\r\n\r\n".encode(),
+        raw_html=in_one_piece("<p>你好</p>\r\n\r\n".encode()),
         unsubscribe_url="https://shop.example/u/abc",
         unsubscribe_mail="unsubscribe+7-0123456789abcdef@bounce.rapport.example",
         headers=HEADERS[2:],
@@ -81,7 +82,7 @@ def dns(name: bytes, timeout: int = 5) -> bytes:
 
 def written(mail: Outgoing, *, eight_bit: bool = True) -> bytes:
     sender, recipient = mime.parse_address(mail.sender), mime.parse_recipient(mail.recipient)
-    if not mail.raw_html:
+    if not mail.raw_html.size:
         return mime.build(mail, sender=sender, recipient=recipient, eight_bit=eight_bit)
     head = letters.letterhead(sender, mail.headers).head(mail, recipient.header().encode())
     return letters.mail(head, mail.raw_html, mail.raw_text, eight_bit=eight_bit)
