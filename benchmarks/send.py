@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from benchmarks import letter, peer, pumps, ringing, scratch, shop, signing
 from benchmarks.senders import CONNECTIONS, Senders, senders
-from campaigns import reports
+from campaigns import broadcasts, reports
 from campaigns.models import Campaign, Delivery
 from campaigns.tasks import SLICE_SECONDS
 from crm import accounts, messages, templates, variables
@@ -88,6 +88,8 @@ def run(*, recipients: int, rounds: int, workers: int, peers: int) -> dict[str, 
                 )
                 one = _round(recipients, send, sizes[name], sending, sink)
                 _check(campaign, one.mails, recipients)
+                # As the worker that sends its last mail does; others would take turns with it.
+                broadcasts.finish_done(now=_now_of(number))
                 measured[name].append(replace(one, plan_per_second=recipients / planned))
             told = peer.rate(mails=peers, port=sink.port, workers=workers) if peers else None
             beside += [told] if told else []

@@ -1,7 +1,6 @@
 """May this step write to these customers now: the gate of crm, then the frequency cap."""
 
 import hashlib
-import time
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -9,8 +8,9 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.db.models import Count, DurationField, ExpressionWrapper, F, QuerySet, Value
+from psycopg.errors import LockNotAvailable
 
 from campaigns.choices import Reason
 from campaigns.models import Step
@@ -68,10 +68,9 @@ _OTHERS = """
 SELECT EXISTS (SELECT FROM campaigns_campaign
                 WHERE state = 'running' AND id <> %s AND purpose = ANY(%s))
 """
-_TURN = "SELECT pg_try_advisory_xact_lock{how}(hashtextextended('frequency', 0))"
+_TURN = "SELECT pg{tried}_advisory_xact_lock{shared}(hashtextextended('frequency', 0))"
 # A turn takes a moment; who is frozen in its own holds nobody up for longer.
 _TURN_SECONDS = 5.0
-_ASK_EVERY = 0.02
 
 
 def take_turn(*, campaign_id: int, purpose: str) -> None:
@@ -81,14 +80,20 @@ def take_turn(*, campaign_id: int, purpose: str) -> None:
     """
     if not is_capped(purpose=purpose):
         return
-    until = time.monotonic() + _TURN_SECONDS
     with connection.cursor() as cursor:
         cursor.execute(_OTHERS, [campaign_id, _COUNTED_PURPOSES])
-        turn = _TURN.format(how="" if cursor.fetchone()[0] else "_shared")
-        cursor.execute(turn)
-        while not cursor.fetchone()[0] and time.monotonic() < until:
-            time.sleep(_ASK_EVERY)
-            cursor.execute(turn)
+        shared = "" if cursor.fetchone()[0] else "_shared"
+        cursor.execute(_TURN.format(tried="_try", shared=shared))
+        if cursor.fetchone()[0]:
+            return
+        try:
+            with transaction.atomic():
+                cursor.execute(f"SET LOCAL lock_timeout = '{_TURN_SECONDS:g}s'")
+                cursor.execute(_TURN.format(tried="", shared=shared))
+                cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LockNotAvailable):
+                raise
 
 
 def is_capped(*, purpose: str) -> bool:

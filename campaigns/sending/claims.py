@@ -17,6 +17,10 @@ LEASE = timedelta(seconds=120)
 COMPANY = {0: None, 1: 50, 2: 5, 3: 1, 4: 1}
 MAX_STRIKES = len(COMPANY)
 
+# Of the last ones a worker takes half, but no fewer than these: whoever came for a whole batch
+# would be at work alone when all others are through.
+SHARE = 250
+
 # One after the other, so that each sees what the one before took.
 _IN_TURN = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 # The share lock on the campaign makes a pause wait for this statement, and the other way round.
@@ -25,14 +29,18 @@ _CLAIM = """
   WITH running AS MATERIALIZED (
        SELECT id FROM campaigns_campaign
         WHERE id = %(campaign)s AND state = 'running' FOR SHARE),
-       due AS MATERIALIZED (
-       SELECT id, step_id, customer_id, tries FROM campaigns_delivery
+       next_ones AS MATERIALIZED (
+       SELECT id, step_id, customer_id, tries, strikes FROM campaigns_delivery
         WHERE campaign_id = (SELECT id FROM running) AND state = 'planned'
           AND strikes <= %(strikes)s
           AND (held_until_at IS NULL OR held_until_at <= %(now)s)
           AND id NOT IN (SELECT unnest(delivery_ids) FROM campaigns_claim
                           WHERE campaign_id = %(campaign)s)
-        ORDER BY strikes, id LIMIT %(size)s),
+        ORDER BY strikes, id LIMIT 2 * %(size)s),
+       due AS MATERIALIZED (
+       SELECT id, step_id, customer_id, tries FROM next_ones
+        ORDER BY strikes, id
+        LIMIT least(%(size)s, (SELECT greatest(%(share)s, (count(*) + 1) / 2) FROM next_ones))),
        taken AS (
        INSERT INTO campaigns_claim (campaign_id, step_id, owner, lease_until_at, delivery_ids)
        SELECT %(campaign)s, step_id, %(owner)s, %(lease)s, array_agg(id) FROM due GROUP BY step_id
@@ -99,7 +107,8 @@ def claim(*, campaign_id: int, owner: str, now: datetime, size: int) -> list[Cla
     """Take up to `size` planned deliveries of a running campaign, in a claim for each step.
 
     Locks out other claims of the campaign for the statement. Those never tried come first: a row
-    that kills its worker must not take the same others along.
+    that kills its worker must not take the same others along. What is left of a campaign in the
+    end is shared among its workers.
     """
     # A worker does one batch at a time: what it still holds is left of one that failed.
     _release(owners=[owner], now=now)
@@ -108,6 +117,7 @@ def claim(*, campaign_id: int, owner: str, now: datetime, size: int) -> list[Cla
         "owner": owner,
         "now": now,
         "lease": now + LEASE,
+        "share": SHARE,
     }
     with connection.cursor() as cursor:
         cursor.execute(_IN_TURN, [f"campaign {campaign_id} claims"])

@@ -222,17 +222,17 @@ def test_a_poisoned_recipient_fails_alone_with_the_reason(now: datetime) -> None
 
 
 def test_one_whose_data_makes_a_bomb_is_parked_and_all_others_get_their_mail(now: datetime) -> None:
-    people = staging.crowd(count=500, now=now)
+    people = staging.crowd(count=claims.SHARE, now=now)
     campaign = staging.running(customers=people, now=now, html=BOMB)
-    Customer.objects.filter(pk=people[250].pk).update(first_name="Bomb")
+    Customer.objects.filter(pk=people[100].pk).update(first_name="Bomb")
 
     result = staging.send(campaign=campaign, now=now)
 
-    parked = Delivery.objects.get(customer=people[250])
+    parked = Delivery.objects.get(customer=people[100])
     assert (parked.state, parked.reason) == ("failed", "render_error")
     assert "1,000,000 characters" in parked.detail
-    assert result.outcomes == {"sent": 499}
-    assert people[250].email not in recipients()
+    assert result.outcomes == {"sent": claims.SHARE - 1}
+    assert people[100].email not in recipients()
     assert staging.is_even(campaign=campaign)
 
 
@@ -240,6 +240,18 @@ def taken(campaign: Campaign, owner: str, now: datetime, *, size: int) -> list[i
     """The deliveries that a worker claims."""
     made = claims.claim(campaign_id=campaign.pk, owner=owner, now=now, size=size)
     return [each.delivery_id for claim in made for each in claim.deliveries]
+
+
+def test_what_is_left_in_the_end_is_shared_among_workers(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "SHARE", 2)
+    campaign = staging.running(customers=staging.crowd(count=20, now=now), now=now)
+
+    batches = [taken(campaign, f"worker {number}", now, size=8) for number in range(6)]
+
+    assert [len(batch) for batch in batches] == [8, 6, 3, 2, 1, 0]
+    assert len({delivery_id for batch in batches for delivery_id in batch}) == 20
 
 
 def test_a_claim_whose_worker_died_is_planned_again(campaign: Campaign, now: datetime) -> None:

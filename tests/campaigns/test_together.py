@@ -1,13 +1,14 @@
 """Campaigns that send at the same time know of each other."""
 
 import threading
+import time
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from campaigns import eligibility
 from campaigns.models import Delivery
@@ -62,3 +63,43 @@ def test_a_worker_that_is_frozen_in_its_turn_holds_no_other_campaign_up(
 
     assert errors(answers) == []
     assert Message.objects.get().state == "sent"
+
+
+_WAITS = """
+SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+                WHERE locktype = 'advisory' AND NOT granted AND datname = current_database())
+"""
+
+
+def _somebody_waits(cursor: Any) -> bool:
+    cursor.execute(_WAITS)
+    return bool(cursor.fetchone()[0])
+
+
+def test_a_campaign_has_its_turn_when_the_other_has_decided(now: datetime) -> None:
+    first, second = (
+        staging.running(customers=[making.subscriber(now=now)], now=now) for _ in range(2)
+    )
+    is_taken, turns = threading.Event(), []
+
+    def decide() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            eligibility.take_turn(campaign_id=first.pk, purpose="marketing")
+            is_taken.set()
+            until = time.monotonic() + 4
+            while not _somebody_waits(cursor) and time.monotonic() < until:
+                pass
+            turns.append(first)
+
+    def follow() -> None:
+        is_taken.wait(timeout=20)
+        with transaction.atomic(), connection.cursor() as cursor:
+            eligibility.take_turn(campaign_id=second.pk, purpose="marketing")
+            turns.append(second)
+            cursor.execute("SHOW lock_timeout")
+            assert cursor.fetchone() == ("0",)
+
+    answers = at_once(decide, follow)
+
+    assert errors(answers) == []
+    assert turns == [first, second]
