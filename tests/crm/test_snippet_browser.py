@@ -103,9 +103,7 @@ def shop(rapport: str, write_key: keys.NewKey) -> Iterator[str]:
 def visitor() -> Iterator[Any]:
     """A browser that nobody has used before."""
     with browsers.browser() as browser:
-        context = browser.new_context()
-        context.set_default_timeout(10_000)
-        yield context
+        yield browser.new_context()
 
 
 def beside(work: Callable[[], Any]) -> Any:

@@ -40,16 +40,16 @@ def test_a_launch_wakes_with_the_name_and_can_be_taken_back(opened, draft, setti
     settings.LAUNCH_UNDO_SECONDS = 600
     opened.click("button:has-text('Launch …')")
     button = opened.locator("#launch-dialog button[type=submit]")
-    button.wait_for(timeout=8000)
+    button.wait_for()
     asleep = button.is_disabled()
     opened.fill("#typed-name", draft.name)
 
     button.click()
-    opened.get_by_text("Take back").wait_for(timeout=8000)
+    opened.get_by_text("Take back").wait_for()
     draft.refresh_from_db()
     launched = draft.state
     opened.get_by_text("Take back").click()
-    opened.get_by_text("it is a draft again").wait_for(timeout=8000)
+    opened.get_by_text("it is a draft again").wait_for()
 
     draft.refresh_from_db()
     assert asleep
@@ -60,7 +60,7 @@ def test_a_person_is_found_and_shown_what_they_would_get(opened, people):
     opened.fill("#preview-search", people[0].email)
     opened.locator("#people button").first.click()
     frame = opened.frame_locator("#preview iframe")
-    frame.get_by_text("Hello Ada").wait_for(timeout=8000)
+    frame.get_by_text("Hello Ada").wait_for()
 
     assert "Tea time" in opened.inner_text("#preview")
 
@@ -70,7 +70,7 @@ def test_the_page_moves_on_by_itself(page, live_server, running):
     running.state = CampaignState.FINISHED
     running.save()
 
-    page.locator("#live").get_by_text("Finished").wait_for(timeout=8000)
+    page.locator("#live").get_by_text("Finished").wait_for()
 
     assert page.locator("#live button").count() == 0
 
@@ -81,7 +81,7 @@ def test_a_pause_asks_why(page, live_server, running):
     page.fill("#pause-reason", "A wrong price")
 
     page.click("#pause-dialog button[type=submit]")
-    page.get_by_text("A wrong price").wait_for(timeout=8000)
+    page.get_by_text("A wrong price").wait_for()
 
     running.refresh_from_db()
     assert running.state == CampaignState.PAUSED

@@ -49,7 +49,7 @@ def test_a_new_line_appears_while_the_draft_stays(opened, talk):
     conversations.note(
         conversation_id=talk.pk, author=maria, text="Look at R-1", now=timezone.now()
     )
-    opened.get_by_text("Look at R-1").wait_for(timeout=8000)
+    opened.get_by_text("Look at R-1").wait_for()
 
     assert opened.input_value("#inbox-text") == "I am still typ"
     assert opened.problems == []
@@ -61,7 +61,7 @@ def test_a_slash_calls_up_a_ready_reply_which_is_sent(opened):
     filled = opened.input_value("#inbox-text")
 
     opened.keyboard.press("Control+Enter")
-    opened.locator(".rp-bubble--out").wait_for(timeout=8000)
+    opened.locator(".rp-bubble--out").wait_for()
 
     assert filled == "Thank you for your patience."
     assert Message.objects.get(direction="out").text == filled
@@ -73,7 +73,7 @@ def test_a_refused_reply_is_said_and_keeps_the_draft(opened, talk):
     opened.fill("#inbox-text", "Hello?")
 
     opened.click("#inbox-box button.rp-button--primary")
-    opened.get_by_role("alert").wait_for(timeout=8000)
+    opened.get_by_role("alert").wait_for()
 
     assert "open it again first" in opened.inner_text("#inbox-said")
     assert opened.input_value("#inbox-text") == "Hello?"
@@ -84,7 +84,7 @@ def test_a_note_is_kept_from_the_same_box(opened):
     opened.fill("#inbox-text", "Third time this month.")
 
     opened.click("#inbox-box button.rp-button--primary")
-    opened.locator(".rp-bubble--note").wait_for(timeout=8000)
+    opened.locator(".rp-bubble--note").wait_for()
 
     assert Note.objects.get().text == "Third time this month."
     assert not Message.objects.filter(direction="out").exists()

@@ -66,7 +66,7 @@ def searching(page: Any, wang: Customer) -> Any:
 def test_pasted_text_is_searched_without_another_key(searching: Any, wang: Customer) -> None:
     searching.keyboard.insert_text("xiaoming@shop.example")
 
-    searching.locator("#command-results", has_text="王小明").wait_for(timeout=8000)
+    searching.locator("#command-results", has_text="王小明").wait_for()
 
     assert searching.problems == []
 
@@ -77,7 +77,7 @@ def test_a_name_from_an_input_method_is_searched_and_opened(searching: Any, wang
         "Input.imeSetComposition", {"text": "wang xiao", "selectionStart": 9, "selectionEnd": 9}
     )
     keyboard.send("Input.insertText", {"text": "王小明"})
-    searching.locator("#command-results", has_text="xiaoming@shop.example").wait_for(timeout=8000)
+    searching.locator("#command-results", has_text="xiaoming@shop.example").wait_for()
 
     searching.keyboard.press("Enter")
 
@@ -87,7 +87,7 @@ def test_a_name_from_an_input_method_is_searched_and_opened(searching: Any, wang
 def test_that_nothing_was_found_is_said(searching: Any) -> None:
     searching.keyboard.insert_text("nobody like this")
 
-    searching.get_by_text("Nothing found").wait_for(timeout=8000)
+    searching.get_by_text("Nothing found").wait_for()
     searching.keyboard.press("Enter")
 
     assert searching.problems == []
@@ -95,7 +95,7 @@ def test_that_nothing_was_found_is_said(searching: Any) -> None:
 
 def test_the_search_keeps_the_keyboard_until_escape_gives_it_back(searching: Any) -> None:
     searching.keyboard.insert_text("王小明")
-    searching.locator("#command-results a").first.wait_for(timeout=8000)
+    searching.locator("#command-results a").first.wait_for()
 
     inside = []
     for _ in range(4):
@@ -115,7 +115,7 @@ def test_the_menu_of_the_account_opens_by_keyboard(page: Any) -> None:
     page.locator("[role=button]", has_text="maria").focus()
     page.keyboard.press("Enter")
 
-    page.get_by_text("Change password").wait_for(timeout=3000)
+    page.get_by_text("Change password").wait_for()
 
 
 def test_a_filter_of_the_timeline_keeps_the_focus(page: Any, ada: Customer) -> None:
@@ -124,7 +124,7 @@ def test_a_filter_of_the_timeline_keeps_the_focus(page: Any, ada: Customer) -> N
     page.focus("#show-messages")
     with page.expect_response("**/timeline/?show=messages"):
         page.keyboard.press("Enter")
-    page.locator("#show-messages[aria-current]").wait_for(timeout=5000)
+    page.locator("#show-messages[aria-current]").wait_for()
 
     assert page.evaluate(FOCUS) == "show-messages"
 

@@ -41,7 +41,7 @@ def written(page):
 def counted(page, number):
     """Wait for the exact count, and return everything that the preview says."""
     exact = page.locator("[data-rules-count=exact] .rp-figure", has_text=str(number))
-    exact.wait_for(timeout=8000)
+    exact.wait_for()
     return page.inner_text("[data-rules-preview]")
 
 

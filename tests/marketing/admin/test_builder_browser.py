@@ -134,7 +134,7 @@ def test_json_typed_by_hand_is_drawn_and_what_cannot_be_drawn_is_kept(adding):
     }
     adding.click("text=Advanced: the rules as JSON")
     adding.fill("#id_rules", json.dumps(rules))
-    adding.locator(f"{TREE} .rp-group--any").wait_for(timeout=5000)
+    adding.locator(f"{TREE} .rp-group--any").wait_for()
     drawn = adding.locator(f"{TREE} .rp-condition").count()
     raw = adding.input_value(f"{TREE} textarea")
 
@@ -149,12 +149,12 @@ def test_a_condition_alone_in_a_not_is_drawn_as_a_group_of_one(adding):
 
     adding.click("text=Advanced: the rules as JSON")
     adding.fill("#id_rules", json.dumps(rules))
-    adding.locator(f"{TREE} .rp-group--not").wait_for(timeout=5000)
+    adding.locator(f"{TREE} .rp-group--not").wait_for()
     drawn = adding.locator(f"{TREE} .rp-condition").count()
     adding.click("text=Paste JSON")
     adding.fill("[data-rules-dialog=paste] textarea", json.dumps({"all": [not_in_bonn]}))
     adding.click("text=Insert")
-    adding.locator(f"{TREE} .rp-group--not").nth(1).wait_for(timeout=5000)
+    adding.locator(f"{TREE} .rp-group--not").nth(1).wait_for()
 
     assert drawn == 2
     assert written(adding)["all"][-1] == {"all": [{"not": [not_in_bonn["not"]]}]}
@@ -163,7 +163,7 @@ def test_a_condition_alone_in_a_not_is_drawn_as_a_group_of_one(adding):
 def test_what_is_wrong_is_said_while_typing(adding):
     adding.click("text=Advanced: the rules as JSON")
     adding.fill("#id_rules", "{")
-    adding.locator("[data-rules-problem]").wait_for(timeout=5000)
+    adding.locator("[data-rules-problem]").wait_for()
 
     assert "not JSON" in adding.inner_text("[data-rules-problem]")
 
@@ -219,9 +219,9 @@ def test_values_are_completed_from_real_data_by_keyboard(adding):
     adding.click("text=Add a condition")
     choose(adding, 0, "country")
     field(adding, "r.0.value").focus()
-    adding.locator("[role=option]", has_text="FR").wait_for(timeout=5000)
+    adding.locator("[role=option]", has_text="FR").wait_for()
     adding.keyboard.type("D")
-    adding.locator("[role=option]", has_text="FR").wait_for(state="detached", timeout=5000)
+    adding.locator("[role=option]", has_text="FR").wait_for(state="detached")
     adding.keyboard.press("ArrowDown")
     adding.keyboard.press("Enter")
 
@@ -245,7 +245,7 @@ def test_a_person_is_found_and_put_in_by_hand(page, live_server, germans, ben, n
     page.locator("#put-people input[type=radio]").first.check()
     page.fill("#put-reason", "Asked at the counter")
     page.click("button:text-is('Put')")
-    page.get_by_text("Asked at the counter").wait_for(timeout=8000)
+    page.get_by_text("Asked at the counter").wait_for()
 
     assert "Always in" in page.inner_text("main, #content")
     assert germans.memberships.filter(customer=ben).exists()

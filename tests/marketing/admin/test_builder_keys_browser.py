@@ -55,7 +55,7 @@ def test_all_rules_are_copied_as_json(page, live_server, greta):
     opened(page, live_server, rules)
 
     page.click("[data-rules-tool=copy]")
-    page.locator("[data-rules-said]:not(:empty)").wait_for(timeout=5000)
+    page.locator("[data-rules-said]:not(:empty)").wait_for()
 
     assert clipboard(page) == rules
 
@@ -154,7 +154,7 @@ def test_an_estimate_says_so_until_the_count_settles_and_old_counts_are_stopped(
 ):
     opened(page, live_server, whole(FRENCH))
     about = page.locator("[data-rules-count=estimate]")
-    about.wait_for(timeout=8000)
+    about.wait_for()
     said = about.inner_text()
     box = page.locator("[data-rules-preview]")
     busy = box.get_attribute("aria-busy")
@@ -175,7 +175,7 @@ def test_an_estimate_says_so_until_the_count_settles_and_old_counts_are_stopped(
 
 def test_a_count_is_stopped_when_the_browser_goes_away(page, live_server, greta, slow):
     opened(page, live_server, whole(FRENCH))
-    page.locator("[data-rules-count=estimate]").wait_for(timeout=8000)
+    page.locator("[data-rules-count=estimate]").wait_for()
     sleeping = sleepers()
 
     page.goto("about:blank")
@@ -186,12 +186,12 @@ def test_a_count_is_stopped_when_the_browser_goes_away(page, live_server, greta,
 
 def test_rules_that_are_unfinished_stop_the_old_count_too(page, live_server, greta, slow):
     opened(page, live_server, whole(FRENCH))
-    page.locator("[data-rules-count=estimate]").wait_for(timeout=8000)
+    page.locator("[data-rules-count=estimate]").wait_for()
 
     field(page, "r.0.value").fill("")
 
     wait_until(lambda: sleepers() == 0)
-    page.get_by_text("fill it in to count again").wait_for(timeout=5000)
+    page.get_by_text("fill it in to count again").wait_for()
 
 
 @BOTH
@@ -239,7 +239,7 @@ def test_one_of_very_many_segments_is_found_by_typing(page, live_server, germans
     field(page, "r.0.kind").select_option(label=label)
     offered = page.locator(f"{TREE} option").count()
     field(page, "r.0.segment").fill("germ")
-    page.locator("[role=option]", has_text="Germans").wait_for(timeout=5000)
+    page.locator("[role=option]", has_text="Germans").wait_for()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     said = counted(page, 1)

@@ -180,7 +180,7 @@ def test_the_page_shows_a_computation_that_ends_by_itself(page, visit, germans, 
 
     segments.refresh(segment_id=germans.pk, now=now)
 
-    page.locator("td", has_text=ben.email).wait_for(timeout=10_000)
+    page.locator("td", has_text=ben.email).wait_for()
     assert page.get_by_text("being computed").count() == 0
 
 
