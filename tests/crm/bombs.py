@@ -232,7 +232,7 @@ def detonate(source: str) -> dict[str, object]:
         "seconds": round(seconds, 3),
         "megabytes": round(most),
         "said": said,
-        "goes_on": b"Dear Ann" in mail.html,
+        "goes_on": b"Dear Ann" in mail.html.whole(),
     }
 
 

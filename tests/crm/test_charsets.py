@@ -16,6 +16,7 @@ from crm.bounces import charsets, letters, mime
 from crm.channels import letters as outgoing_letters
 from crm.channels import mime as outgoing_mime
 from crm.channels.base import Outgoing
+from crm.mail_parts import NOTHING
 from crm.rendering.fragments import wire_bytes
 
 POOL = "Grüße Łukasz Привет Αθήνα שלום مرحبا สวัสดี 你好 東京 안녕 Šćž ñéёÆあアà€"
@@ -141,7 +142,10 @@ def sent(name: str, subject: str, body: str, *, headers: tuple = ()) -> list[byt
         outgoing_mime.build(letter, sender=sender, recipient=recipient, eight_bit=True),
         outgoing_mime.build(letter, sender=sender, recipient=recipient, eight_bit=False),
         outgoing_letters.mail(
-            head.head(letter, recipient.folded().encode()), b"", wire_bytes(body), eight_bit=True
+            head.head(letter, recipient.folded().encode()),
+            NOTHING,
+            wire_bytes(body),
+            eight_bit=True,
         ),
     ]
 

@@ -32,7 +32,7 @@ def mail(html: str, **variables: Any) -> str:
 
 def encoded(html: str, **variables: Any) -> str:
     made = compile_template(channel="email", html=html).encode(variables=variables, links=links())
-    return made.html.decode().replace("\r\n", "\n")
+    return made.html.whole().decode().replace("\r\n", "\n")
 
 
 def product(name: str = "Tea", price: object = 5.0) -> dict[str, Any]:
@@ -175,11 +175,11 @@ def test_what_is_shared_is_known_by_itself(monkeypatch):
     shared = share(product("Oolong"))
     template = compile_template(channel="email", html="<u></u>" + LOOP)
     variables = {"products": [shared], "c": "EUR"}
-    first = template.encode(variables=variables, links=links()).html
+    first = template.encode(variables=variables, links=links()).html.whole()
 
     monkeypatch.setattr(fragments, "_known_by_content", None)
 
-    assert template.encode(variables=variables, links=links()).html == first
+    assert template.encode(variables=variables, links=links()).html.whole() == first
 
 
 _NAMES = st.text(max_size=12)

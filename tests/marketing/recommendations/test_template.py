@@ -54,7 +54,7 @@ def test_cards_are_taken_out_and_printed_once_for_all(
     template = compile_template(channel="email", subject="For you", html=CARDS, text="x")
 
     mails = [
-        template.encode(variables=one, links=links()).html.decode()
+        template.encode(variables=one, links=links()).html.whole().decode()
         for one in gathered(template, readers, now)
     ]
 
