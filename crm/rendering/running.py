@@ -14,7 +14,8 @@ from crm.rendering.fragments import FRAGMENTS, Loop, wire_bytes
 from crm.rendering.limits import MAX_OUTPUT
 from crm.rendering.passages import Passages
 from crm.rendering.seams import Seams
-from crm.rendering.writing import Unusual, Writer, lay_bytes, lay_text
+from crm.rendering.weaving import TooMany, Unusual
+from crm.rendering.writing import Writer, lay_bytes, lay_text
 
 # Whoever looks at a template once or twice does not wait for its passages to be worked out.
 _BEGINS_AT = 3
@@ -153,8 +154,8 @@ class Runnable:
                 self._bytes = Writer(passages, loops, show, (wire_bytes, lay_bytes))
                 self._texts = Writer(passages, loops, show, (str, lay_text))
                 self._seams = Seams(self._bytes.alike)
-        except RecursionError:
-            pass  # nested too deeply for this: it runs as it is
+        except (RecursionError, TooMany):
+            pass  # nested too deeply, or too long for this: it runs as it is
         except Exception as error:
             if not (isinstance(error, RenderError) and error.reason in _TOO_MUCH):
                 self._texts = self._bytes = _Unreadable(error)

@@ -118,6 +118,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
     @staticmethod
     def print_html(value: Any) -> str:
         """What `{{ … }}` prints in HTML; most of it is short words, for which this is quick."""
+        if type(value) is int:
+            return str(value)
         if type(value) is not str:
             return str(escape(finalize(value)))
         if value.isalnum():

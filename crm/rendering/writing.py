@@ -10,22 +10,18 @@ from jinja2.runtime import Context
 from jinja2.utils import missing
 
 from crm.rendering import faults, fragments
-from crm.rendering.fragments import CLICK, PLAIN, Fragment, Loop
+from crm.rendering.fragments import CLICK, Fragment, Loop
 from crm.rendering.limits import MAX_OUTPUT, spend
-from crm.rendering.passages import Cards, Fork, Link, Passage, Value, Worked
+from crm.rendering.passages import Cards, Passage, Worked
 from crm.rendering.readers import NOT_THERE, key_of, reader_of
 from crm.rendering.slots import SLOT_SPAN
+from crm.rendering.weaving import Tools, Unusual, weave
 
 T = TypeVar("T", str, bytes)
 
 _MAX_KEPT = 4_096  # values of one passage
 _MAX_KEPT_CHARACTERS = 4_000_000  # of all passages of a part together
 _MAX_READERS = 64  # kinds of readers, by language, time zone and currency
-_ASKABLE = PLAIN | {list, tuple, dict}
-
-
-class Unusual(Exception):  # noqa: N818 - it names what is met, and is nobody's mistake
-    """The passages do not fit these variables: the template itself is to run."""
 
 
 class Run:
@@ -88,18 +84,13 @@ class Writer(Generic[T]):
         show: Callable[[Any], str],
         output: Output[T],
     ) -> None:
-        self._loops, self._show, self._finish, self._lay = loops, show, *output
+        self._loops, self._finish, self._lay = loops, *output
         self._empty: T = self._finish("")
         self._places = 0
         self._size = 0
         self._kept: dict[object, list[dict[object, Any]]] = {}
-        # What is output already, and calls for the rest.
-        self._steps = self._steps_of(passages)
-
-    @property
-    def alike(self) -> list[T | None]:
-        """The pieces that are the same whatever the variables; None for each of the others."""
-        return [None if callable(step) else step for step in self._steps]
+        tools = Tools(show, self._finish, self._worked, self._cards)
+        self._pieces, self.alike = weave(passages, tools)
 
     def write(
         self,
@@ -112,9 +103,7 @@ class Writer(Generic[T]):
         Its cause is an error that came up, which the template may meet too or not.
         """
         try:
-            pieces = self._pieces(
-                self._steps, Run(variables, make, click, self._kept_for(variables))
-            )
+            pieces = self._pieces(Run(variables, make, click, self._kept_for(variables)))
             size = sum(map(len, pieces))
         except Unusual:
             raise
@@ -123,13 +112,6 @@ class Writer(Generic[T]):
         if size > MAX_OUTPUT:
             raise Unusual
         return pieces, size
-
-    def _pieces(self, steps: list[Any], run: Run) -> list[Any]:
-        plain = type(self._empty)
-        return [one if type(one) is plain else one(run) for one in steps]
-
-    def _written(self, steps: list[Any], run: Run) -> Any:
-        return self._empty.join(self._pieces(steps, run))
 
     def _kept_for(self, variables: Mapping[str, Any]) -> list[dict[object, Any]]:
         """What is kept for readers of one language, time zone and currency: filters read them."""
@@ -155,53 +137,10 @@ class Writer(Generic[T]):
         table[key] = made
         self._size += len(made)
 
-    def _steps_of(self, passages: Iterable[Passage]) -> list[Any]:
-        steps: list[Any] = []
-        for passage in passages:
-            step = self._step(passage)
-            if steps and not callable(step) and not callable(steps[-1]):
-                steps[-1] += step
-            else:
-                steps.append(step)
-        return steps
-
-    def _step(self, passage: Passage) -> Any:
-        if isinstance(passage, str):
-            return self._finish(passage)
-        if isinstance(passage, Link):
-            return self._link(passage.slot)
-        if isinstance(passage, Value):
-            return self._value(reader_of(passage.path))
-        if isinstance(passage, Worked):
-            return self._worked(passage)
-        return self._cards(passage) if isinstance(passage, Cards) else self._fork(passage)
-
-    def _link(self, slot: int) -> Step:
-        if slot == CLICK:
-            return lambda run: run.click
-        finish = self._finish
-
-        def step(run: Run) -> Any:
-            return finish(str(position(slot, run.met)))
-
-        return step
-
-    def _value(self, read: Callable[[Mapping[str, Any]], Any]) -> Step:
-        show, finish = self._show, self._finish
-
-        def step(run: Run) -> Any:
-            try:
-                value = read(run.variables)
-            except NOT_THERE:
-                raise Unusual from None
-            return finish(show(value))
-
-        return step
-
-    def _worked(self, passage: Worked) -> Step:
+    def _worked(self, passage: Worked) -> tuple[Step, int | None]:
         body, finish = passage.body, self._finish
         if passage.reads is None:
-            return lambda run: finish(run.work_out(body))
+            return lambda run: finish(run.work_out(body)), None
         place, key_for, keep = self._places, key_of(passage.reads), self._keep
         self._places += 1
 
@@ -216,35 +155,7 @@ class Writer(Generic[T]):
                 keep(table, key, made)
             return made
 
-        return step
-
-    def _fork(self, fork: Fork) -> Step:
-        choices = [(self._test(test), self._steps_of(then)) for test, then in fork.choices]
-        otherwise, written = self._steps_of(fork.otherwise), self._written
-
-        def step(run: Run) -> Any:
-            for holds, then in choices:
-                if holds(run):
-                    return written(then, run)
-            return written(otherwise, run)
-
-        return step
-
-    def _test(self, test: Value | Worked) -> Callable[[Run], object]:
-        if isinstance(test, Worked):
-            return self._worked(test)
-        read = reader_of(test.path)
-
-        def holds(run: Run) -> object:
-            try:
-                value = read(run.variables)
-            except NOT_THERE:
-                raise Unusual from None
-            if type(value) not in _ASKABLE:
-                raise Unusual
-            return value
-
-        return holds
+        return step, place
 
     def _cards(self, passage: Cards) -> Step:
         loop, read = self._loops[passage.number], reader_of(passage.items)
@@ -316,9 +227,3 @@ def _numbers(first: int, count: int) -> list[str]:
 @lru_cache(maxsize=1024)
 def _digits(first: int, count: int) -> list[bytes]:
     return [number.encode() for number in _numbers(first, count)]
-
-
-def position(slot: int, met: dict[int, int]) -> int:
-    """The n-th time (from 0) that a link is met, it stands n spans further on."""
-    number = met[slot] = met.get(slot, slot - SLOT_SPAN) + SLOT_SPAN
-    return number

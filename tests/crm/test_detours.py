@@ -30,10 +30,10 @@ def failing(error: Exception) -> Any:
 
 
 def break_a_passage(made: Runnable, error: Exception) -> None:
-    """Every passage that is not plain text fails."""
+    """What makes the passages one row fails."""
     for writer in (made._texts, made._bytes):
         assert isinstance(writer, writing.Writer)
-        writer._steps = [failing(error) if callable(one) else one for one in writer._steps]
+        writer._pieces = failing(error)
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("Ada"), KeyError("Ada"), TypeError("Ada")])

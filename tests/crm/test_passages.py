@@ -248,6 +248,22 @@ def test_conditions_within_conditions_print_the_same_however_deep(depth):
     assert both(source, a=1) == "x" * depth + "1"
 
 
+@pytest.mark.parametrize("name", ['a"]; raise SystemExit #', "a\nraise SystemExit", "known1", "'"])
+def test_no_name_of_an_author_is_part_of_what_runs(name):
+    source = "{{ it[" + repr(name) + "] }}{% if it[" + repr(name) + "] %}yes{% endif %}"
+
+    assert is_row(source)
+    assert both(source, it={name: 7}) == "7yes"
+
+
+@pytest.mark.parametrize(("count", "is_worth_it"), [(2_000, True), (2_001, False)])
+def test_a_template_of_very_many_passages_stays_with_jinja(count, is_worth_it):
+    source = "{{ a }}" * count
+
+    assert is_row(source) == is_worth_it
+    assert both(source, a=1) == "1" * count
+
+
 def test_what_cannot_be_read_as_a_row_runs_as_it_is():
     made = _compile.__wrapped__(_HTML, "{{ a }}{{ a|upper }}", "html")
     made._read = _too_deep

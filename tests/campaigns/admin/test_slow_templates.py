@@ -34,7 +34,7 @@ def test_a_fault_of_ours_is_counted_and_shown(
         raise ZeroDivisionError("Ada")
 
     monkeypatch.setattr(running, "_BEGINS_AT", 1)
-    monkeypatch.setattr(writing.Writer, "_pieces", fail)
+    monkeypatch.setattr(writing, "Run", fail)
     staging.send(campaign=campaign, now=now)
     sent = staging.provider().sent
 
