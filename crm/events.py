@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 
-from crm import changes, planner
+from crm import changes, locks, planner
 from crm.models import Event, EventBatch
 from crm.signals import announce, events_recorded
 
@@ -30,8 +30,6 @@ NOT_SEEN = frozenset(
         "order.refunded",
     }
 )
-
-_HOLD = "SELECT id FROM crm_customer WHERE id = ANY(%s::bigint[]) ORDER BY id FOR KEY SHARE"
 
 _RECORD = """
     INSERT INTO crm_event (customer_id, name, occurred_at, received_at, properties, key)
@@ -85,7 +83,7 @@ def record_many(*, events: Sequence[NewEvent], now: datetime) -> list[int]:
 
     Raises `CustomerGone` where one of the customers is not there.
     """
-    _hold({event.customer_id for event in events})
+    hold(customer_ids={event.customer_id for event in events})
     rows: list[tuple[int, int, str]] = []
     for chunk in _chunks(events):
         rows += _insert(chunk, now)
@@ -114,12 +112,12 @@ def note_seen(*, event_ids: Sequence[int], customer_ids: Sequence[int], now: dat
             cursor.execute(_SEE, [*asked, [changes.SEEN], now])
 
 
-def _hold(customer_ids: Collection[int]) -> None:
-    """Let nobody merge or erase these customers before the events are there to be moved too."""
-    with connection.cursor() as cursor:
-        cursor.execute(_HOLD, [sorted(customer_ids)])
-        held = {customer_id for (customer_id,) in cursor.fetchall()}
-    if gone := set(customer_ids) - held:
+def hold(*, customer_ids: Collection[int]) -> None:
+    """Let nobody merge or erase these customers before what is written of them can be moved too.
+
+    Raises CustomerGone where that has happened to one of them.
+    """
+    if gone := set(customer_ids) - locks.hold_customers(customer_ids=customer_ids):
         raise CustomerGone(f"There is no customer #{min(gone)}.")
 
 

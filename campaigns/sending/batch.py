@@ -17,7 +17,7 @@ from campaigns.sending import claims as claiming
 from campaigns.sending import decided, holding, stops
 from campaigns.sending.claims import Claim, Planned
 from campaigns.sending.decided import Decision
-from crm import messages, templates, tracking, variables
+from crm import locks, messages, templates, tracking, variables
 from crm.choices import Author, Channel, FailureReason
 from crm.messages import Draft
 from crm.models import TemplateVersion
@@ -173,7 +173,8 @@ def _write(
             return [], 0
         eligibility.take_turn(campaign_id=step.campaign_id, purpose=step.campaign.purpose)
         asked = [each.customer_id for each in claim.deliveries]
-        verdicts = eligibility.decide_many(step=step, customer_ids=asked, now=now)
+        there = locks.hold_customers(customer_ids=asked)
+        verdicts = eligibility.decide_many(step=step, customer_ids=there, now=now)
         # Who was merged meanwhile has their delivery in the plan still, under another number.
         here = [each for each in letters if each.planned.customer_id in verdicts]
         until = holding.until(step=step, kept=kept, wanted=_wanted(here, verdicts), now=now)

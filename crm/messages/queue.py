@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F, Q
 
-from crm import accounts, consent, pacing
+from crm import accounts, consent, events, pacing
 from crm.choices import Channel, Direction, FailureReason, Lane, MessageState, Purpose, Refusal
 from crm.messages import held
 from crm.messages.drafts import Draft, Settlement, body_hash, reserve_ids
@@ -56,8 +56,13 @@ class NewMessage:
     variables: Mapping[str, Any] | None = None
 
 
+@transaction.atomic
 def say(*, message: NewMessage, now: datetime) -> Message:
-    """Queue a message to one customer; a worker asks the gate and sends it."""
+    """Queue a message to one customer; a worker asks the gate and sends it.
+
+    Locks the customer against being merged or erased; raises CustomerGone where that has happened.
+    """
+    events.hold(customer_ids=[message.customer_id])
     (message_id,) = reserve_ids(count=1)
     return Message.objects.create(
         pk=message_id,

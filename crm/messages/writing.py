@@ -23,7 +23,10 @@ _COLUMNS = (
 
 
 def write_many(*, drafts: Sequence[Draft], owner: str, now: datetime) -> None:
-    """Write messages as `sending` under an owner and a lease; commit before handing them over."""
+    """Write messages as `sending` under an owner and a lease; commit before handing them over.
+
+    The caller holds their customers (crm/locks.py).
+    """
     if not drafts:
         return
     channels = {draft.channel for draft in drafts if not draft.provider}

@@ -16,7 +16,7 @@ class Event(Veiled):
 
     VEILED = {"properties": masking.facts}
 
-    # Whoever records events holds their customers by one lock for all of them (crm/events.py,
+    # Whoever records events holds their customers by one lock for all of them (crm/locks.py,
     # crm/ingest/people.py): a check of the database's own, row by row, costs a third of a COPY.
     customer = models.ForeignKey(
         Customer,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from crm import accounts, consent, messages, pacing
+from crm import accounts, consent, events, messages, pacing
 from crm.channels import registry
 from crm.channels.base import Outcome
 from crm.channels.memory import MemoryAdapter
@@ -41,6 +41,15 @@ def answer(ada: Customer, now: datetime, **changes: object) -> Message:
 def run(now: datetime) -> int:
     """One round of a worker."""
     return messages.send_queued(owner=messages.owner(), now=now)
+
+
+def test_nothing_is_queued_for_somebody_who_is_gone(ada: Customer, now: datetime) -> None:
+    Customer.objects.filter(pk=ada.pk).delete()
+
+    with pytest.raises(events.CustomerGone, match=str(ada.pk)):
+        answer(ada, now)
+
+    assert not Message.objects.exists()
 
 
 def test_a_queued_answer_goes_out_once(
