@@ -1,8 +1,10 @@
 """One kept SMTP connection: greeting, TLS, sign-in, pipelined writes and replies, nothing else."""
 
+import re
 import socket
 import ssl
 import struct
+from functools import lru_cache
 
 from crm import reach
 from crm.channels.base import legible
@@ -12,8 +14,8 @@ from crm.channels.smtp_sign_in import sign_in
 
 _MAX_REPLY = 64_000
 _TOO_SLOW = "The server did not answer in time."
-# What the codes of a server that agrees begin with.
-_CONSENT = frozenset({b"2", b"3"})
+# The one line of a server that agrees.
+_CONSENT = rb"[23].. .*\n"
 # Servers older than EHLO do not know the word.
 _NO_EHLO = frozenset({500, 502})
 
@@ -43,21 +45,20 @@ class Wire:
     def write(self, data: bytes) -> None:
         """Write everything, counting in `sent` how much the kernel has taken."""
         self.sent = 0
-        view = memoryview(data)
         try:
+            self.sent = self._socket.send(data)
             while self.sent < len(data):
-                self.sent += self._socket.send(view[self.sent :])
+                self.sent += self._socket.send(memoryview(data)[self.sent :])
         except BlockingIOError:
             raise TimeoutError(_TOO_SLOW) from None
 
     def read_good(self, count: int) -> bool:
         """Take this many replies if each is one line of consent; else they wait to be read."""
-        while self._buffer.count(b"\n") < count:
+        while not (found := _consents(count).match(self._buffer)):
+            if self._buffer.count(b"\n") >= count:
+                return False
             self._receive()
-        *lines, rest = self._buffer.split(b"\n", count)
-        if not all(line[:1] in _CONSENT and line[3:4] == b" " for line in lines):
-            return False
-        self._buffer = rest
+        self._buffer = self._buffer[found.end() :]
         return True
 
     def read(self) -> Reply:
@@ -174,3 +175,8 @@ class Wire:
     def _must(reply: Reply) -> None:
         if not reply.is_good:
             raise SmtpRefused(reply)
+
+
+@lru_cache(maxsize=8)
+def _consents(count: int) -> re.Pattern[bytes]:
+    return re.compile(_CONSENT * count)
