@@ -31,6 +31,8 @@ _MADE = {
     for encoding in (b"7bit", b"8bit", b"base64")
 }
 
+_ONE_CLICK = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+
 _DOTTED = re.compile(rb"\n\.")
 
 Headers = tuple[tuple[str, str], ...]
@@ -41,37 +43,21 @@ class Letterhead:
 
     def __init__(self, sender: Address, headers: Headers) -> None:
         self._from = mime.header_of_address("From", sender).encode() + b"To: "
-        domain = reach.in_ascii(sender.address.rpartition("@")[2]).encode()
-        self._after_key = b"@" + domain + b">\r\nDate: "
+        domain = reach.in_ascii(sender.address.rpartition("@")[2])
+        self._after_key = f"@{domain}>\r\nDate: "
         fields = [mime.header(name, value) for name, value in mime.foreign(headers)]
         self._fields = "".join(fields).encode() + b"MIME-Version: 1.0\r\n"
 
     def head(self, outgoing: Outgoing, recipient: bytes) -> bytes:
         """The headers up to the parts; the recipient is as it stands in To."""
-        way_out = b""
-        if outgoing.unsubscribe_url:
-            by_mail = outgoing.unsubscribe_mail
-            way_out = (
-                b"List-Unsubscribe: <%b>%b\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
-            ) % (
-                outgoing.unsubscribe_url.encode("ascii"),
-                b",\r\n <mailto:%b>" % by_mail.encode("ascii") if by_mail else b"",
-            )
-        return b"".join(
-            (
-                self._from,
-                recipient,
-                b"\r\n",
-                _subject(outgoing.subject),
-                b"Message-ID: <",
-                outgoing.key.encode("ascii"),
-                self._after_key,
-                mime.date_now().encode(),
-                b"\r\n",
-                way_out,
-                self._fields,
-            )
+        url, by_mail = outgoing.unsubscribe_url, outgoing.unsubscribe_mail
+        ways = f"<{url}>,\r\n <mailto:{by_mail}>" if by_mail else f"<{url}>"
+        way_out = f"List-Unsubscribe: {ways}\r\n{_ONE_CLICK}" if url else ""
+        fields = (
+            f"\r\n{_subject(outgoing.subject)}Message-ID: <{outgoing.key}{self._after_key}"
+            f"{mime.date_now()}\r\n{way_out}"
         )
+        return b"".join((self._from, recipient, fields.encode("ascii"), self._fields))
 
 
 @lru_cache(maxsize=64)
@@ -93,13 +79,18 @@ def stuffed_mail(head: bytes, html: Part, text: bytes, *, eight_bit: bool) -> by
         return stuffed(mail(head, html, text, eight_bit=eight_bit))
     encoding, plain = _encoded(text, eight_bit)
     rich = (b"7bit" if html.is_ascii else b"8bit", (*pieces, _end_of(pieces)))
-    return _whole(head, rich, (encoding, stuffed(b"\n" + plain)[1:] if plain else b""))
+    return _whole(head, rich, (encoding, _stuffed_part(plain)))
 
 
 def stuffed(mail: bytes) -> bytes:
     """A mail with its dots doubled where a line begins with one."""
     # Half the time of `replace`, which looks for so short a text byte by byte, and twice.
     return _DOTTED.sub(b"\n..", mail)
+
+
+def _stuffed_part(part: bytes) -> bytes:
+    """The same of what begins a line."""
+    return b"." + stuffed(part) if part.startswith(b".") else stuffed(part)
 
 
 def _whole(head: bytes, html: tuple[bytes, Sequence[bytes]], text: tuple[bytes, bytes]) -> bytes:
@@ -136,12 +127,12 @@ def _encoded(part: bytes, eight_bit: bool) -> tuple[bytes, bytes]:
 
 
 def _ended(part: bytes) -> bytes:
-    return part + _end_of((part,))
+    return part if part.endswith(b"\r\n") else part + b"\r\n"
 
 
 def _end_of(pieces: Sequence[bytes]) -> bytes:
     """The line end that these pieces lack."""
-    last = next(filter(None, reversed(pieces)), b"")
+    last = pieces[-1] or next(filter(None, reversed(pieces)), b"")
     return b"" if last.endswith(b"\r\n") else b"\r\n"
 
 
@@ -158,5 +149,5 @@ def fits(part: bytes) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _subject(text: str) -> bytes:
-    return mime.header("Subject", text).encode()
+def _subject(text: str) -> str:
+    return mime.header("Subject", text)

@@ -71,12 +71,7 @@ class Address(msgspec.Struct, frozen=True):
 
 def parse_address(text: str) -> Address:
     """Read `Name <mailbox>` or a bare mailbox."""
-    if "<" in text or ">" in text:
-        return _parsed(text)
-    mailbox = text.strip()
-    if not _ADDRESS.fullmatch(mailbox):
-        raise InvalidAddress(_NO_ADDRESS)
-    return Address("", mailbox)
+    return Address("", text) if _ADDRESS.fullmatch(text) else _parsed(text)
 
 
 @lru_cache(maxsize=512)

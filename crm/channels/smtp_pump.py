@@ -42,6 +42,7 @@ _TOO_LARGE = 552
 _NOBODY = re.compile(r"5\.1\.10?(?!\d)")
 _SIGN_IN_CODES = frozenset({530, 534, 535, 538})
 _LONGEST_ENVELOPE_ID = 100
+_ENVELOPE_LINES = 3
 _NO_XTEXT = re.compile(rb"[^!-*,-<>-~]")
 
 
@@ -52,7 +53,7 @@ class _Job:
     tries: int = 0
     mail: bytes = b""
     # MAIL, RCPT and DATA, each with its line end.
-    envelope: tuple[bytes, ...] = ()
+    envelope: bytes = b""
 
 
 @dataclass(slots=True)
@@ -190,21 +191,21 @@ class Pump:
     def _open(self, lane: _Lane) -> None:
         lane.opened, lane.following = self._wanted(lane.following), None
         if lane.opened and lane.wire.offers("PIPELINING"):
-            lane.wire.write(b"".join(lane.opened.envelope))
+            lane.wire.write(lane.opened.envelope)
             lane.following = self._next(lane.wire)
 
     def _answer_to_envelope(self, lane: _Lane, job: _Job) -> tuple[str, str] | None:
         if lane.wire.offers("PIPELINING"):
-            if lane.wire.read_good(len(job.envelope)):
+            if lane.wire.read_good(_ENVELOPE_LINES):
                 return None
-            replies = [lane.wire.read() for _ in job.envelope]
+            replies = [lane.wire.read() for _ in range(_ENVELOPE_LINES)]
         else:
             replies = _asked_one_by_one(lane.wire, job.envelope)
         bad = next((place for place, reply in enumerate(replies) if not reply.is_good), None)
         if bad is None:
             return None
         self._must(replies[bad])
-        if len(replies) == len(job.envelope) and replies[-1].is_good:
+        if len(replies) == _ENVELOPE_LINES and replies[-1].is_good:
             lane.wire.ask(".")  # the server waits for a body nobody will get
         is_sender = bad == 0 and replies[bad].code != _TOO_LARGE
         return _refusal(replies[bad], SENDER_REFUSED if is_sender else REJECTED)
@@ -217,7 +218,7 @@ class Pump:
         envelope = b""
         if pipelined and lane.following:
             lane.opened, lane.following = lane.following, None
-            envelope = b"".join(lane.opened.envelope)
+            envelope = lane.opened.envelope
         self._journal.mark(job.index, states.HANDING_OVER)
         try:
             lane.wire.write(b"".join((job.mail, end, envelope)))
@@ -307,7 +308,7 @@ def _prepare(job: _Job, wire: Wire) -> None:
     recipient = mime.parse_recipient(outgoing.recipient)
     bounce = mime.parse_address(outgoing.envelope_sender) if outgoing.envelope_sender else sender
     options = b""
-    if not (sender.is_ascii and recipient.is_ascii and bounce.is_ascii):
+    if not (sender.address + recipient.address + bounce.address).isascii():
         # Where ASCII is enough nobody on the way needs to know more, or sends the mail back.
         try:
             sender, recipient, bounce = (x.in_ascii() for x in (sender, recipient, bounce))
@@ -327,10 +328,11 @@ def _prepare(job: _Job, wire: Wire) -> None:
         if recipient.is_ascii:
             notices += b" ORCPT=rfc822;" + _xtext(recipient.address)
     job.mail = mail if mail.endswith(b"\r\n") else mail + b"\r\n"
-    job.envelope = (
-        b"MAIL FROM:<%b>%b\r\n" % (bounce.address.encode(), options),
-        b"RCPT TO:<%b>%b\r\n" % (recipient.address.encode(), notices),
-        b"DATA\r\n",
+    job.envelope = b"MAIL FROM:<%b>%b\r\nRCPT TO:<%b>%b\r\nDATA\r\n" % (
+        bounce.address.encode(),
+        options,
+        recipient.address.encode(),
+        notices,
     )
 
 
@@ -361,9 +363,9 @@ def mail_of(
     return letters.stuffed(dkim.signed(mail, outgoing.signers) if outgoing.signers else mail)
 
 
-def _asked_one_by_one(wire: Wire, envelope: Sequence[bytes]) -> list[Reply]:
+def _asked_one_by_one(wire: Wire, envelope: bytes) -> list[Reply]:
     replies: list[Reply] = []
-    for line in envelope:
+    for line in envelope.splitlines(keepends=True):
         replies.append(wire.ask_raw(line))
         if not replies[-1].is_good:
             break
