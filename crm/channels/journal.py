@@ -81,6 +81,10 @@ class HandOverJournal:
         """Note how far the message at this place of the batch has gone."""
         self._map[_STATES_AT + index] = state
 
+    def marks(self, count: int) -> bytes:
+        """How far the first messages of the batch have gone."""
+        return self._map[_STATES_AT : _STATES_AT + count]
+
     def end(self) -> None:
         """Forget the batch; only after its outcomes are committed."""
         self._head(0, 0)

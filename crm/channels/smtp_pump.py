@@ -147,7 +147,7 @@ class Pump:
             self._step(lane)
         except OSError as error:
             return self._recover(lane, str(error) or type(error).__name__)
-        if lane.is_idle and not self._queue:
+        if not self._queue and lane.is_idle:
             self._kept.put_back(lane.wire)
             return False
         return True
@@ -238,7 +238,9 @@ class Pump:
         reply = None if lane.wire.read_good(1) else lane.wire.read()
         lane.waiting = None
         if reply is None or reply.is_good:
-            self._settle(job, SENT, mark=states.CONFIRMED)
+            # As most are settled: without asking what else there is to say.
+            self._journal.mark(job.index, states.CONFIRMED)
+            self._ready.append(Outcome(job.outgoing.message_id, SENT, job.outgoing.key))
             return
         self._settle(job, FAILED, *_refusal(reply, REJECTED))
         self._must(reply)

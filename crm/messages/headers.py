@@ -1,6 +1,7 @@
 """The header fields that tell mail systems and people what a mail is and how to stop it."""
 
 import hmac
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -36,6 +37,11 @@ def way_out_of(*, draft: Draft) -> str:
     """The address that ends such mails with one click; empty where nothing is to be ended."""
     if not has_way_out(channel=draft.channel, purpose=draft.purpose):
         return ""
+    return link_out_of(draft=draft)
+
+
+def link_out_of(*, draft: Draft) -> str:
+    """The same for a draft that has a way out."""
     # The link of the header and the link of the body are the same: one token, one way out.
     return draft.unsubscribe_url or unsubscribe_link(message_id=draft.message_id)
 
@@ -56,8 +62,7 @@ def is_mail_read() -> bool:
 
 def unsubscribe_address(*, message_id: int) -> str:
     """Where a mail ends what a message belongs to: the address names the message, signed."""
-    mac = _mac(message_id, _LEAVE)
-    return f"{_LEAVE}+{message_id}-{mac}@{settings.EMAIL_BOUNCE_DOMAIN}"
+    return _addresses(_LEAVE)(message_id)
 
 
 def message_of_unsubscribe(*, recipient: str) -> int | None:
@@ -81,12 +86,12 @@ def common_headers(*, draft: Draft) -> Headers:
     return headers
 
 
-def envelope_sender(*, draft: Draft) -> str:
-    """Where a mail comes back to when it cannot be delivered: it names the message, signed."""
-    if draft.channel != Channel.EMAIL:
-        return ""
-    mac = _mac(draft.message_id, _BOUNCE)
-    return f"{_BOUNCE}+{draft.message_id}-{mac}@{settings.EMAIL_BOUNCE_DOMAIN}"
+def envelope_senders(*, channel: str) -> Callable[[int], str]:
+    """Where mails come back to when they cannot be delivered, by the ids of their messages.
+
+    Each address names its message, signed; it is empty for what is no mail.
+    """
+    return _addresses(_BOUNCE) if channel == Channel.EMAIL else _nowhere
 
 
 def message_of_bounce(*, recipient: str) -> int | None:
@@ -123,8 +128,22 @@ def _named_by(recipient: str, what: str) -> int | None:
     return int(number) if any(hmac.compare_digest(mac.encode(), m.encode()) for m in made) else None
 
 
-def _mac(message_id: int, what: str, key: bytes = b"") -> str:
-    one = _begun(key or link_key(), what).copy()
+def _addresses(what: str) -> Callable[[int], str]:
+    """Addresses that name a message, signed; what all have alike is looked up once."""
+    begun, domain = _begun(link_key(), what), settings.EMAIL_BOUNCE_DOMAIN
+    return lambda message_id: f"{what}+{message_id}-{_ended(begun, message_id)}@{domain}"
+
+
+def _nowhere(message_id: int) -> str:
+    return ""
+
+
+def _mac(message_id: int, what: str, key: bytes) -> str:
+    return _ended(_begun(key, what), message_id)
+
+
+def _ended(begun: "blake2b", message_id: int) -> str:
+    one = begun.copy()
     one.update(b"%d" % message_id)
     return one.hexdigest()
 

@@ -1,6 +1,6 @@
 """What is handed to an adapter: drafts with their sender, headers and ways back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 from msgspec import structs
@@ -13,11 +13,12 @@ from crm.messages.drafts import Draft
 from crm.messages.headers import (
     Headers,
     common_headers,
-    envelope_sender,
+    envelope_senders,
+    has_way_out,
     is_mail_read,
+    link_out_of,
     unsubscribe_address,
     way_out_headers,
-    way_out_of,
 )
 from crm.messages.opting_out import own_way_out, text_as_sent
 
@@ -28,6 +29,9 @@ class _Common(msgspec.Struct, frozen=True):
     sender: str
     headers: Headers
     signers: tuple[Signer, ...]
+    # Where each comes back to, by the id of its message.
+    envelope_sender: Callable[[int], str]
+    has_way_out: bool = False
     # Whether a mail that asks for an end would be read.
     by_mail: bool = False
 
@@ -62,8 +66,15 @@ def outgoing_many(*, drafts: Sequence[Draft], account: base.Account) -> list[bas
 def _common(draft: Draft, account: base.Account) -> _Common:
     sender = accounts.sender_of(name=account.name, channel=draft.channel)
     signers = signatures.of_sender(sender=sender) if draft.channel == Channel.EMAIL else ()
-    by_mail = bool(way_out_of(draft=draft)) and is_mail_read()
-    return _Common(sender, common_headers(draft=draft), signers, by_mail)
+    ends = has_way_out(channel=draft.channel, purpose=draft.purpose)
+    return _Common(
+        sender=sender,
+        headers=common_headers(draft=draft),
+        signers=signers,
+        envelope_sender=envelope_senders(channel=draft.channel),
+        has_way_out=ends,
+        by_mail=ends and is_mail_read(),
+    )
 
 
 def _encoded(draft: Draft, common: _Common) -> base.Outgoing:
@@ -75,10 +86,10 @@ def _encoded(draft: Draft, common: _Common) -> base.Outgoing:
         recipient=draft.address,
         subject=draft.subject,
         headers=common.headers,
-        envelope_sender=envelope_sender(draft=draft),
+        envelope_sender=common.envelope_sender(draft.message_id),
         raw_html=draft.mail.html,
         raw_text=draft.mail.text,
-        unsubscribe_url=way_out_of(draft=draft),
+        unsubscribe_url=link_out_of(draft=draft) if common.has_way_out else "",
         unsubscribe_mail=_address(draft, common),
         signers=common.signers,
     )
@@ -97,7 +108,7 @@ def _readable(draft: Draft, common: _Common) -> base.Outgoing:
             *way_out_headers(draft=draft, by_mail=_address(draft, common)),
             *common.headers,
         ),
-        envelope_sender=envelope_sender(draft=draft),
+        envelope_sender=common.envelope_sender(draft.message_id),
         signers=common.signers,
     )
 

@@ -14,6 +14,7 @@ from django.db import transaction
 from crm import accounts, breakers
 from crm.channels import base, registry
 from crm.channels import journal as states
+from crm.channels.journal import HandOverJournal
 from crm.choices import FailureReason, MessageState
 from crm.messages import held, journals
 from crm.messages.drafts import Draft, Sent, Settlement
@@ -43,15 +44,15 @@ _DOUBTFUL = (MessageState.IN_DOUBT, FailureReason.CONNECTION_LOST)
 
 
 class _Marks:
-    """Passes marks on to the journal and remembers them."""
+    """What an adapter has of the journal, and whom it asks whether a message may still go."""
 
     def __init__(
-        self, journal: base.Journal, message_ids: Sequence[int], stop: Stop | None
+        self, journal: HandOverJournal, message_ids: Sequence[int], stop: Stop | None
     ) -> None:
         self._journal = journal
         self._ids = message_ids
         self._stop = stop
-        self.states = bytearray(len(message_ids))
+        self.mark = journal.mark
         self.stopped: dict[int, Stopped] = {}
 
     def may_begin(self, index: int) -> bool:
@@ -62,17 +63,13 @@ class _Marks:
         self.stopped[self._ids[index]] = why
         return False
 
-    def mark(self, index: int, state: int) -> None:
-        self._journal.mark(index, state)
-        self.states[index] = state
-
     def begun(self) -> set[int]:
         """The messages that an adapter has begun with, or is through with."""
         return {message_id for message_id, state in self.each() if state != states.CLAIMED}
 
     def each(self) -> Iterator[tuple[int, int]]:
         """Every message with its mark."""
-        return zip(self._ids, self.states, strict=True)
+        return zip(self._ids, self._journal.marks(len(self._ids)), strict=True)
 
 
 def send_many(*, drafts: Sequence[Draft], now: datetime, stop: Stop | None = None) -> Sent:

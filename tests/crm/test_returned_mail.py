@@ -11,7 +11,7 @@ from django.db import connection
 
 from crm import customers, messages, returned_mail
 from crm.bounces import Kind
-from crm.messages.headers import envelope_sender
+from crm.messages.headers import envelope_senders
 from crm.models import Callback, Consent, Customer, Message, ReturnedMail, Suppression
 from tests.crm.messages.letters import draft, send, write
 
@@ -30,6 +30,11 @@ def letter(ada: Customer, now: datetime, request: pytest.FixtureRequest) -> mess
     return written
 
 
+def envelope_sender(letter: messages.Draft) -> str:
+    """Where a letter comes back to."""
+    return envelope_senders(channel=letter.channel)(letter.message_id)
+
+
 def returned(
     letter: messages.Draft,
     diagnostic: str,
@@ -41,7 +46,7 @@ def returned(
     """A status report about a letter, sent to its return path."""
     return (
         "From: MAILER-DAEMON@mx.example\n"
-        f"To: {return_path or envelope_sender(draft=letter)}\n"
+        f"To: {return_path or envelope_sender(letter)}\n"
         "Subject: Undelivered Mail Returned to Sender\n"
         'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\n\n'
         "--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example\n\n"
@@ -77,7 +82,7 @@ def test_a_bounce_finds_the_message_by_the_envelope(letter: messages.Draft, now:
         letter.key.encode(), b"unknown"
     )
 
-    returned_mail.take(raw=raw, recipient=envelope_sender(draft=letter), now=now)
+    returned_mail.take(raw=raw, recipient=envelope_sender(letter), now=now)
 
     assert Message.objects.get().state == "bounced"
 
@@ -192,7 +197,7 @@ def test_a_mail_server_pipes_a_bounce_to_the_command(
     piped = io.TextIOWrapper(io.BytesIO(returned(letter, UNKNOWN)))
     monkeypatch.setattr(sys, "stdin", piped)
 
-    call_command("take_bounce", recipient=envelope_sender(draft=letter))
+    call_command("take_bounce", recipient=envelope_sender(letter))
 
     assert capsys.readouterr().out == f"hard_bounce: message {letter.message_id}\n"
     assert Message.objects.get().state == "bounced"
@@ -322,7 +327,7 @@ def test_a_complaint_that_hides_who_complains_is_known_by_the_return_path_that_i
         "From: fbl@mail.example\nTo: fbl@rapport.example\nSubject: complaint\n"
         'Content-Type: multipart/report; report-type=feedback-report; boundary="b"\n\n'
         "--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\nVersion: 1\n"
-        f"Original-Mail-From: <{envelope_sender(draft=letter)}>\n"
+        f"Original-Mail-From: <{envelope_sender(letter)}>\n"
         "--b\nContent-Type: message/rfc822\n\nMessage-ID: <redacted@rapport.example>\n"
         "From: hello@rapport.example\nTo: redacted@mail.example\n\nHi\n--b--\n"
     )

@@ -198,7 +198,7 @@ def test_a_mail_that_cannot_be_made_leaves_no_message_untold(
     def broken(**_: object) -> None:
         raise RuntimeError("No header fits.")
 
-    monkeypatch.setattr(outgoing_, "envelope_sender", broken)
+    monkeypatch.setattr(outgoing_, "envelope_senders", broken)
 
     with pytest.raises(RuntimeError):
         send(draft(ada), now=now)
