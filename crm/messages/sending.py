@@ -129,8 +129,7 @@ def _hand_over(
         broken = error
     finally:
         # Also when the worker is told to end.
-        keys = {draft.message_id: draft.key for draft in drafts}
-        settled = list(_settlements(marks, told, account.name, keys))
+        settled = list(_settlements(drafts, marks, told, account.name))
         _settle(settled, now, over)
     if broken is None:
         breakers.note(account=account, outcomes=told.values(), now=now)
@@ -139,8 +138,11 @@ def _hand_over(
 
 def _settle(settlements: Sequence[Settlement], now: datetime, over: Sequence[int]) -> None:
     """What was simply sent, as most of it is, is settled in one statement."""
-    simply = [one for one in settlements if _is_simply_sent(one)]
-    others = [one for one in settlements if not _is_simply_sent(one)]
+    simply: list[Settlement] = []
+    others: list[Settlement] = []
+    for one in settlements:
+        is_simple = one.state == MessageState.SENT and not one.provider_message_id
+        (simply if is_simple else others).append(one)
     try:
         with transaction.atomic():
             ids = [one.message_id for one in simply]
@@ -155,23 +157,10 @@ def _settle(settlements: Sequence[Settlement], now: datetime, over: Sequence[int
     journals.current().end()
 
 
-def _is_simply_sent(one: Settlement) -> bool:
-    return one.state == MessageState.SENT and not one.provider_message_id
-
-
-def _named(outcome: base.Outcome, keys: Mapping[int, str]) -> str:
-    """The provider's name for a message, unless it is just ours."""
-    theirs = outcome.provider_message_id
-    return "" if theirs == keys.get(outcome.message_id) else theirs[:200]
-
-
 def _settlements(
-    marks: _Marks,
-    told: Mapping[int, base.Outcome],
-    provider: str,
-    keys: Mapping[int, str],
+    drafts: Sequence[Draft], marks: _Marks, told: Mapping[int, base.Outcome], provider: str
 ) -> Iterator[Settlement]:
-    for message_id, mark in marks.each():
+    for draft, (message_id, mark) in zip(drafts, marks.each(), strict=True):
         outcome = told.get(message_id)
         if outcome is None and message_id in marks.stopped and mark == states.CLAIMED:
             why = marks.stopped[message_id]
@@ -181,12 +170,14 @@ def _settlements(
             state, reason = _MARKED.get(mark, _DOUBTFUL)
             yield Settlement(message_id, state, reason, provider=provider)
             continue
+        theirs = outcome.provider_message_id
         yield Settlement(
             message_id=message_id,
             state=outcome.state,
             reason=_REASONS.get(outcome.reason, FailureReason.UNKNOWN) if outcome.reason else "",
             detail=outcome.detail[:500],
             provider=provider,
-            provider_message_id=_named(outcome, keys),
+            # The provider's name for a message, unless it is just ours.
+            provider_message_id="" if theirs == draft.key else theirs[:200],
             retry_after=outcome.retry_after,
         )
