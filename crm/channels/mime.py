@@ -19,9 +19,10 @@ _FOLD_AT = 76
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]+")
 _TOKEN = re.compile(r"[!-9;-~]+")
 _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~ ]*")
-_ADDRESS = re.compile(
-    r"[^\s@<>()\[\],;:\\\"\x00-\x20\x7f-\x9f]{1,64}@[^\s@<>()\[\],;:\\\"\x00-\x20\x7f-\x9f]{1,255}"
-)
+# Spaces and controls, one by one: with `\s` it takes half as long again to know a letter.
+_SPACES = r"\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_LETTER = rf"[^{_SPACES}@<>()\[\],;:\\\"]"
+_ADDRESS = re.compile(rf"{_LETTER}{{1,64}}@{_LETTER}{{1,255}}")
 _NO_ADDRESS = "The address is not one mail can be sent to."
 _OURS = frozenset({"from", "to", "subject", "message-id", "date", "mime-version", "content-type"})
 _OURS |= {"content-transfer-encoding", "bcc"}
