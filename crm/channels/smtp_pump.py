@@ -190,12 +190,12 @@ class Pump:
 
     def _open(self, lane: _Lane) -> None:
         lane.opened, lane.following = self._wanted(lane.following), None
-        if lane.opened and lane.wire.offers("PIPELINING"):
+        if lane.opened and "PIPELINING" in lane.wire.features:
             lane.wire.write(lane.opened.envelope)
             lane.following = self._next(lane.wire)
 
     def _answer_to_envelope(self, lane: _Lane, job: _Job) -> tuple[str, str] | None:
-        if lane.wire.offers("PIPELINING"):
+        if "PIPELINING" in lane.wire.features:
             if lane.wire.read_good(_ENVELOPE_LINES):
                 return None
             replies = [lane.wire.read() for _ in range(_ENVELOPE_LINES)]
@@ -213,7 +213,7 @@ class Pump:
     def _hand_over(self, lane: _Lane, job: _Job) -> None:
         end = b".\r\n"
         lane.following = self._wanted(lane.following)
-        pipelined = lane.following is not None and lane.wire.offers("PIPELINING")
+        pipelined = lane.following is not None and "PIPELINING" in lane.wire.features
         lane.opened = None
         envelope = b""
         if pipelined and lane.following:
@@ -315,13 +315,13 @@ def _prepare(job: _Job, wire: Wire) -> None:
         try:
             sender, recipient, bounce = (x.in_ascii() for x in (sender, recipient, bounce))
         except mime.InvalidAddress:
-            if not wire.offers("SMTPUTF8"):
+            if "SMTPUTF8" not in wire.features:
                 raise
             options = b" SMTPUTF8"
-    eight_bit = wire.offers("8BITMIME")
+    eight_bit = "8BITMIME" in wire.features
     options += b" BODY=8BITMIME" if eight_bit else b""
     mail = mail_of(outgoing, sender, recipient, eight_bit=eight_bit)
-    if wire.offers("SIZE"):
+    if "SIZE" in wire.features:
         options += b" SIZE=%d" % len(mail)
     notices = b""
     if wire.notices:

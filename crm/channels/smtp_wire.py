@@ -23,7 +23,8 @@ _NO_EHLO = frozenset({500, 502})
 class Wire:
     """A connection that has said EHLO and signed in.
 
-    `sent` counts the bytes of the last write; `notices` is what to ask of it, if it knows of that.
+    `features` are what the server named when greeted, `sent` counts the bytes of the last write;
+    `notices` is what to ask of it, if it knows of that.
     """
 
     def __init__(self, server: Server) -> None:
@@ -75,10 +76,6 @@ class Wire:
         self.write(line)
         return self.read()
 
-    def offers(self, feature: str) -> bool:
-        """Whether the server named a feature when greeted."""
-        return feature in self.features
-
     def quit(self) -> None:
         """Say goodbye if the server still listens, and close."""
         try:
@@ -98,7 +95,7 @@ class Wire:
         self._must(self.read())
         self._greet(server.hello)
         if server.tls == "starttls":
-            if not self.offers("STARTTLS"):
+            if "STARTTLS" not in self.features:
                 raise ConnectionError(
                     "The server offers no STARTTLS; nothing is said in the clear."
                 )
@@ -110,7 +107,7 @@ class Wire:
             is_locked = isinstance(self._socket, ssl.SSLSocket)
             offered = self.features.get("AUTH", "").split()
             sign_in(server, offered, is_locked=is_locked, ask=self.ask)
-        self.notices = server.notices if self.offers("DSN") else b""
+        self.notices = server.notices if "DSN" in self.features else b""
 
     def _let_the_kernel_wait(self, seconds: float) -> None:
         """End reads and writes after a while without asking first whether they would wait.
