@@ -93,9 +93,22 @@ def gather_many(
     gathered: dict[int, dict[str, Any]] = {}
     with connection.cursor() as cursor:
         cursor.execute(_PEOPLE, [numbers(of=ids)])
-        for customer_id, *facts, attributes, count, revenue in cursor.fetchall():
-            person = dict(zip(_FACTS, facts, strict=True), id=customer_id)
-            person["attributes"], _end = decode(attributes)
+        for row in cursor.fetchall():
+            customer_id, first_name, last_name, email, phone, country, city, *others = row
+            language, time_zone, attributes, count, revenue = others
+            # Written out: put together from names and values it takes twice as long.
+            person = {
+                "first_name": first_name,
+                "last_name": last_name,
+                "email": email,
+                "phone": phone,
+                "country": country,
+                "city": city,
+                "language": language,
+                "time_zone": time_zone,
+                "id": customer_id,
+                "attributes": decode(attributes)[0],
+            }
             if is_veiled:
                 person |= {name: mask(person[name]) for name, mask in masks.items()}
             if with_name:
@@ -108,13 +121,23 @@ def gather_many(
                 timezone=person["time_zone"],
                 **same,
             )
+    _provide(gathered, ids, now, wanted)
+    return gathered
+
+
+def _provide(
+    gathered: dict[int, dict[str, Any]],
+    ids: list[int],
+    now: datetime,
+    wanted: Collection[str] | None,
+) -> None:
+    """Add what apps above know about each."""
     for name in template_variables.names():
         if _is_wanted(name, wanted):
             provided = template_variables.get(name)(customer_ids=ids, now=now)
             check_plain(provided)
             for customer_id, variables in gathered.items():
                 variables[name] = provided.get(customer_id)
-    return gathered
 
 
 def _is_wanted(path: str, wanted: Collection[str] | None) -> bool:

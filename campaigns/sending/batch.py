@@ -16,7 +16,7 @@ from campaigns.models import Step
 from campaigns.sending import claims as claiming
 from campaigns.sending import decided, holding, stops
 from campaigns.sending.claims import Claim, Planned
-from campaigns.sending.decided import Decision
+from campaigns.sending.decided import Left
 from crm import locks, messages, templates, tracking, variables
 from crm.choices import Author, Channel, FailureReason
 from crm.messages import Draft
@@ -33,7 +33,9 @@ from crm.rendering import (
 # The statements of a batch cost the same however many it has.
 BATCH_SIZE = 2_000
 
+# By customer.
 _People = Mapping[int, dict[str, Any]]
+_Kept = Mapping[int, messages.Kept]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,10 @@ class _Letter(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
+# A letter that may go, and where to.
+_Going = tuple[_Letter, str]
+
+
 def send_batch(
     *, campaign_id: int, owner: str, now: datetime, size: int = BATCH_SIZE
 ) -> BatchResult:
@@ -79,9 +85,9 @@ def send_batch(
     is_unreachable, held = False, 0
     for claim in claims:
         step = steps[claim.step_id]
-        people = _gather(step, claim.deliveries, now)
+        people, kept = _gather(step, claim.deliveries, now)
         letters = _render(step, claim.deliveries, people, now)
-        drafts, late = _write(step, claim, letters, people, owner, now)
+        drafts, late = _write(step, claim, letters, kept, owner, now)
         held += late
         stop = stops.watch(drafts=drafts, campaign_id=campaign_id, now=now)
         sent = messages.send_many(drafts=drafts, now=now, stop=stop)
@@ -93,14 +99,16 @@ def send_batch(
     return BatchResult(claimed, dict(outcomes), is_unreachable, held)
 
 
-def _gather(step: Step, planned: Sequence[Planned], now: datetime) -> _People:
-    """What the template reads about each of them; who was erased meanwhile is not in it."""
+def _gather(step: Step, planned: Sequence[Planned], now: datetime) -> tuple[_People, _Kept]:
+    """What the template reads about each of them, and what their messages will keep of it.
+
+    Who was erased meanwhile is in neither.
+    """
     customer_ids = [each.customer_id for each in planned]
     reads = _compiled(step).reads
     people = variables.gather_many(customer_ids=customer_ids, now=now, wanted=reads)
-    # Committed before the messages that name it by number.
-    messages.keep_shared(many=people.values(), paths=reads)
-    return people
+    # Outside of the transaction: what is shared is committed before the messages that name it.
+    return people, messages.keep_many(many=people, paths=reads)
 
 
 def _render(
@@ -154,7 +162,7 @@ def _write(
     step: Step,
     claim: Claim,
     letters: Sequence[_Letter],
-    people: _People,
+    kept: _Kept,
     owner: str,
     now: datetime,
 ) -> tuple[list[Draft], int]:
@@ -168,82 +176,93 @@ def _write(
     with messages.writing_as(owner=owner):
         is_running = _is_running(step.campaign_id)
         is_ours = claiming.end(claim=claim)
-        kept = holding.account(step=step, now=now)
-        if not is_running or not is_ours or kept is None:
+        account = holding.account(step=step, now=now)
+        if not is_running or not is_ours or account is None:
             return [], 0
         eligibility.take_turn(campaign_id=step.campaign_id, purpose=step.campaign.purpose)
         asked = [each.customer_id for each in claim.deliveries]
         there = locks.hold_customers(customer_ids=asked)
         verdicts = eligibility.decide_many(step=step, customer_ids=there, now=now)
-        # Who was merged meanwhile has their delivery in the plan still, under another number.
-        here = [each for each in letters if each.planned.customer_id in verdicts]
-        until = holding.until(step=step, kept=kept, wanted=_wanted(here, verdicts), now=now)
-        claiming.hold(until=until)
-        free = [each for each in here if each.planned.delivery_id not in until]
-        written = decided.record(decisions=[_decide(each, verdicts) for each in free], now=now)
-        keep = messages.keeper(paths=_compiled(step).reads)
-        drafts = [
-            _draft(step, each, verdicts, keep(people[each.planned.customer_id]), kept.name)
-            for each in free
-            if each.message_id in written
-        ]
+        going, left = _decide(letters, verdicts)
+        wanted = {letter.planned.delivery_id: address for letter, address in going}
+        until = holding.until(step=step, kept=account, wanted=wanted, now=now)
+        if until:
+            claiming.hold(until=until)
+            going = [one for one in going if one[0].planned.delivery_id not in until]
+        handed_over = {letter.planned.delivery_id: letter.message_id for letter, _address in going}
+        written = decided.record(handed_over=handed_over, left=left, now=now)
+        free = [one for one in going if one[0].message_id in written]
+        drafts = _drafts(step, free, kept, account.name)
         messages.write_many(drafts=drafts, owner=owner, now=now)
         return drafts, len(until)
 
 
-def _decide(letter: _Letter, verdicts: Mapping[int, Verdict]) -> Decision:
+def _decide(
+    letters: Sequence[_Letter], verdicts: Mapping[int, Verdict]
+) -> tuple[list[_Going], list[Left]]:
+    """The letters that may go, each with where to, and what is written on all other deliveries.
+
+    Who was merged meanwhile has their delivery in the plan still, under another number.
+    """
+    going, left = [], []
+    for letter in letters:
+        verdict = verdicts.get(letter.planned.customer_id)
+        if verdict is None:
+            continue
+        if verdict.reason is None and letter.said is not None:
+            going.append((letter, verdict.address))
+        else:
+            left.append(_leave(letter, verdict))
+    return going, left
+
+
+def _leave(letter: _Letter, verdict: Verdict) -> Left:
     """Who may not be written to is skipped, whatever else; what cannot be rendered has failed."""
     delivery_id = letter.planned.delivery_id
-    verdict = verdicts[letter.planned.customer_id]
     if verdict.reason is not None:
-        return Decision(delivery_id, DeliveryState.SKIPPED, verdict.reason)
-    if letter.said is None and not letter.detail:
-        return Decision(delivery_id, DeliveryState.SKIPPED, Reason.NO_ADDRESS)
-    if letter.said is None:
-        return Decision(delivery_id, DeliveryState.FAILED, Reason.RENDER_ERROR, letter.detail)
-    return Decision(delivery_id, DeliveryState.HANDED_OVER, message_id=letter.message_id)
+        return Left(delivery_id, DeliveryState.SKIPPED, verdict.reason)
+    if not letter.detail:
+        return Left(delivery_id, DeliveryState.SKIPPED, Reason.NO_ADDRESS)
+    return Left(delivery_id, DeliveryState.FAILED, Reason.RENDER_ERROR, letter.detail)
 
 
-def _wanted(letters: Sequence[_Letter], verdicts: Mapping[int, Verdict]) -> dict[int, str]:
-    """Where each delivery that may go would go."""
-    found = {}
-    for letter in letters:
-        verdict = verdicts[letter.planned.customer_id]
-        if letter.said is not None and verdict.reason is None:
-            found[letter.planned.delivery_id] = verdict.address
-    return found
-
-
-def _draft(
-    step: Step,
-    letter: _Letter,
-    verdicts: Mapping[int, Verdict],
-    read: messages.Kept,
-    provider: str,
-) -> Draft:
-    said, customer_id = letter.said, letter.planned.customer_id
-    assert said is not None
-    assert letter.links is not None
-    address = verdicts[customer_id].address
-    return Draft(
-        message_id=letter.message_id,
-        customer_id=customer_id,
-        channel=step.channel,
-        purpose=step.campaign.purpose,
-        author=Author.CAMPAIGN,
-        address=address,
-        key=letter.planned.key,
-        subject=said.subject,
-        html=said.html if isinstance(said, Rendered) else "",
-        text=said.text if isinstance(said, Rendered) else "",
-        mail=said if isinstance(said, Encoded) else None,
-        unsubscribe_url=letter.links.unsubscribe_url,
-        source_kind="delivery",
-        source_id=letter.planned.delivery_id,
-        template_version_id=step.template_version_id,
-        variables=ways_out.keep(step=step, number=address, variables=read),
-        provider=provider,
-    )
+def _drafts(step: Step, going: Sequence[_Going], kept: _Kept, provider: str) -> list[Draft]:
+    """What is to be handed over; what all of a batch have alike is looked up once."""
+    channel, purpose, author = step.channel, step.campaign.purpose, Author.CAMPAIGN
+    version_id = step.template_version_id
+    drafts = []
+    for letter, address in going:
+        said, planned, links = letter.said, letter.planned, letter.links
+        assert said is not None
+        assert links is not None
+        read, html, text, mail = kept[planned.customer_id], "", "", None
+        if isinstance(said, Encoded):
+            mail = said
+        else:
+            html, text = said.html, said.text
+            read = ways_out.keep(step=step, number=address, variables=read)
+        # With more than fifteen names Python makes a dict for the call: it takes thrice as long.
+        draft = Draft(
+            letter.message_id,
+            planned.customer_id,
+            channel,
+            purpose,
+            address,
+            planned.key,
+            author=author,
+            subject=said.subject,
+            html=html,
+            text=text,
+            mail=mail,
+            unsubscribe_url=links.unsubscribe_url,
+            source_kind="delivery",
+            source_id=planned.delivery_id,
+            template_version_id=version_id,
+            variables=read,
+            provider=provider,
+        )
+        drafts.append(draft)
+    return drafts
 
 
 def _is_running(campaign_id: int) -> bool:

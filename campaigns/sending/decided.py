@@ -1,6 +1,6 @@
 """What was decided about deliveries, written on them in one statement for each kind of verdict."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -28,33 +28,30 @@ UPDATE campaigns_delivery delivery
 """
 
 
-class Decision(msgspec.Struct, frozen=True):
-    """What is written on a delivery: its message, or why there is none."""
+class Left(msgspec.Struct, frozen=True):
+    """What is written on a delivery that gets no message, and why."""
 
     delivery_id: int
     state: DeliveryState
-    reason: str = ""
+    reason: str
     detail: str = ""
-    message_id: int | None = None
 
 
-def record(*, decisions: Sequence[Decision], now: datetime) -> set[int]:
-    """Write decisions on deliveries that are planned still; the messages that are to be written.
+def record(*, handed_over: Mapping[int, int], left: Sequence[Left], now: datetime) -> set[int]:
+    """Write on deliveries that are planned still which message each has, or why there is none.
 
-    Locks those deliveries; the caller holds the claim on them.
+    Returns the messages that are to be written. Locks those deliveries; the caller holds the
+    claim on them.
     """
-    handed_over = [one for one in decisions if one.message_id is not None]
-    left = [one for one in decisions if one.message_id is None]
     written: set[int] = set()
     with connection.cursor() as cursor:
         if handed_over:
-            ids = numbers(of=[one.delivery_id for one in handed_over])
-            message_ids = numbers(of=[one.message_id or 0 for one in handed_over])
-            cursor.execute(_HAND_OVER, [now, ids, message_ids, ids])
+            ids = numbers(of=handed_over)
+            cursor.execute(_HAND_OVER, [now, ids, numbers(of=handed_over.values()), ids])
             written = {message_id for (message_id,) in cursor.fetchall()}
         if left:
             columns = zip(
-                *((d.delivery_id, d.state, d.reason, d.detail) for d in left), strict=True
+                *((one.delivery_id, one.state, one.reason, one.detail) for one in left), strict=True
             )
             cursor.execute(_LEAVE, [now, *map(list, columns)])
     return written

@@ -8,7 +8,7 @@ from crm.messages.drafts import Draft, Sent, Settlement, links, links_many, rese
 from crm.messages.headers import message_of_bounce, message_of_unsubscribe, unsubscribe_address
 from crm.messages.held import all_sending, hold
 from crm.messages.journals import owner, writing_as
-from crm.messages.keeping import Kept, keep_shared, keeper, thaw
+from crm.messages.keeping import Kept, keep_many, thaw
 from crm.messages.opting_out import keep_way_out, text_as_sent
 from crm.messages.queue import NewMessage, is_waiting, say, send_queued
 from crm.messages.recovery import lost_owners, recover
@@ -32,9 +32,8 @@ __all__ = [
     "find",
     "hold",
     "is_waiting",
-    "keep_shared",
+    "keep_many",
     "keep_way_out",
-    "keeper",
     "links",
     "links_many",
     "lost_owners",

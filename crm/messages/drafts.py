@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -101,8 +102,7 @@ def links_many(
     urls = signing.urls_for_many(
         message_ids=message_ids, base_url=settings.PUBLIC_URL, key=link_key(), purposes=purposes
     )
-    has_trap = settings.TRAP_LINK
-    return [LinkContext(*each, has_trap) for each in urls]
+    return list(map(LinkContext, *urls, repeat(settings.TRAP_LINK)))
 
 
 def untracked(*, links: LinkContext) -> LinkContext:

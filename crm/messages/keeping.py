@@ -41,43 +41,46 @@ _FIND = """
 """
 
 Tree = Mapping[str, "Tree | None"]
+# What is shared, by its identity.
+New = dict[int, Any]
 
 
 class Kept(dict[str, Any]):
     """What a message keeps, in the form that JSON holds."""
 
 
-def keeper(*, paths: Collection[str]) -> Callable[[Mapping[str, Any]], Kept]:
-    """What gives of variables only what is named by these paths: all that a template can read."""
-    return _keeper(frozenset(paths))
+def keep_many(*, many: Mapping[int, Mapping[str, Any]], paths: Collection[str]) -> dict[int, Kept]:
+    """What messages keep of variables: only what is named by these paths, all a template reads.
 
-
-def keep_shared(*, many: Iterable[Mapping[str, Any]], paths: Collection[str]) -> None:
-    """Write down what is shared with others under these paths; commit it before it is frozen."""
-    new: dict[int, Any] = {}
-    routes = [path.split(".") for path in paths]
-    for variables in many:
-        for route in routes:
-            _find_new(_reached(variables, route), new)
+    What is shared with others is written down here; commit it before the messages that name it.
+    """
+    keep, new = _keeper(frozenset(paths)), New()
+    kept = {key: keep(variables, new) for key, variables in many.items()}
     if not new:
-        return
-    keys = {_fingerprint(item): item for item in new.values()}
+        return kept
+    _number(new.values())
+    return {key: keep(variables, {}) for key, variables in many.items()}
+
+
+def _number(items: Collection[Any]) -> None:
+    """Write down what is shared and has no number yet."""
+    keys = {_fingerprint(item): item for item in items}
     rows = [{"key": key, "value": item} for key, item in keys.items()]
     with connection.cursor() as cursor:
         cursor.execute(_KEEP, [json.dumps(rows, default=_marked)])
         cursor.execute(_FIND, [list(keys)])
         numbers = {key: number for number, key in cursor.fetchall()}
-    if len(_known) + len(new) > _MAX_KNOWN:
+    if len(_known) + len(items) > _MAX_KNOWN:
         _known.clear()
         _held.clear()
-    _held.extend(new.values())
-    for item in new.values():
+    _held.extend(items)
+    for item in items:
         _known[id(item)] = numbers[_fingerprint(item)]
 
 
 def freeze(*, value: Any) -> str:
     """Plain data as JSON that keeps what JSON does not know; what is shared, by its number."""
-    return _encode(value if type(value) is Kept else _frozen(value)).decode()
+    return _encode(value if type(value) is Kept else _frozen(value, {})).decode()
 
 
 def thaw(*, value: Any) -> Any:
@@ -93,9 +96,9 @@ def _fingerprint(item: Any) -> str:
 
 
 @lru_cache(maxsize=512)
-def _keeper(paths: frozenset[str]) -> Callable[[Mapping[str, Any]], Kept]:
+def _keeper(paths: frozenset[str]) -> Callable[[Mapping[str, Any], New], Kept]:
     inner = _branch(_tree(paths))
-    return lambda variables: Kept(inner(variables))
+    return lambda variables, new: Kept(inner(variables, new))
 
 
 def _tree(paths: frozenset[str]) -> Tree:
@@ -111,11 +114,12 @@ def _tree(paths: frozenset[str]) -> Tree:
     return tree
 
 
-def _branch(tree: Tree) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+def _branch(tree: Tree) -> Callable[[Mapping[str, Any], New], dict[str, Any]]:
     """What freezes one branch of the variables, without what is not in the tree."""
     branches = [(name, _branch(inner) if inner else None) for name, inner in tree.items()]
+    may_look_marked = any(name.startswith("$") for name in tree)
 
-    def freeze_branch(value: Mapping[str, Any]) -> dict[str, Any]:
+    def freeze_branch(value: Mapping[str, Any], new: New) -> dict[str, Any]:
         frozen = {}
         for name, inner in branches:
             if name in value:
@@ -123,52 +127,35 @@ def _branch(tree: Tree) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
                 if type(part) in _AS_IT_IS:
                     frozen[name] = part
                 elif inner is not None and type(part) is dict:
-                    frozen[name] = inner(part)
+                    frozen[name] = inner(part, new)
                 else:
-                    frozen[name] = _frozen(part)
-        return _told_apart(frozen)
+                    frozen[name] = _frozen(part, new)
+        return _told_apart(frozen) if may_look_marked else frozen
 
     return freeze_branch
 
 
-def _reached(variables: Mapping[str, Any], route: list[str]) -> Any:
-    """What stands at the end of a path, or where it stops being one of dicts."""
-    value: Any = variables
-    for name in route:
-        if type(value) is dict or value is variables:
-            value = value.get(name)
-    return value
-
-
-def _find_new(value: Any, new: dict[int, Any]) -> None:
-    """What in lists is shared and has no number yet."""
-    kind = type(value)
-    if kind is dict:
-        for part in value.values():
-            if type(part) in _NESTED:
-                _find_new(part, new)
-    elif kind in _NESTED and None in map(_known.get, map(id, value)):
-        for part in value:
-            if id(part) not in _known and is_shared(part):
-                new[id(part)] = part
-
-
-def _numbers_of(items: Collection[Any]) -> list[int]:
+def _numbers_of(items: Collection[Any], new: New) -> list[int]:
     """The numbers of what is shared; none unless all of it has one."""
     numbers = list(map(_known.get, map(id, items)))
-    return [] if None in numbers else numbers  # type: ignore[return-value]
+    if None not in numbers:
+        return numbers  # type: ignore[return-value]
+    new.update((id(item), item) for item in items if id(item) not in _known and is_shared(item))
+    return []
 
 
-def _frozen(value: Any) -> Any:
+def _frozen(value: Any, new: New) -> Any:
+    """Plain data as JSON holds it; what is shared and has no number yet is added to what is new."""
     kind = type(value)
     if kind is dict:
         frozen = {
-            name: part if type(part) in _AS_IT_IS else _frozen(part) for name, part in value.items()
+            name: part if type(part) in _AS_IT_IS else _frozen(part, new)
+            for name, part in value.items()
         }
         return _told_apart(frozen)
     if kind in _NESTED:
-        numbers = _numbers_of(value)
-        return {_SHARED: numbers} if numbers else [_frozen(part) for part in value]
+        numbers = _numbers_of(value, new)
+        return {_SHARED: numbers} if numbers else [_frozen(part, new) for part in value]
     return value if kind in _AS_IT_IS else _marked(value)
 
 
@@ -178,7 +165,7 @@ def _told_apart(frozen: dict[str, Any]) -> dict[str, Any]:
     return {_PLAIN: frozen} if looks_marked else frozen
 
 
-_NESTED = frozenset({dict, list, tuple})
+_NESTED = frozenset({list, tuple})
 _AS_IT_IS = frozenset({str, int, float, bool, type(None)})
 _encode = msgspec.json.Encoder().encode
 

@@ -50,16 +50,18 @@ def _line(draft: Draft, providers: Mapping[str, str], begun: str) -> str:
     is_templated = draft.template_version_id is not None
     if draft.html and not is_templated:
         raise ValueError("HTML is kept as a template version; a draft with HTML needs one.")
-    variables = None if draft.variables is None else freeze(value=draft.variables)
+    variables = _NULL
+    if draft.variables is not None:
+        # JSON has no raw tabs and line breaks: of what COPY reads as its own, backslashes alone.
+        variables = freeze(value=draft.variables).replace("\\", "\\\\")
     provider = draft.provider or providers[draft.channel]
     said = _said(draft.channel, draft.purpose, draft.author, draft.staff_id, draft.source_kind)
     text = "" if is_templated else _escaped(draft.text)
-    kept = _NULL if variables is None else _escaped(variables)
     # In the order of the columns.
     return (
         f"{draft.message_id}\t{draft.customer_id}\t{_number(draft.conversation_id)}\t{said}\t"
         f"{_number(draft.source_id)}\t{_escaped(draft.address)}\t{_escaped(draft.subject[:998])}\t"
-        f"{text}\t{_number(draft.template_version_id)}\t{kept}\t"
+        f"{text}\t{_number(draft.template_version_id)}\t{variables}\t"
         f"{draft.body_hash or _hash(draft, provider)}\t{_escaped(draft.key)}\t"
         f"{_escaped(provider)}\t{begun}\n"
     )

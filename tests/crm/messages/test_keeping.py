@@ -49,7 +49,7 @@ def test_only_what_the_template_reads_is_kept() -> None:
         "currency": "EUR",
     }
 
-    read = keeping.keeper(paths=template.reads)(variables)
+    read = keeping.keep_many(many={7: variables}, paths=template.reads)[7]
 
     assert read == {
         "customer": {"first_name": "Ada", "city": "London"},
@@ -80,7 +80,7 @@ def test_a_template_shows_the_same_from_what_is_kept(source: str) -> None:
         "timezone": "UTC",
     }
     signed = links(message_id=1)
-    read = keeping.keeper(paths=template.reads)(variables)
+    read = keeping.keep_many(many={7: variables}, paths=template.reads)[7]
     again = keeping.thaw(value=kept(read))
 
     assert template.encode(variables=again, links=signed) == template.encode(
@@ -90,24 +90,25 @@ def test_a_template_shows_the_same_from_what_is_kept(source: str) -> None:
 
 def test_what_many_share_is_kept_once() -> None:
     tea, cake = share({"name": "Tea", "price": 5.0}), share({"name": "Cake", "price": 3.0})
-    many = [{"products": [tea, cake]}, {"products": [tea]}]
+    many = {1: {"products": [tea, cake]}, 2: {"products": [tea]}}
 
-    keeping.keep_shared(many=many, paths={"products"})
-    keeping.keep_shared(many=many, paths={"products"})
+    once = keeping.keep_many(many=many, paths={"products"})
+    again = keeping.keep_many(many=many, paths={"products"})
 
     assert SharedValue.objects.count() == 2
-    first, second = (kept(variables) for variables in many)
+    assert once == again
+    first, second = (kept(read) for read in once.values())
     assert len(first["products"]["$shared"]) == 2
     assert second["products"]["$shared"] == first["products"]["$shared"][:1]
-    assert keeping.thaw(value=first) == many[0]
+    assert keeping.thaw(value=first) == many[1]
 
 
 def test_what_another_worker_kept_before_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     tea = share({"name": "Oolong", "price": 5.0})
-    keeping.keep_shared(many=[{"products": [tea]}], paths={"products"})
+    keeping.keep_many(many={1: {"products": [tea]}}, paths={"products"})
     monkeypatch.setattr(keeping, "_known", {})
 
-    keeping.keep_shared(many=[{"products": [tea]}], paths={"products"})
+    keeping.keep_many(many={1: {"products": [tea]}}, paths={"products"})
 
     assert SharedValue.objects.count() == 1
     assert keeping.thaw(value=kept({"products": [tea]})) == {"products": [tea]}

@@ -72,10 +72,10 @@ def test_a_message_keeps_numbers_and_shows_the_same_again(
     monkeypatch.setattr(keeping, "_known", {})
     template = compile_template(channel="email", subject="For you", html=CARDS, text="x")
     known = gathered(template, readers, now)
-    keeping.keep_shared(many=known, paths=template.reads)
-    keep = keeping.keeper(paths=template.reads)
 
-    kept = [keeping.freeze(value=keep(one)) for one in known]
+    read = keeping.keep_many(many=dict(enumerate(known)), paths=template.reads)
+
+    kept = [keeping.freeze(value=one) for one in read.values()]
 
     assert all(len(one) < 200 for one in kept)
     assert list(json.loads(kept[0])["recommended"]) == ["$shared"]
