@@ -85,11 +85,16 @@ class RunningSet:
         return pid
 
     def kill_everything(self) -> None:
-        """Kill -9 every process at once, as when the machine is pulled from the wall."""
-        for pid in [self.process.pid, *processes.descendants(self.process.pid)]:
+        """Kill -9 every process at once, as when the machine is pulled from the wall.
+
+        Returns when all are gone, and their ports free.
+        """
+        pids = [self.process.pid, *processes.descendants(self.process.pid)]
+        for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(timeout=20)
+        until(lambda: not any(map(_command_line, pids)), seconds=20, what="what was killed is gone")
 
     def command(self, *arguments: str) -> str:
         """Run another management command beside the set."""
