@@ -18,7 +18,7 @@ import httpx
 import psycopg
 import pytest
 
-from marketing.runtime import preparation, processes
+from marketing.runtime import preparation, probes, processes
 from marketing.runtime.places import Places
 from tests import house, ports
 
@@ -95,6 +95,12 @@ class RunningSet:
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(timeout=20)
         until(lambda: not any(map(_command_line, pids)), seconds=20, what="what was killed is gone")
+        port = int(self.address.rpartition(":")[2])
+        until(
+            lambda: all(probes.port_is_free("127.0.0.1", one) for one in (port, port + 1)),
+            seconds=60,
+            what=f"the ports {port} and {port + 1} are free",
+        )
 
     def command(self, *arguments: str) -> str:
         """Run another management command beside the set."""
