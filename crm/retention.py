@@ -56,6 +56,20 @@ _FORGET_CALLBACKS = f"""
         ORDER BY id LIMIT {_SLICE})
 """  # noqa: S608
 
+_BLANK = f"""
+    WITH old AS (
+        SELECT id FROM crm_message message
+        WHERE created_at < %s AND state NOT IN ('queued', 'sending')
+          AND (text <> '' OR subject <> '' OR EXISTS (
+              SELECT FROM crm_keptvariables kept WHERE kept.message_id = message.id))
+        ORDER BY id LIMIT {_SLICE}
+    ), gone AS (
+        DELETE FROM crm_keptvariables WHERE message_id IN (SELECT id FROM old)
+    )
+    UPDATE crm_message SET subject = '', text = '', address = ''
+    WHERE id IN (SELECT id FROM old)
+"""  # noqa: S608
+
 Deletion = Callable[[datetime, datetime], int]
 
 
@@ -111,17 +125,7 @@ def _forget_events(before: datetime, now: datetime) -> int:
 
 def _blank_messages(before: datetime, now: datetime) -> int:
     """What a message said goes; that it was sent, and how it fared, stays."""
-    return _execute(
-        f"""
-        UPDATE crm_message SET subject = '', text = '', variables = NULL, address = ''
-        WHERE id IN (
-            SELECT id FROM crm_message
-            WHERE created_at < %s AND (text <> '' OR subject <> '' OR variables IS NOT NULL)
-              AND state NOT IN ('queued', 'sending')
-            ORDER BY id LIMIT {_SLICE})
-        """,  # noqa: S608
-        before,
-    )
+    return _execute(_BLANK, before)
 
 
 def _forget_callbacks(before: datetime, now: datetime) -> int:

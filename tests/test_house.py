@@ -176,6 +176,7 @@ def test_every_model_has_a_page_or_is_a_part_of_one():
         "crm.Change",
         "crm.EventBatch",
         "crm.HandOver",
+        "crm.KeptVariables",
         "crm.EventDay",
         "crm.CustomerAlias",
         "crm.ContactPreference",

@@ -30,7 +30,7 @@ def page(request: HttpRequest) -> HttpResponse:
     """Every message in doubt, the oldest first."""
     if not request.user.has_perm(_SEE):
         raise PermissionDenied
-    found = doubts.doubtful().select_related("customer").defer("variables", "text")
+    found = doubts.doubtful().select_related("customer").defer("text")
     listed = Paginator(found, PAGE).get_page(request.GET.get("page"))
     now = timezone.now()
     context = {

@@ -35,7 +35,6 @@ def read(*, conversation: Conversation) -> list[Said]:
     messages = (
         Message.objects.filter(conversation=conversation)
         .select_related("staff")
-        .defer("variables")
         .order_by("-created_at", "-id")[:SHOWN]
     )
     notes = Note.objects.filter(conversation=conversation).select_related("author")

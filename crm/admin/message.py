@@ -53,9 +53,6 @@ class MessageAdmin(LedgerAdmin):
     show_full_result_count = False
     list_per_page = 50
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).defer("variables")
-
     def get_urls(self) -> list[URLPattern]:
         content = path(
             "<int:object_id>/content/",

@@ -149,7 +149,7 @@ def _is_browsing(entry: Entry) -> bool:
 
 def _messages(pks: list[int]) -> Callable[[int], Entry]:
     rows = Message.objects.select_related("template_version__template", "staff")
-    found = rows.defer("variables").in_bulk(pks) if pks else {}
+    found = rows.in_bulk(pks) if pks else {}
     return lambda pk: Entry(at=found[pk].created_at, message=found[pk])
 
 

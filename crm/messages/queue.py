@@ -20,7 +20,7 @@ from crm.messages.sending import send_many
 from crm.messages.settling import SURELY_NOT_SENT, settle_many
 from crm.messages.showing import show
 from crm.messages.stopping import Watch
-from crm.models import Message
+from crm.models import KeptVariables, Message
 from crm.rendering import RenderError
 
 _BATCH = 200
@@ -64,7 +64,7 @@ def say(*, message: NewMessage, now: datetime) -> Message:
     """
     events.hold(customer_ids=[message.customer_id])
     (message_id,) = reserve_ids(count=1)
-    return Message.objects.create(
+    said = Message.objects.create(
         pk=message_id,
         customer_id=message.customer_id,
         conversation_id=message.conversation_id,
@@ -76,12 +76,14 @@ def say(*, message: NewMessage, now: datetime) -> Message:
         subject=message.subject[:998],
         text=message.text,
         template_version_id=message.template_version_id,
-        variables=_kept(message.variables),
         key=f"message-{message_id}",
         provider=_first(message.channel, message.purpose),
         state=MessageState.QUEUED,
         created_at=now,
     )
+    if message.variables is not None:
+        KeptVariables.objects.create(message=said, variables=_kept(message.variables))
+    return said
 
 
 def send_queued(*, owner: str, now: datetime) -> int:
@@ -164,7 +166,7 @@ def _lock_due(now: datetime) -> list[Message]:
     return list(
         due.order_by("pk")
         .select_for_update(skip_locked=True, no_key=True, of=("self",))
-        .select_related("template_version__template")[:_BATCH]
+        .select_related("template_version__template", "kept")[:_BATCH]
     )
 
 

@@ -1,6 +1,6 @@
 """Messages written down as `sending`, in the transaction of whoever decided to send them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 
@@ -15,11 +15,13 @@ from crm.messages.keeping import freeze
 from crm.messages.opting_out import own_way_out, text_as_sent
 
 _NULL = "\\N"
-_COLUMNS = (
-    "id, customer_id, conversation_id, direction, channel, purpose, author, staff_id, "
-    "source_kind, source_id, address, subject, text, template_version_id, variables, body_hash, "
-    "key, provider, provider_message_id, state, reason, detail, owner, attempts, created_at"
+_MESSAGES = (
+    "COPY crm_message (id, customer_id, conversation_id, direction, channel, purpose, author, "
+    "staff_id, source_kind, source_id, address, subject, text, template_version_id, body_hash, "
+    "key, provider, provider_message_id, state, reason, detail, owner, attempts, created_at) "
+    "FROM STDIN"
 )
+_KEPT = "COPY crm_keptvariables (message_id, variables) FROM STDIN"
 
 
 def write_many(*, drafts: Sequence[Draft], owner: str, now: datetime) -> None:
@@ -33,12 +35,8 @@ def write_many(*, drafts: Sequence[Draft], owner: str, now: datetime) -> None:
     providers = {name: accounts.for_channel(channel=name).name for name in channels}
     # As lines of COPY's own: the driver takes longer to write a row than PostgreSQL to read it.
     begun = _begun(owner, now)
-    lines = [_line(draft, providers, begun) for draft in drafts]
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY crm_message ({_COLUMNS}) FROM STDIN") as copy,
-    ):
-        copy.write("".join(lines).encode("utf-8", "replace"))
+    _copy(_MESSAGES, (_line(draft, providers, begun) for draft in drafts))
+    _copy(_KEPT, (_kept(draft) for draft in drafts if draft.variables is not None))
     ids = [draft.message_id for draft in drafts]
     held.hold(message_ids=ids, owner=owner, now=now)
     if owner == journals.owner() and len(drafts) <= CAPACITY:
@@ -46,14 +44,23 @@ def write_many(*, drafts: Sequence[Draft], owner: str, now: datetime) -> None:
         journals.current().begin(ids)
 
 
+def _copy(statement: str, lines: Iterable[str]) -> None:
+    rows = "".join(lines)
+    if rows:
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.write(rows.encode("utf-8", "replace"))
+
+
+def _kept(draft: Draft) -> str:
+    # JSON has no raw tabs and line breaks: of what COPY reads as its own, backslashes alone.
+    variables = freeze(value=draft.variables).replace("\\", "\\\\")
+    return f"{draft.message_id}\t{variables}\n"
+
+
 def _line(draft: Draft, providers: Mapping[str, str], begun: str) -> str:
     is_templated = draft.template_version_id is not None
     if draft.html and not is_templated:
         raise ValueError("HTML is kept as a template version; a draft with HTML needs one.")
-    variables = _NULL
-    if draft.variables is not None:
-        # JSON has no raw tabs and line breaks: of what COPY reads as its own, backslashes alone.
-        variables = freeze(value=draft.variables).replace("\\", "\\\\")
     provider = draft.provider or providers[draft.channel]
     said = _said(draft.channel, draft.purpose, draft.author, draft.staff_id, draft.source_kind)
     text = "" if is_templated else _escaped(draft.text)
@@ -61,7 +68,7 @@ def _line(draft: Draft, providers: Mapping[str, str], begun: str) -> str:
     return (
         f"{draft.message_id}\t{draft.customer_id}\t{_number(draft.conversation_id)}\t{said}\t"
         f"{_number(draft.source_id)}\t{_escaped(draft.address)}\t{_escaped(draft.subject[:998])}\t"
-        f"{text}\t{_number(draft.template_version_id)}\t{variables}\t"
+        f"{text}\t{_number(draft.template_version_id)}\t"
         f"{draft.body_hash or _hash(draft, provider)}\t{_escaped(draft.key)}\t"
         f"{_escaped(provider)}\t{begun}\n"
     )

@@ -14,7 +14,7 @@ from .event import Event, EventBatch, EventDay, RejectedEvent
 from .imports import ExportRun, ImportRun, RejectedRow
 from .mailbox import Mailbox, MailboxUid, ReturnedMail
 from .merge import CustomerAlias, DuplicateCandidate, Merge
-from .message import HandOver, Message
+from .message import HandOver, KeptVariables, Message
 from .order import Order, OrderLine, Product
 from .outbox import CaughtMessage
 from .privacy import AccessRecord, PrivacyRequest, RetentionRule
@@ -57,6 +57,7 @@ __all__ = [
     "IdempotentCall",
     "Identity",
     "ImportRun",
+    "KeptVariables",
     "LinkDay",
     "Mailbox",
     "MailboxUid",

@@ -1,5 +1,7 @@
 """What was said, in or out, and how it fared."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
@@ -30,15 +32,14 @@ WATCHED_STATES = (MessageState.QUEUED, *UNHAPPY_STATES)
 class Message(Veiled):
     """One thing said to or by a customer.
 
-    A templated message keeps version, variables and the hash of its body, from which it can be
-    shown again exactly; a message typed by a person or the bot keeps its text.
+    A templated message keeps version, variables (see KeptVariables) and the hash of its body, from
+    which it can be shown again exactly; a message typed by a person or the bot keeps its text.
     """
 
     VEILED = {
         "address": masking.address,
         "subject": masking.hidden,
         "text": masking.hidden,
-        "variables": masking.facts,
         "detail": masking.text,
     }
 
@@ -93,7 +94,6 @@ class Message(Veiled):
         related_name="messages",
         verbose_name=_("template version"),
     )
-    variables = models.JSONField(_("variables"), null=True, blank=True)
     body_hash = models.CharField(_("body hash"), max_length=64, blank=True)
 
     # Deterministic: the Message-ID of a mail, the idempotency key of a provider call.
@@ -182,6 +182,39 @@ class Message(Veiled):
 
     def __str__(self) -> str:
         return f"{self.get_channel_display()} #{self.pk}"
+
+    @property
+    def variables(self) -> dict[str, Any] | None:
+        """What it was rendered from, if it was, and if that is kept still."""
+        kept: KeptVariables | None = getattr(self, "kept", None)
+        return kept.variables if kept else None
+
+
+class KeptVariables(Veiled):
+    """What a message was rendered from, in a row of its own that never changes.
+
+    Messages change when they are sent, and PostgreSQL writes the whole row anew then. And rows of
+    about one size leave no gaps on old pages into which those of the next campaign would go.
+    """
+
+    VEILED = {"variables": masking.facts}
+
+    message = models.OneToOneField(
+        Message,
+        models.CASCADE,
+        primary_key=True,
+        related_name="kept",
+        db_constraint=False,
+        verbose_name=_("message"),
+    )
+    variables = models.JSONField(_("variables"))
+
+    class Meta:
+        verbose_name = _("variables of a message")
+        verbose_name_plural = _("variables of messages")
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
 
 
 class HandOver(models.Model):

@@ -81,7 +81,7 @@ def _order(order: Order) -> dict[str, Any]:
 
 
 def _messages(customer: Customer) -> Any:
-    found = customer.messages.select_related("template_version__template")
+    found = customer.messages.select_related("template_version__template", "kept")
     return found.order_by("created_at", "pk").iterator(chunk_size=500)
 
 

@@ -100,7 +100,9 @@ def _ask(first: int) -> "array[int]":
 
 def _rendered(message_id: int, position: int) -> str:
     """The link as it stands in this very message."""
-    message = Message.objects.select_related("template_version__template").get(pk=message_id)
+    message = Message.objects.select_related("template_version__template", "kept").get(
+        pk=message_id
+    )
     assert message.template_version is not None
     compiled = templates.compiled(version=message.template_version)
     known = messages.thaw(value=message.variables or {})

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -98,6 +97,3 @@ class InsightAdmin(LedgerAdmin):
     @display(description=_("message"))
     def words(self, obj: Insight) -> str:
         return (obj.message.text or obj.message.subject)[:100]
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).defer("message__variables")

@@ -7,7 +7,15 @@ from django.db import connection
 
 from crm import customers, events, messages, retention, returned_mail
 from crm.choices import RetainedKind
-from crm.models import Callback, Customer, Event, Message, RetentionRule, ReturnedMail
+from crm.models import (
+    Callback,
+    Customer,
+    Event,
+    Message,
+    RetentionRule,
+    ReturnedMail,
+    TemplateVersion,
+)
 from tests import making
 
 pytestmark = pytest.mark.django_db
@@ -58,6 +66,31 @@ def test_a_message_forgets_what_it_said_but_not_that_it_was_sent(now: datetime) 
 
     message.refresh_from_db()
     assert (message.text, message.address, message.state) == ("", "", "sent")
+
+
+def test_old_messages_forget_what_they_were_rendered_from(
+    now: datetime, newsletter: TemplateVersion
+) -> None:
+    customer = making.customer(now=now)
+    for days in (10, 400):
+        said = messages.NewMessage(
+            customer_id=customer.pk,
+            channel="email",
+            author="bot",
+            template_version_id=newsletter.pk,
+            variables={"customer": {"first_name": "Ada"}},
+        )
+        messages.say(message=said, now=now - timedelta(days=days))
+    Message.objects.update(state="sent")
+    keep("messages", 365)
+
+    assert retention.run_due(now=now) == {"messages": 1}
+    assert retention.run_due(now=now) == {"messages": 0}
+
+    assert [one.variables for one in Message.objects.order_by("created_at")] == [
+        None,
+        {"customer": {"first_name": "Ada"}},
+    ]
 
 
 def test_a_callback_that_waits_is_never_deleted(now: datetime) -> None:

@@ -100,7 +100,6 @@ def test_a_message_that_cannot_be_shown_says_why(admin, ada, newsletter, now):
         author="campaign",
         address=ada.email,
         template_version=newsletter,
-        variables={},
         key="m1",
         state="sent",
         created_at=now,

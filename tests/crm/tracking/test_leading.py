@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crm import templates, tracking
-from crm.models import Customer, Message, Template
+from crm.models import Customer, KeptVariables, Message, Template
 from tests.crm.messages.letters import send, templated
 from tests.crm.seeing import BROWSER
 
@@ -126,7 +126,7 @@ def test_no_known_attack_turns_the_redirect(
 
     turned = []
     for attack in attacks:
-        Message.objects.filter(pk=letter.pk).update(
+        KeptVariables.objects.filter(message=letter).update(
             variables={"customer": {"first_name": attack.replace("\0", "")}}
         )
         for path, headers in (
