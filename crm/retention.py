@@ -58,11 +58,14 @@ _FORGET_CALLBACKS = f"""
 
 _BLANK = f"""
     WITH old AS (
-        SELECT id FROM crm_message message
-        WHERE created_at < %s AND state NOT IN ('queued', 'sending')
-          AND (text <> '' OR subject <> '' OR EXISTS (
-              SELECT FROM crm_keptvariables kept WHERE kept.message_id = message.id))
-        ORDER BY id LIMIT {_SLICE}
+        (SELECT id FROM crm_message
+         WHERE created_at < %s AND state NOT IN ('queued', 'sending')
+           AND (text <> '' OR subject <> '')
+         ORDER BY id LIMIT {_SLICE})
+        UNION
+        (SELECT id FROM crm_keptvariables JOIN crm_message ON id = message_id
+         WHERE created_at < %s AND state NOT IN ('queued', 'sending')
+         ORDER BY message_id LIMIT {_SLICE})
     ), gone AS (
         DELETE FROM crm_keptvariables WHERE message_id IN (SELECT id FROM old)
     )
@@ -125,7 +128,7 @@ def _forget_events(before: datetime, now: datetime) -> int:
 
 def _blank_messages(before: datetime, now: datetime) -> int:
     """What a message said goes; that it was sent, and how it fared, stays."""
-    return _execute(_BLANK, before)
+    return _execute(_BLANK, before, before)
 
 
 def _forget_callbacks(before: datetime, now: datetime) -> int:
@@ -151,9 +154,9 @@ def _strangers(before: datetime) -> QuerySet[Customer]:
     return silent.filter(~Exists(named), email="", phone="").order_by("pk")
 
 
-def _execute(statement: str, before: datetime) -> int:
+def _execute(statement: str, *moments: datetime) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(statement, [before])
+        cursor.execute(statement, moments)
         return int(cursor.rowcount)
 
 
